@@ -1,0 +1,1 @@
+"""The Engine API server: HTTP to manager calls and back, nothing else."""

@@ -1,0 +1,24 @@
+"""Times as Docker writes them: RFC 3339 in UTC with nanoseconds."""
+
+import time
+
+ZERO = "0001-01-01T00:00:00Z"
+
+
+def rfc3339(nanoseconds: int) -> str:
+    """`nanoseconds` since the epoch as Go's RFC3339Nano prints it: trailing zeros of the fraction are cut."""
+    seconds, fraction = divmod(nanoseconds, 1_000_000_000)
+    head = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    digits = f"{fraction:09d}".rstrip("0")
+    return f"{head}.{digits}Z" if digits else f"{head}Z"
+
+
+def rfc3339_fixed(nanoseconds: int) -> str:
+    """Like `rfc3339`, always with nine digits: the form of `logs --timestamps`."""
+    seconds, fraction = divmod(nanoseconds, 1_000_000_000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{fraction:09d}Z"
+
+
+def now() -> str:
+    """This moment, as `rfc3339` prints it."""
+    return rfc3339(time.time_ns())

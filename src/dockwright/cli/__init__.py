@@ -1,0 +1,1 @@
+"""The docker-compatible command line. It imports client, grammar and base only; one command module per run."""

@@ -1,0 +1,1 @@
+"""A synchronous Engine API client: transport, hijack, stream demultiplexing."""

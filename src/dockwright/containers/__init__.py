@@ -1,0 +1,1 @@
+"""The container manager: state machine, exec, attach, logs, stats."""

@@ -1,0 +1,1 @@
+"""The composition root: configuration, building of the managers, restore, signals, shutdown."""

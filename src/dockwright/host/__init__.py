@@ -1,0 +1,1 @@
+"""Probes: what this kernel and host can do."""

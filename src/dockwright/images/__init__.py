@@ -1,0 +1,1 @@
+"""The image manager: references, content store, layers, snapshotters, load and save."""

@@ -1,0 +1,1 @@
+"""One function per system call, under its C name; OSError out."""

@@ -1,0 +1,1 @@
+"""The SQLite database: connection, writer thread, migrations, references between rows."""

@@ -1,0 +1,1 @@
+"""Networks, endpoints, addresses, port publishing and the firewall."""

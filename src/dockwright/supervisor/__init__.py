@@ -1,0 +1,1 @@
+"""Zygote, shim and netd, and the task as the daemon sees it."""

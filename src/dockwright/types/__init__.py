@@ -1,0 +1,1 @@
+"""Engine API and OCI documents as typed structs."""
