@@ -1,0 +1,77 @@
+"""bpf(2), as far as the device controller of cgroup v2 needs it.
+
+Instruction encoding: kernel Documentation/bpf/standardization/instruction-set.rst. Commands: include/uapi/linux/bpf.h.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from _struct import Struct
+
+from dockwright.kernel.libc import syscall
+
+BPF_PROG_LOAD, BPF_PROG_ATTACH = 5, 8
+BPF_PROG_TYPE_CGROUP_DEVICE, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI = 15, 6, 2
+_INSTRUCTION = Struct("<BBhi")
+
+
+def _instruction(code: int, target: int = 0, source: int = 0, offset: int = 0, value: int = 0) -> bytes:
+    signed = value - (1 << 32) if value >= 1 << 31 else value
+    return _INSTRUCTION.pack(code, source << 4 | target, offset, signed)
+
+
+def load_word(target: int, source: int, offset: int) -> bytes:
+    """target = *(u32 *)(source + offset)."""
+    return _instruction(0x61, target, source, offset)
+
+
+def and_constant(target: int, value: int) -> bytes:
+    """target &= value (32 bits)."""
+    return _instruction(0x54, target, value=value)
+
+
+def shift_right(target: int, value: int) -> bytes:
+    """target >>= value (32 bits, logical)."""
+    return _instruction(0x74, target, value=value)
+
+
+def skip_if(test: str, register: int, value: int, count: int) -> bytes:
+    """Skip `count` instructions if a test holds.
+
+    Args:
+        test: "ne" register != value; "outside" register has bits that value lacks; "apart" register and value share none.
+    """
+    if test == "ne":
+        return _instruction(0x56, register, offset=count, value=value)
+    copy = _instruction(0xBC, 6, register)  # r6 = (u32) register
+    if test == "outside":
+        return copy + and_constant(6, ~value & 0xFFFFFFFF) + _instruction(0x56, 6, offset=count, value=0)
+    return copy + and_constant(6, value) + _instruction(0x16, 6, offset=count, value=0)
+
+
+def answer(value: int) -> bytes:
+    """return value."""
+    return _instruction(0xB7, 0, value=value) + _instruction(0x95)
+
+
+def load_device_program(code: bytes) -> int:
+    """BPF_PROG_LOAD; returns the program's descriptor. EPERM without CAP_BPF or CAP_SYS_ADMIN."""
+    buffer, licence = ctypes.create_string_buffer(code), ctypes.create_string_buffer(b"Apache")
+    log = ctypes.create_string_buffer(4096)
+    attributes = Struct("=IIQQIIQ").pack(
+        BPF_PROG_TYPE_CGROUP_DEVICE, len(code) // 8, ctypes.addressof(buffer), ctypes.addressof(licence),
+        1, len(log), ctypes.addressof(log),
+    ).ljust(72, b"\0")  # fmt: skip
+    try:
+        return syscall("bpf", BPF_PROG_LOAD, attributes, len(attributes), what="bpf")
+    except OSError as error:
+        if log.value:
+            raise OSError(error.errno, f"{os.strerror(error.errno or 0)}: {log.value.decode()}", "bpf") from None
+        raise
+
+
+def attach_device_program(cgroup: int, program: int) -> None:
+    """BPF_PROG_ATTACH to a cgroup's descriptor, beside the programs of its ancestors."""
+    attributes = Struct("=IIII").pack(cgroup, program, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI)
+    syscall("bpf", BPF_PROG_ATTACH, attributes, len(attributes), what="bpf attach")

@@ -1,0 +1,71 @@
+"""The C library and the numbers of the system calls it has no function for.
+
+Numbers and layouts hold for x86_64 and aarch64, from the kernel's tables (arch/x86/entry/syscalls/syscall_64.tbl,
+include/uapi/asm-generic/unistd.h). Elsewhere importing this module fails with a clear text.
+Imported by zygote and shim: only ctypes and os.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+MACHINE = os.uname().machine
+if MACHINE not in ("x86_64", "aarch64"):
+    raise ImportError(f"dockwright runs on x86_64 and aarch64, not on {MACHINE}")
+
+_NUMBERS = {  # name: (x86_64, aarch64)
+    "pivot_root": (155, 41),
+    "keyctl": (250, 219),
+    "seccomp": (317, 277),
+    "bpf": (321, 280),
+    "execveat": (322, 281),
+    "pidfd_send_signal": (424, 424),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "fsconfig": (431, 431),
+    "fsmount": (432, 432),
+    "pidfd_open": (434, 434),
+    "clone3": (435, 435),
+    "close_range": (436, 436),
+    "openat2": (437, 437),
+    "mount_setattr": (442, 442),
+    "setgroups": (116, 159),
+    "setresuid": (117, 147),
+    "setresgid": (119, 149),
+    "capget": (125, 90),
+    "capset": (126, 91),
+}
+NR = {name: pair[MACHINE == "aarch64"] for name, pair in _NUMBERS.items()}
+
+libc = ctypes.CDLL(None, use_errno=True)
+_syscall = libc.syscall
+_syscall.restype = ctypes.c_long
+
+
+def check(result: int, what: str = "") -> int:
+    """`result` of a C call, or OSError from errno when it is -1, with `what` as its file name."""
+    if result == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what or None)
+    return result
+
+
+def syscall(name: str, *arguments: object, what: str = "") -> int:
+    """syscall(2) by name.
+
+    Args:
+        name: a key of NR. arguments: ints (taken as long), bytes (NUL-terminated) and ctypes objects.
+        what: a path or name for the error.
+
+    Raises:
+        OSError: what the kernel answered.
+    """
+    converted = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
+    return check(_syscall(ctypes.c_long(NR[name]), *converted), what or name)
+
+
+def path_bytes(path: str | bytes) -> bytes:
+    """A path as the kernel takes it."""
+    return os.fsencode(path)

@@ -1,0 +1,279 @@
+"""The mounts of a container as steps: each knows how the shim prepares it and how init attaches it.
+
+Bind sources are opened by the shim, in the host's mount namespace as it is now, as detached copies; file systems are
+made by init, inside the namespaces they belong to. Either way init attaches a descriptor to a descriptor, so no path
+is looked up twice and none leads out of the root.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from dockwright.base.steps import Step
+from dockwright.kernel import mount as m
+from dockwright.runtime import paths
+from dockwright.runtime.cgroups.layout import layout
+from dockwright.runtime.failure import RuntimeFailure, explain
+from dockwright.runtime.options import Options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# what may be mounted below /proc (CVE-2019-16884): files that only show figures of the container itself
+PROC_ALLOWED = (
+    "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
+    "/proc/loadavg", "/proc/slabinfo", "/proc/net/dev", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled",
+)  # fmt: skip
+
+
+class Mount(Step):
+    """One entry of the spec's `mounts`.
+
+    Args:
+        entry: the OCI mount: destination, type, source, options.
+        context: what all steps of one container share (`container.Context`): root descriptor, label, cgroup path.
+    """
+
+    __slots__ = ("context", "entry", "options", "tree")
+
+    def __init__(self, entry: dict[str, Any], context: Any) -> None:
+        self.entry = entry
+        self.options = Options(entry.get("options") or [])
+        self.context = context
+        self.tree = -1
+        super().__init__("init", "mount", _text(entry))
+
+    @property
+    def destination(self) -> str:
+        """Where it goes, inside the container."""
+        return os.path.normpath("/" + self.entry["destination"])
+
+    @property
+    def is_bind(self) -> bool:
+        """Whether it shows something the host has already."""
+        return self.options.bind or self.entry.get("type") == "bind"
+
+    def check(self) -> None:
+        """Refuse destinations that would fool later steps.
+
+        Raises:
+            RuntimeFailure: a mount on or below /proc that is not procfs itself.
+        """
+        path = self.destination
+        if path != "/proc" and not path.startswith("/proc/"):
+            return
+        if (path == "/proc" and self.entry.get("type") == "proc") or path in PROC_ALLOWED:
+            return
+        if path == "/proc" and self.is_bind and _is_procfs(self.entry.get("source", "")):
+            return
+        raise RuntimeFailure(f'"{path}" cannot be mounted because it is inside /proc')
+
+    def prepare(self) -> None:
+        """In the shim: open a bind's source as a detached copy.
+
+        Raises:
+            OSError: the source is missing.
+        """
+        if not self.is_bind:
+            return
+        source = self.entry.get("source", "")
+        if not source.startswith("/"):
+            source = os.path.join(self.context.bundle, source)
+        recursive = m.AT_RECURSIVE if self.options.recursive or not self.options.bind else 0
+        self.tree = m.open_tree(m.AT_FDCWD, source, m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | recursive)
+        m.mount_setattr(self.tree, self.options.set, self.options.clear)
+        if self.options.set_all or self.options.clear_all:
+            m.mount_setattr(self.tree, self.options.set_all, self.options.clear_all, recursive=True)
+
+    def execute(self) -> None:
+        kind = self.entry.get("type", "")
+        if self.is_bind:
+            self._attach(self.tree)
+        elif kind in ("cgroup", "cgroup2"):
+            self._cgroup()
+        else:
+            self._attach(self._make(kind))
+
+    def _make(self, kind: str) -> int:
+        """A detached mount of a new file system, in init's namespaces."""
+        source = self.entry.get("source") or kind
+        copied = self._copied() if self.options.copy_up else None
+        tree = new_filesystem(kind, source, self.options.data, self.options.set)
+        if copied is not None:
+            fill(tree, copied)
+        return tree
+
+    def _copied(self) -> int:
+        return paths.make_directory(self.context.root, self.destination)
+
+    def _attach(self, tree: int) -> None:
+        target = self._target(tree)
+        try:
+            m.move_mount(tree, target)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                error.filename = self.destination
+            raise
+        finally:
+            os.close(target)
+        self._propagate(tree)
+        os.close(tree)
+
+    def _target(self, tree: int) -> int:
+        """A descriptor of the mount point, made if missing; procfs and sysfs only go on real directories."""
+        path = self.destination
+        if self.entry.get("type") in ("proc", "sysfs") and not self.is_bind:
+            os.close(paths.make_directory(self.context.root, path))
+            try:
+                return paths.open_in_root(
+                    self.context.root, path, m.O_PATH | os.O_DIRECTORY, m.RESOLVE_IN_ROOT | m.RESOLVE_NO_SYMLINKS
+                )
+            except OSError:
+                kind = self.entry["type"]
+                raise RuntimeFailure(f'filesystem "{kind}" must be mounted on ordinary directory') from None
+        if stat.S_ISDIR(os.fstat(tree).st_mode):
+            return paths.make_directory(self.context.root, path)
+        return paths.make_file(self.context.root, path)
+
+    def _propagate(self, tree: int) -> None:
+        if self.options.propagation:
+            flag, recursive = self.options.propagation
+            m.mount_setattr(tree, propagation=flag, recursive=recursive)
+
+    def _cgroup(self) -> None:
+        where = layout()
+        if where.is_v2:
+            self._attach(new_filesystem("cgroup2", "cgroup", self.options.data, self.options.set))
+            return
+        self._attach(new_filesystem("tmpfs", "tmpfs", ["mode=755"], self.options.set & ~m.MOUNT_ATTR_RDONLY))
+        for name, tree in self.context.cgroup_trees or self._fresh_hierarchies():
+            target = paths.make_directory(self.context.root, f"{self.destination}/{name}")
+            m.mount_setattr(tree, self.options.set, self.options.clear)
+            m.move_mount(tree, target)
+            os.close(target)
+            os.close(tree)
+        self._link_controllers()
+        if self.options.set & m.MOUNT_ATTR_RDONLY:
+            fd = paths.open_in_root(self.context.root, self.destination)
+            m.mount_setattr(fd, m.MOUNT_ATTR_RDONLY)
+            os.close(fd)
+
+    def _fresh_hierarchies(self) -> list[tuple[str, int]]:
+        """With a cgroup namespace: mounts of the hierarchies made in it show the container's part alone."""
+        trees = []
+        for point in dict.fromkeys(layout().v1.values()):
+            names = [name for name, where in layout().v1.items() if where == point]
+            options = ["none", *names] if names[0].startswith("name=") else names
+            trees.append((os.path.basename(point), new_filesystem("cgroup", "cgroup", options, 0)))
+        return trees
+
+    def _link_controllers(self) -> None:
+        """`cpu -> cpu,cpuacct` and the like, where the host mounts controllers together."""
+        fd = paths.open_in_root(self.context.root, self.destination)
+        for name, point in layout().v1.items():
+            folder = os.path.basename(point)
+            if name != folder and not name.startswith("name="):
+                os.symlink(folder, name, dir_fd=fd)
+        os.close(fd)
+
+
+def host_cgroup_trees(path: str) -> list[tuple[str, int]]:
+    """In the shim, for a container without a cgroup namespace on v1: detached copies of its own folders."""
+    flags = m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC
+    return [
+        (os.path.basename(point), m.open_tree(m.AT_FDCWD, f"{point}/{path.strip('/')}", flags))
+        for point in dict.fromkeys(layout().v1.values())
+    ]
+
+
+def new_filesystem(kind: str, source: str, data: list[str], attributes: int) -> int:
+    """A detached mount of a new instance of file system `kind`.
+
+    Args:
+        data: options for the file system: `key=value` or `flag`.
+        attributes: MOUNT_ATTR_* of the mount.
+
+    Raises:
+        OSError: with `kind` or the refused option as its file name.
+    """
+    context = m.fsopen(kind)
+    try:
+        m.fsconfig_string(context, "source", source or kind)
+        for option in data:
+            key, equals, value = option.partition("=")
+            if equals:
+                m.fsconfig_string(context, key, value)
+            else:
+                m.fsconfig_flag(context, key)
+        m.fsconfig_create(context)
+        return m.fsmount(context, attributes)
+    finally:
+        os.close(context)
+
+
+def fill(tree: int, source: int) -> None:
+    """Copy the directory behind `source` into the root of detached mount `tree` (tmpcopyup)."""
+    for name in _names(source):
+        copy_entry(name, source, tree)
+
+
+def _names(directory: int) -> list[str]:
+    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        return os.listdir(fd)
+    finally:
+        os.close(fd)
+
+
+def copy_entry(name: str, source: int, target: int) -> None:
+    """Copy one entry with its owner and mode, directories with all they hold."""
+    info = os.stat(name, dir_fd=source, follow_symlinks=False)
+    if stat.S_ISLNK(info.st_mode):
+        os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
+    elif stat.S_ISDIR(info.st_mode):
+        os.mkdir(name, dir_fd=target)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        inner, made = os.open(name, flags, dir_fd=source), os.open(name, flags, dir_fd=target)
+        for child in os.listdir(inner):
+            copy_entry(child, inner, made)
+        os.close(inner)
+        os.close(made)
+    elif stat.S_ISREG(info.st_mode):
+        _copy_file(name, source, target)
+    else:
+        os.mknod(name, info.st_mode, info.st_rdev, dir_fd=target)
+    os.chown(name, info.st_uid, info.st_gid, dir_fd=target, follow_symlinks=False)
+    if not stat.S_ISLNK(info.st_mode):
+        os.chmod(name, stat.S_IMODE(info.st_mode), dir_fd=target)
+
+
+def _copy_file(name: str, source: int, target: int) -> None:
+    read = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
+    write = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=target)
+    while chunk := os.read(read, 1 << 16):
+        os.write(write, chunk)
+    os.close(read)
+    os.close(write)
+
+
+def _is_procfs(path: str) -> bool:
+    return os.path.ismount(path) and os.path.exists(f"{path}/self/stat")
+
+
+def _text(entry: dict[str, Any]) -> str:
+    options = ",".join(entry.get("options") or ())
+    kind = entry.get("type") or "bind"
+    source = entry.get("source") or kind
+    return f"mount {kind} {source} at {entry['destination']}" + (f" ({options})" if options else "")
+
+
+def mount_failure(entry: dict[str, Any], error: OSError) -> RuntimeFailure:
+    """runc's text for a mount that failed."""
+    source = entry.get("source") or entry.get("type") or ""
+    target = os.path.join("rootfs", entry["destination"].lstrip("/"))
+    return RuntimeFailure(
+        f'error mounting "{source}" to rootfs at "{entry["destination"]}": mount {source}:{target}: {explain(error)}'
+    )

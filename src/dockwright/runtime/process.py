@@ -1,0 +1,238 @@
+"""From a prepared container to the user's program: identity, limits, privileges, execve(2).
+
+`Program` is worked out before privileges are given up; `become` then does only prepared system calls (DECISIONS 23).
+Order of the drop: a filter without no_new_privs needs CAP_SYS_ADMIN, so it is loaded first; with no_new_privs last.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from dockwright.kernel import process as k
+from dockwright.kernel.libc import check, libc, syscall
+from dockwright.runtime import capabilities
+from dockwright.runtime.failure import RuntimeFailure, explain, words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from dockwright.kernel.seccomp import Filter
+
+TIOCSCTTY = 0x540E
+PASSWD_LIMIT = 10 << 20  # bytes read of an image's /etc/passwd (CVE-2026-47262)
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+RLIMITS = (
+    "CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING",
+    "MSGQUEUE", "NICE", "RTPRIO", "RTTIME",
+)  # fmt: skip
+
+
+class Program:
+    """The user's process as the spec's `process` describes it.
+
+    Args:
+        process: the OCI process object.
+        seccomp: the filter to load, or None.
+        bounding_known: highest capability this kernel knows.
+    """
+
+    def __init__(self, process: dict[str, Any], seccomp: Filter | None) -> None:
+        self.arguments: list[str] = process.get("args") or []
+        self.environment: list[str] = list(process.get("env") or [])
+        self.cwd: str = process.get("cwd") or "/"
+        self.terminal = bool(process.get("terminal"))
+        self.no_new_privileges = bool(process.get("noNewPrivileges"))
+        self.apparmor: str = process.get("apparmorProfile") or ""
+        self.rlimits: list[dict[str, Any]] = process.get("rlimits") or []
+        self.seccomp = seccomp
+        user = process.get("user") or {}
+        self.uid, self.gid = user.get("uid", 0), user.get("gid", 0)
+        self.groups: list[int] = user.get("additionalGids") or []
+        self.umask: int | None = user.get("umask")
+        caps = process.get("capabilities")
+        self.capabilities = None if caps is None else {key: capabilities.mask(value) for key, value in caps.items()}
+        if not self.arguments:
+            raise RuntimeFailure("process args cannot be empty")
+
+    def limit(self, pid: int) -> None:
+        """Set the resource limits of process `pid`, from outside (prlimit(2)).
+
+        Raises:
+            RuntimeFailure: an unknown name, or more than we hold without CAP_SYS_RESOURCE.
+        """
+        from resource import prlimit
+
+        for entry in self.rlimits:
+            name = entry["type"].removeprefix("RLIMIT_")
+            if name not in RLIMITS:
+                raise RuntimeFailure(f"wrong rlimit value: {entry['type']}")
+            pair = (_rlimit(entry["soft"]), _rlimit(entry["hard"]))
+            try:
+                prlimit(pid, RLIMITS.index(name), pair)
+            except (OSError, ValueError) as error:
+                reason = words(error) if isinstance(error, OSError) else str(error)
+                raise RuntimeFailure(f"error setting rlimit type {RLIMITS.index(name)}: {reason}") from None
+
+    def locate(self) -> str:
+        """The path of the executable, looked up as execvp(3) does in the container's PATH.
+
+        Raises:
+            RuntimeFailure: in the words from which Docker makes exit codes 126 and 127.
+        """
+        name = self.arguments[0]
+        if "/" in name:
+            return self._checked(name)
+        denied = False
+        for directory in self._path().split(":"):
+            candidate = os.path.join(directory or ".", name)
+            try:
+                if _executable(candidate):
+                    return candidate
+                denied = True
+            except OSError:
+                continue
+        if denied:
+            raise RuntimeFailure(f'exec: "{name}": permission denied')
+        raise RuntimeFailure(f'exec: "{name}": executable file not found in $PATH')
+
+    def _path(self) -> str:
+        for variable in self.environment:
+            if variable.startswith("PATH="):
+                return variable[5:]
+        return DEFAULT_PATH
+
+    def _checked(self, name: str) -> str:
+        try:
+            if _executable(name):
+                return name
+        except OSError as error:
+            raise RuntimeFailure(f'exec: "{name}": stat {name}: {words(error)}') from None
+        reason = "is a directory" if os.path.isdir(name) else "permission denied"
+        raise RuntimeFailure(f'exec: "{name}": {reason}')
+
+    def home(self) -> None:
+        """Add HOME from the container's passwd file where the environment has none, as runc does."""
+        if not any(variable.startswith("HOME=") for variable in self.environment):
+            self.environment.append("HOME=" + (home_of(self.uid) or "/"))
+
+    def enter_directory(self) -> None:
+        """chdir(2) to the working directory, and see that it really is inside the root (CVE-2024-21626)."""
+        try:
+            os.chdir(self.cwd)
+        except OSError as error:
+            raise RuntimeFailure(f'chdir to cwd ("{self.cwd}") set in config.json failed: {words(error)}') from None
+        try:
+            inside = os.getcwd().startswith("/")
+        except OSError:
+            inside = False  # getcwd(3) has no name for what lies outside our root
+        if not inside:
+            raise RuntimeFailure("current working directory is outside of container mount namespace root")
+
+    def become(self, path: str) -> None:
+        """Drop to the spec's privileges and execve(2) `path`; returns only by an exception.
+
+        Raises:
+            RuntimeFailure: one of the steps was refused.
+        """
+        environment = {}
+        for variable in self.environment:
+            name, _, value = variable.partition("=")
+            environment[os.fsencode(name)] = os.fsencode(value)
+        arguments = [os.fsencode(a) for a in self.arguments]
+        if self.umask is not None:
+            os.umask(self.umask)
+        try:
+            self._drop()
+        except OSError as error:
+            raise RuntimeFailure(explain(error)) from None
+        try:
+            os.execve(os.fsencode(path), arguments, environment)
+        except OSError as error:
+            raise RuntimeFailure(f"exec {path}: {words(error)}") from None
+
+    def _drop(self) -> None:
+        if self.no_new_privileges:
+            k.prctl(k.PR_SET_NO_NEW_PRIVS, 1)
+        elif self.seccomp:
+            self.seccomp.load()
+        caps = self.capabilities
+        if caps is not None:
+            for number in range(64):
+                if not caps.get("bounding", 0) >> number & 1 and not _drop_bounding(number):
+                    break
+        k.prctl(k.PR_SET_KEEPCAPS, 1)
+        self._identity()
+        k.prctl(k.PR_SET_KEEPCAPS, 0)
+        if caps is not None:
+            held = k.capget()[1]
+            keep = [caps.get(name, 0) & held for name in ("effective", "permitted", "inheritable")]
+            k.capset(*keep)
+            raise_ambient(caps.get("ambient", 0))
+        if self.no_new_privileges and self.seccomp:
+            self.seccomp.load()
+
+    def _identity(self) -> None:
+        os.setgroups(self.groups)
+        check(libc.setresgid(self.gid, self.gid, self.gid), "setgid")
+        syscall("setresuid", self.uid, self.uid, self.uid, what="setuid")
+
+
+def _rlimit(value: int) -> int:
+    return -1 if value >= 1 << 63 or value < 0 else value
+
+
+def _executable(path: str) -> bool:
+    mode = os.stat(path).st_mode
+    return stat.S_ISREG(mode) and bool(mode & 0o111)
+
+
+def _drop_bounding(number: int) -> bool:
+    """Drop one capability from the bounding set; False behind the last one the kernel knows."""
+    try:
+        k.prctl(k.PR_CAPBSET_DROP, number)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return False
+    return True
+
+
+def raise_ambient(mask: int) -> None:
+    """Clear the ambient set, then raise those of `mask`."""
+    k.prctl(k.PR_CAP_AMBIENT, k.PR_CAP_AMBIENT_CLEAR_ALL)
+    for number in range(64):
+        if mask >> number & 1:
+            k.prctl(k.PR_CAP_AMBIENT, k.PR_CAP_AMBIENT_RAISE, number)
+
+
+def home_of(uid: int) -> str:
+    """The home directory of `uid` by /etc/passwd, "" if it has none there."""
+    try:
+        fd = os.open("/etc/passwd", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    try:
+        regular = stat.S_ISREG(os.fstat(fd).st_mode)
+        text = os.pread(fd, PASSWD_LIMIT, 0) if regular else b""
+    finally:
+        os.close(fd)
+    for line in text.split(b"\n"):
+        fields = line.split(b":")
+        if len(fields) >= 6 and fields[2] == str(uid).encode():
+            return os.fsdecode(fields[5])
+    return ""
+
+
+def adopt_stdio(stdio: tuple[int, int, int], console: int) -> None:
+    """Make `stdio` (or the pty slave `console`) descriptors 0 to 2; a console becomes the controlling terminal."""
+    sources = (console,) * 3 if console >= 0 else stdio
+    held = [os.dup(fd) for fd in sources]  # so that no dup2 overwrites a source that is still needed
+    for target, source in enumerate(held):
+        os.dup2(source, target)
+    for fd in held:
+        os.close(fd)
+    if console >= 0:
+        check(libc.ioctl(0, TIOCSCTTY, 0), "controlling terminal")

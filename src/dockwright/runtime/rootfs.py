@@ -1,0 +1,260 @@
+"""The container's root as steps of init: private propagation, the root itself, /dev, pivot_root, read-only and masked paths.
+
+Everything goes through `context.root`, a descriptor of the new root; masking checks that what it binds is the null
+device and not an image's link (CVE-2025-31133).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from dockwright.base.steps import Step
+from dockwright.kernel import mount as m
+from dockwright.runtime import paths
+from dockwright.runtime.failure import RuntimeFailure
+from dockwright.runtime.mounts import new_filesystem
+from dockwright.runtime.options import PROPAGATION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+DEVICES = (  # OCI runtime spec, config-linux.md, default devices
+    ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0),
+)  # fmt: skip
+LINKS = (
+    ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"),
+)  # fmt: skip
+
+
+class InitStep(Step):
+    """A step of init that needs the container's context."""
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: Any, kind: str, text: str) -> None:
+        super().__init__("init", kind, text)
+        self.context = context
+
+
+class Propagation(InitStep):
+    """Cut our mounts off from the host's before anything is mounted."""
+
+    __slots__ = ("flags",)
+
+    def __init__(self, context: Any, name: str) -> None:
+        flag, _ = PROPAGATION.get(name or "rslave", (m.MS_SLAVE, True))
+        # a shared or slave root is asked for by rootfsPropagation; the old tree itself must never be shared with us
+        self.flags = (m.MS_SLAVE if flag in (m.MS_SHARED, m.MS_SLAVE) else m.MS_PRIVATE) | m.MS_REC
+        super().__init__(context, "mount", f"make all mounts {'rslave' if self.flags & m.MS_SLAVE else 'rprivate'}")
+
+    def execute(self) -> None:
+        m.mount("", "/", "", self.flags)
+
+
+class Root(InitStep):
+    """Make the root directory a mount of its own and open it."""
+
+    __slots__ = ("path", "source")
+
+    def __init__(self, context: Any, path: str, source: dict[str, Any] | None) -> None:
+        self.path = path
+        self.source = source
+        what = f"{source['type']} {','.join(source.get('options') or ())}" if source else path
+        super().__init__(context, "mount", f"mount the root: {what}")
+
+    def execute(self) -> None:
+        if self.source and self.source["type"] == "overlay":
+            # mount(2) takes the whole option string in one page; fsconfig(2) ends at 256 bytes before Linux 6.7
+            os.chdir(self.context.overlay_base)
+            m.mount("overlay", self.path, "overlay", 0, ",".join(self.source["options"]))
+            os.chdir("/")
+        else:
+            source = self.source["source"] if self.source else self.path
+            tree = m.open_tree(m.AT_FDCWD, source, m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | m.AT_RECURSIVE)
+            m.mount_setattr(tree, propagation=m.MS_PRIVATE, recursive=True)
+            m.move_mount(tree, m.AT_FDCWD, self.path)
+            os.close(tree)
+        self.context.root = os.open(self.path, m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+class Devices(InitStep):
+    """Fill /dev: device nodes (bound from the host's in a user namespace), links, the console."""
+
+    __slots__ = ("devices",)
+
+    def __init__(self, context: Any, devices: list[dict[str, Any]]) -> None:
+        self.devices = devices
+        super().__init__(
+            context, "mount", "make the devices " + " ".join(d["path"] for d in devices) + " and /dev's links"
+        )
+
+    def execute(self) -> None:
+        for device in self.devices:
+            self._make(device)
+        directory = paths.make_directory(self.context.root, "/dev")
+        try:
+            self._links(directory)
+        finally:
+            os.close(directory)
+        if self.context.console >= 0:
+            self._console()
+
+    def _make(self, device: dict[str, Any]) -> None:
+        parent_path, name = os.path.split(device["path"])
+        if self.context.user_namespace:
+            return self._bind(device["path"])
+        parent = paths.make_directory(self.context.root, parent_path)
+        kind = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}[device["type"]]
+        mode = device.get("fileMode")
+        mode = 0o666 if mode is None else mode
+        number = os.makedev(device.get("major") or 0, device.get("minor") or 0)
+        try:
+            _replace(name, parent)
+            os.mknod(name, kind | mode, number, dir_fd=parent)
+            os.chmod(name, mode, dir_fd=parent)
+            os.chown(name, device.get("uid") or 0, device.get("gid") or 0, dir_fd=parent, follow_symlinks=False)
+        finally:
+            os.close(parent)
+        return None
+
+    def _bind(self, path: str) -> None:
+        """In a user namespace mknod is refused: show the host's node instead."""
+        tree = m.open_tree(m.AT_FDCWD, path, m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC)
+        target = paths.make_file(self.context.root, path)
+        m.move_mount(tree, target)
+        os.close(tree)
+        os.close(target)
+
+    def _links(self, directory: int) -> None:
+        for name, target in LINKS:
+            try:
+                os.symlink(target, name, dir_fd=directory)
+            except FileExistsError:
+                continue
+        if _has(directory, "pts"):
+            _replace("ptmx", directory)
+            os.symlink("pts/ptmx", "ptmx", dir_fd=directory)
+
+    def _console(self) -> None:
+        """Bind the pty's slave, by its descriptor, to /dev/console."""
+        tree = m.open_tree(self.context.console, "", m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | m.AT_EMPTY_PATH)
+        target = paths.make_file(self.context.root, "/dev/console")
+        m.move_mount(tree, target)
+        os.close(tree)
+        os.close(target)
+
+
+def _has(directory: int, name: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _replace(name: str, directory: int) -> None:
+    """Make room for `name`: unlink what the image has there."""
+    try:
+        os.unlink(name, dir_fd=directory)
+    except FileNotFoundError:
+        return
+
+
+class Pivot(InitStep):
+    """Make the new root `/` and let go of the host's tree."""
+
+    __slots__ = ()
+
+    def __init__(self, context: Any) -> None:
+        super().__init__(context, "mount", "pivot_root into it and detach the host's tree")
+
+    def execute(self) -> None:
+        old = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.fchdir(self.context.root)
+        m.pivot_root(".", ".")
+        os.fchdir(old)
+        m.mount("", ".", "", m.MS_SLAVE | m.MS_REC)
+        m.umount2(".", m.MNT_DETACH)
+        os.close(old)
+        os.chdir("/")
+        os.close(self.context.root)
+        self.context.root = os.open("/", m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+class RootAttributes(InitStep):
+    """Propagation and read-only state of the finished root."""
+
+    __slots__ = ("propagation", "readonly")
+
+    def __init__(self, context: Any, propagation: str, readonly: bool) -> None:
+        self.propagation = propagation
+        self.readonly = readonly
+        text = "make the root " + " and ".join([propagation] * bool(propagation) + ["read-only"] * readonly)
+        super().__init__(context, "mount", text)
+
+    def execute(self) -> None:
+        if self.propagation:
+            flag, recursive = PROPAGATION[self.propagation]
+            m.mount_setattr(self.context.root, propagation=flag, recursive=recursive)
+        if self.readonly:
+            m.mount_setattr(self.context.root, m.MOUNT_ATTR_RDONLY)
+
+
+class ReadOnlyPaths(InitStep):
+    """Paths that may be read only: each becomes a read-only mount of itself."""
+
+    __slots__ = ("paths",)
+
+    def __init__(self, context: Any, paths_: list[str]) -> None:
+        self.paths = paths_
+        super().__init__(context, "mount", "make read-only: " + " ".join(paths_))
+
+    def execute(self) -> None:
+        for path in self.paths:
+            try:
+                target = paths.open_in_root(self.context.root, path)
+            except FileNotFoundError:
+                continue  # the kernel does not have it
+            tree = m.open_tree(target, "", m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | m.AT_EMPTY_PATH | m.AT_RECURSIVE)
+            m.mount_setattr(tree, m.MOUNT_ATTR_RDONLY, recursive=True)
+            m.move_mount(tree, target)
+            os.close(tree)
+            os.close(target)
+
+
+class MaskedPaths(InitStep):
+    """Paths that show nothing: /dev/null over files, an empty read-only tmpfs over directories."""
+
+    __slots__ = ("paths",)
+
+    def __init__(self, context: Any, paths_: list[str]) -> None:
+        self.paths = paths_
+        super().__init__(context, "mount", "mask: " + " ".join(paths_))
+
+    def execute(self) -> None:
+        null = paths.open_in_root(self.context.root, "/dev/null", m.O_PATH | os.O_NOFOLLOW)
+        if not _is_null(null):
+            raise RuntimeFailure("the container's /dev/null is not the null device")
+        for path in self.paths:
+            try:
+                target = paths.open_in_root(self.context.root, path)
+            except (FileNotFoundError, NotADirectoryError, PermissionError):
+                continue  # nothing there to be seen
+            tree = self._cover(target, null)
+            m.move_mount(tree, target)
+            os.close(tree)
+            os.close(target)
+        os.close(null)
+
+    def _cover(self, target: int, null: int) -> int:
+        """A detached mount that shows nothing, of the kind of `target`."""
+        if stat.S_ISDIR(os.fstat(target).st_mode):
+            return new_filesystem("tmpfs", "tmpfs", ["nr_blocks=1", "nr_inodes=1"], m.MOUNT_ATTR_RDONLY)
+        flags = m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | m.AT_EMPTY_PATH
+        return m.open_tree(null, "", flags)
+
+
+def _is_null(fd: int) -> bool:
+    info = os.fstat(fd)
+    return stat.S_ISCHR(info.st_mode) and info.st_rdev == os.makedev(1, 3)
