@@ -1,0 +1,64 @@
+"""JSON in and out as Go's encoding/json does it."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from dockwright.base.errors import InvalidParameter
+
+T = TypeVar("T")
+
+JSON_LIMIT = 8 << 20
+_encoder = msgspec.json.Encoder()
+
+
+def encode(document: object) -> bytes:
+    """`document` as JSON without the newline; `<`, `>`, `&` and the two Unicode line ends are escaped as Go does.
+
+    In JSON those characters occur only inside strings, so they can be replaced in the encoded bytes.
+    """
+    data = _encoder.encode(document)
+    if b"&" in data or b"<" in data or b">" in data:
+        data = data.replace(b"&", b"\\u0026").replace(b"<", b"\\u003c").replace(b">", b"\\u003e")
+    if b"\xe2\x80" in data:
+        data = data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+    return data
+
+
+def line(document: object) -> bytes:
+    """`document` as one line of a stream, or as a body: Go's encoder ends each value with a newline."""
+    return encode(document) + b"\n"
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """The JSON document in `body` as a `kind` (a msgspec struct, dict, ...).
+
+    Raises:
+        InvalidParameter: no JSON, another shape, or something behind it, in Docker's words.
+    """
+    if not body.strip():
+        raise InvalidParameter("invalid JSON: got EOF while reading request body")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        if "trailing characters" in str(error):
+            raise InvalidParameter("unexpected content after JSON") from None
+        raise InvalidParameter(f"invalid JSON: {error}") from None
+
+
+def check_content_type(value: str, expected: str = "application/json") -> None:
+    """Refuse a body that does not say it is `expected`.
+
+    Raises:
+        InvalidParameter: in Docker's words.
+    """
+    kind = value.partition(";")[0].strip().lower()
+    if not kind:
+        raise InvalidParameter(f"malformed Content-Type header ({value}): mime: no media type")
+    if kind != expected:
+        raise InvalidParameter(f"unsupported Content-Type header ({kind}): must be '{expected}'")
+
+
+def decode_any(body: bytes) -> Any:
+    """The JSON document in `body` as plain Python values."""
+    return decode(body, object)

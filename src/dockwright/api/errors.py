@@ -1,0 +1,36 @@
+"""The one place where an exception becomes a status and a text."""
+
+import http
+import logging
+
+from dockwright.base.errors import EngineError
+
+_log = logging.getLogger("dockwright.api")
+
+
+class ClientGone(Exception):
+    """The client has hung up; nobody is there to read an answer."""
+
+
+class StreamBroken(Exception):
+    """A streamed answer cannot be finished; the connection is cut so that the client notices."""
+
+
+def translate(error: Exception, what: str) -> tuple[int, str]:
+    """Status and text for `error`, which ended the request `what` (for the log)."""
+    if isinstance(error, EngineError):
+        level = logging.ERROR if error.status >= 500 else logging.DEBUG
+        _log.log(level, "Handler for %s returned error: %s", what, error.message)
+        return error.status, error.message
+    _log.error("Handler for %s returned error: %s", what, error, exc_info=error)
+    if isinstance(error, OSError) and error.strerror:
+        return 500, f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror.lower()
+    return 500, str(error) or type(error).__name__
+
+
+def reason(status: int) -> str:
+    """The reason phrase as Go's http.StatusText has it."""
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return "status"

@@ -1,0 +1,142 @@
+"""containers: create, the verbs, inspect, list."""
+
+import re
+
+from dockwright.api.answers import Answer, document, nothing
+from dockwright.api.encoding import line
+from dockwright.api.exchange import Exchange
+from dockwright.api.query import Query
+from dockwright.api.shapes import container as shapes
+from dockwright.api.shapes import shaped
+from dockwright.base.errors import InvalidParameter
+from dockwright.types.container import CreateRequest
+
+_DIGITS = re.compile(r"[0-9]{1,5}")
+START_BODY = (
+    "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24"
+)
+
+
+async def create(exchange: Exchange) -> Answer:
+    """POST /containers/create."""
+    request = await exchange.body.json(CreateRequest)
+    query = exchange.query
+    made = await exchange.managers.containers.create(
+        query.text("name"), request, query.text("platform"), exchange.version
+    )
+    return document(made, 201)
+
+
+async def start(exchange: Exchange) -> Answer:
+    """POST /containers/{id}/start; a body is tolerated up to Docker's seven bytes (`null`, `{}`)."""
+    if "transfer-encoding" in exchange.fields or int(exchange.fields.get("content-length", "0")) > 7:
+        raise InvalidParameter(START_BODY)
+    await exchange.managers.containers.start(exchange.name)
+    return nothing()
+
+
+async def stop(exchange: Exchange) -> Answer:
+    """POST /containers/{id}/stop."""
+    await exchange.managers.containers.stop(exchange.name, exchange.query.number("t"), _signal(exchange))
+    return nothing()
+
+
+async def restart(exchange: Exchange) -> Answer:
+    """POST /containers/{id}/restart."""
+    await exchange.managers.containers.restart(exchange.name, exchange.query.number("t"), _signal(exchange))
+    return nothing()
+
+
+def _signal(exchange: Exchange) -> str:
+    """The `signal` of stop and restart, which exists from 1.42 on."""
+    return exchange.query.text("signal") if exchange.version >= (1, 42) else ""
+
+
+async def kill(exchange: Exchange) -> Answer:
+    """POST /containers/{id}/kill."""
+    await exchange.managers.containers.kill(exchange.name, exchange.query.text("signal"))
+    return nothing()
+
+
+async def pause(exchange: Exchange) -> Answer:
+    """POST /containers/{id}/pause."""
+    await exchange.managers.containers.pause(exchange.name)
+    return nothing()
+
+
+async def unpause(exchange: Exchange) -> Answer:
+    """POST /containers/{id}/unpause."""
+    await exchange.managers.containers.unpause(exchange.name)
+    return nothing()
+
+
+async def rename(exchange: Exchange) -> Answer:
+    """POST /containers/{id}/rename."""
+    await exchange.managers.containers.rename(exchange.name, exchange.query.text("name"))
+    return nothing()
+
+
+async def wait(exchange: Exchange) -> None:
+    """POST /containers/{id}/wait: the head goes out as soon as we listen, so that a client may start the container."""
+    condition = exchange.query.text("condition") if exchange.version >= (1, 30) else ""
+    waiter = exchange.managers.containers.wait(exchange.name, condition)
+    exchange.begin()
+    await exchange.send(line(await waiter.result()))
+    exchange.end()
+
+
+async def remove(exchange: Exchange) -> Answer:
+    """DELETE /containers/{id}."""
+    query = exchange.query
+    await exchange.managers.containers.remove(exchange.name, query.flag("force"), query.flag("v"), query.flag("link"))
+    return nothing()
+
+
+async def inspect(exchange: Exchange) -> Answer:
+    """GET /containers/{id}/json."""
+    container = await exchange.managers.containers.inspect(exchange.name, exchange.query.flag("size"))
+    return document(shaped(container, exchange.version, shapes.INSPECT))
+
+
+async def list_(exchange: Exchange) -> Answer:
+    """GET /containers/json; `before` and `since` are the filters of old clients."""
+    query, filters = exchange.query, exchange.query.filters()
+    for name in ("before", "since"):
+        if query.text(name):
+            filters.setdefault(name, []).append(query.text(name))
+    limit = query.number("limit", 0) or 0
+    rows = await exchange.managers.containers.list(query.flag("all"), limit, query.flag("size"), filters)
+    return document([shaped(row, exchange.version, shapes.LIST) for row in rows])
+
+
+async def top(exchange: Exchange) -> Answer:
+    """GET /containers/{id}/top."""
+    return document(await exchange.managers.containers.top(exchange.name, exchange.query.text("ps_args")))
+
+
+async def resize(exchange: Exchange) -> Answer:
+    """POST /containers/{id}/resize."""
+    height, width = size(exchange)
+    await exchange.managers.containers.resize(exchange.name, height, width)
+    return nothing(200)
+
+
+def size(exchange: Exchange) -> tuple[int, int]:
+    """`h` and `w` of a resize.
+
+    Raises:
+        InvalidParameter: no small unsigned number.
+    """
+    return _cells(exchange.query, "h"), _cells(exchange.query, "w")
+
+
+def _cells(query: Query, name: str) -> int:
+    value = query.text(name)
+    if not _DIGITS.fullmatch(value) or int(value) > 65535:
+        raise InvalidParameter(f'strconv.Atoi: parsing "{value}": invalid syntax')
+    return int(value)
+
+
+async def trace(exchange: Exchange) -> Answer:
+    """GET /dockwright/v1/containers/{id}/trace: the steps of the last start, each with what it took."""
+    return document(await exchange.managers.containers.trace(exchange.name))

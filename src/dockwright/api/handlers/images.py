@@ -1,0 +1,92 @@
+"""images: list, inspect, history, tag, delete, load, save, import."""
+
+from typing import Any
+
+from dockwright.api.answers import Answer, document, nothing
+from dockwright.api.exchange import Exchange
+from dockwright.api.shapes import image as shapes
+from dockwright.api.shapes import shaped
+from dockwright.base.errors import InvalidParameter, NotSupported
+
+TAR = "application/x-tar"
+
+
+async def list_(exchange: Exchange) -> Answer:
+    """GET /images/json; `filter=` is the reference filter of clients before 1.25."""
+    query, filters = exchange.query, exchange.query.filters()
+    if query.text("filter") and exchange.version < (1, 25):
+        filters.setdefault("reference", []).append(query.text("filter"))
+    rows = await exchange.managers.images.list(
+        all=query.flag("all"), filters=filters, shared_size=query.flag("shared-size")
+    )
+    return document([shaped(row, exchange.version, shapes.SUMMARY) for row in rows])
+
+
+async def inspect(exchange: Exchange) -> Answer:
+    """GET /images/{name}/json."""
+    image = await exchange.managers.images.inspect(exchange.name)
+    return document(shaped(image, exchange.version, shapes.INSPECT))
+
+
+async def history(exchange: Exchange) -> Answer:
+    """GET /images/{name}/history."""
+    return document(await exchange.managers.images.history(exchange.name))
+
+
+async def tag(exchange: Exchange) -> Answer:
+    """POST /images/{name}/tag."""
+    query = exchange.query
+    await exchange.managers.images.tag(exchange.name, query.text("repo"), query.text("tag"))
+    return nothing(201)
+
+
+async def delete(exchange: Exchange) -> Answer:
+    """DELETE /images/{name}."""
+    if not exchange.name.strip():
+        raise InvalidParameter("image name cannot be blank")
+    query = exchange.query
+    rows = await exchange.managers.images.delete(exchange.name, query.flag("force"), query.flag("noprune"))
+    return document(rows)
+
+
+async def load(exchange: Exchange) -> None:
+    """POST /images/load: a tar of any compression, answered by progress."""
+    quiet = exchange.query.flag("quiet", default=True)
+    await exchange.progress(aiter(exchange.managers.images.load(aiter(exchange.body), quiet)))
+
+
+async def save_one(exchange: Exchange) -> None:
+    """GET /images/{name}/get."""
+    await exchange.stream(aiter(exchange.managers.images.save([exchange.name])), TAR)
+
+
+async def save_many(exchange: Exchange) -> None:
+    """GET /images/get?names=a&names=b."""
+    names = [name for value in exchange.query.all("names") for name in value.split(",") if name]
+    await exchange.stream(aiter(exchange.managers.images.save(names)), TAR)
+
+
+async def create(exchange: Exchange) -> Answer | None:
+    """POST /images/create: import from the body; pulling needs a registry client, which is not built yet."""
+    query = exchange.query
+    if name := query.text("fromImage"):
+        raise NotSupported(
+            f"pulling {_shown(name, query.text('tag'))} from a registry is not implemented yet: "
+            "load the image with `docker load` or make one with `docker import`"
+        )
+    if query.text("fromSrc") != "-":
+        raise NotSupported("importing from a URL is not implemented yet: send the archive itself (fromSrc=-)")
+    await exchange.progress(aiter(_imported(exchange)))
+    return None
+
+
+def _imported(exchange: Exchange) -> Any:
+    query = exchange.query
+    return exchange.managers.images.import_(
+        aiter(exchange.body), query.text("repo"), query.text("tag"), query.text("message"), query.all("changes")
+    )
+
+
+def _shown(name: str, tag: str) -> str:
+    separator = "@" if tag.startswith("sha256:") else ":"
+    return f"{name}{separator}{tag}" if tag else name

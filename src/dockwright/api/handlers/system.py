@@ -1,0 +1,51 @@
+"""ping, version, info, events, auth."""
+
+from dockwright.api.answers import Answer, document
+from dockwright.api.encoding import line
+from dockwright.api.exchange import Exchange
+from dockwright.api.shapes import shaped
+from dockwright.api.shapes import system as shapes
+from dockwright.base.errors import InvalidParameter, NotSupported
+
+PING_FIELDS = {
+    "Builder-Version": "1",
+    "Cache-Control": "no-cache, no-store, must-revalidate",
+    "Pragma": "no-cache",
+    "Swarm": "inactive",
+}
+
+
+async def ping(exchange: Exchange) -> Answer:
+    """HEAD and GET /_ping: what a client negotiates by."""
+    return Answer(200, b"OK", "text/plain; charset=utf-8", PING_FIELDS)
+
+
+async def version(exchange: Exchange) -> Answer:
+    """GET /version."""
+    return document(shaped(await exchange.managers.system.version(), exchange.version, shapes.VERSION))
+
+
+async def info(exchange: Exchange) -> Answer:
+    """GET /info."""
+    return document(shaped(await exchange.managers.system.info(), exchange.version, shapes.INFO))
+
+
+async def events(exchange: Exchange) -> None:
+    """GET /events: the head first, then one document a line until `until` or the client's end."""
+    query = exchange.query
+    since, until = query.timestamp("since"), query.timestamp("until")
+    if since is not None and until is not None and until < since:
+        raise InvalidParameter(
+            f"`since` time ({query.text('since')}) cannot be after `until` time ({query.text('until')})"
+        )
+    with exchange.managers.events.subscribe(since, until, query.filters()) as subscription:
+        exchange.begin()
+        async for event in subscription:
+            if shapes.event_exists(event, exchange.version):
+                await exchange.send(line(event))
+        exchange.end()
+
+
+async def auth(exchange: Exchange) -> Answer:
+    """POST /auth: there is no registry client yet, so nothing could be checked."""
+    raise NotSupported("login to a registry is not implemented yet")

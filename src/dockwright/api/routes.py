@@ -1,0 +1,88 @@
+"""Every path of the Engine API: what is served, and what is refused by name."""
+
+from dockwright.api.handlers import containers, execs, images, networks, streams, system, unimplemented
+from dockwright.api.router import Handler, Route
+
+SERVED = [
+    Route("HEAD", "/_ping", system.ping),
+    Route("GET", "/_ping", system.ping),
+    Route("GET", "/version", system.version),
+    Route("GET", "/info", system.info),
+    Route("GET", "/events", system.events, streams=True),
+    Route("POST", "/auth", system.auth),
+    Route("GET", "/containers/json", containers.list_),
+    Route("POST", "/containers/create", containers.create),
+    Route("GET", "/containers/{name}/json", containers.inspect),
+    Route("GET", "/containers/{name}/top", containers.top),
+    Route("GET", "/containers/{name}/logs", streams.logs, streams=True),
+    Route("GET", "/containers/{name}/stats", streams.stats, streams=True),
+    Route("POST", "/containers/{name}/resize", containers.resize),
+    Route("POST", "/containers/{name}/start", containers.start),
+    Route("POST", "/containers/{name}/stop", containers.stop),
+    Route("POST", "/containers/{name}/restart", containers.restart),
+    Route("POST", "/containers/{name}/kill", containers.kill),
+    Route("POST", "/containers/{name}/rename", containers.rename),
+    Route("POST", "/containers/{name}/pause", containers.pause),
+    Route("POST", "/containers/{name}/unpause", containers.unpause),
+    Route("POST", "/containers/{name}/attach", streams.attach),
+    Route("POST", "/containers/{name}/wait", containers.wait, streams=True),
+    Route("DELETE", "/containers/{name}", containers.remove),
+    Route("POST", "/containers/{name}/exec", execs.create),
+    Route("POST", "/exec/{name}/start", execs.start),
+    Route("POST", "/exec/{name}/resize", execs.resize),
+    Route("GET", "/exec/{name}/json", execs.inspect),
+    Route("GET", "/images/json", images.list_),
+    Route("POST", "/images/create", images.create),
+    Route("GET", "/images/{name}/json", images.inspect),
+    Route("GET", "/images/{name}/history", images.history),
+    Route("POST", "/images/{name}/tag", images.tag),
+    Route("DELETE", "/images/{name}", images.delete),
+    Route("GET", "/images/{name}/get", images.save_one, streams=True),
+    Route("GET", "/images/get", images.save_many, streams=True),
+    Route("POST", "/images/load", images.load),
+    Route("GET", "/networks", networks.list_),
+    Route("GET", "/networks/{name}", networks.inspect),
+    Route("GET", "/dockwright/v1/containers/{name}/trace", containers.trace),
+]
+
+
+def _refused(handler: Handler, *lines: str) -> list[Route]:
+    """Routes to `handler`; each line is `METHOD path path ...`."""
+    return [Route(line.split()[0], path, handler) for line in lines for path in line.split()[1:]]
+
+
+NOT_YET = _refused(
+    unimplemented.not_yet,
+    "GET /system/df /containers/{name}/changes /containers/{name}/export /containers/{name}/attach/ws",
+    "POST /containers/{name}/update /containers/prune /build /build/prune /build/cancel /images/prune /commit",
+    "POST /images/{name}/push /session /grpc /containers/{name}/copy",
+    "HEAD /containers/{name}/archive",
+    "GET /containers/{name}/archive /images/{name}/attestations /images/search /distribution/{name}/json",
+    "PUT /containers/{name}/archive /volumes/{name}",
+    "POST /containers/{name}/checkpoints",
+    "GET /containers/{name}/checkpoints",
+    "DELETE /networks/{name} /volumes/{name}",
+    "POST /networks/create /networks/{name}/connect /networks/{name}/disconnect /networks/prune",
+    "POST /volumes/create /volumes/prune",
+    "GET /volumes /volumes/{name}",
+    "POST /dockwright/v1/plan",
+)
+
+SWARM = _refused(
+    unimplemented.no_swarm,
+    "GET /swarm /swarm/unlockkey /nodes /nodes/{name} /services /services/{name} /services/{name}/logs",
+    "GET /tasks /tasks/{name} /tasks/{name}/logs /secrets /secrets/{name} /configs /configs/{name}",
+    "POST /swarm/leave /swarm/update /swarm/unlock /nodes/{name}/update /services/create /services/{name}/update",
+    "POST /secrets/create /secrets/{name}/update /configs/create /configs/{name}/update",
+    "DELETE /nodes/{name} /services/{name} /secrets/{name} /configs/{name}",
+) + _refused(unimplemented.no_swarm_support, "POST /swarm/init /swarm/join")
+
+PLUGINS = _refused(
+    unimplemented.no_plugins,
+    "GET /plugins /plugins/privileges /plugins/{name}/json",
+    "POST /plugins/pull /plugins/create /plugins/{name}/enable /plugins/{name}/disable /plugins/{name}/upgrade",
+    "POST /plugins/{name}/push /plugins/{name}/set",
+    "DELETE /plugins/{name}",
+)
+
+ROUTES = SERVED + NOT_YET + SWARM + PLUGINS

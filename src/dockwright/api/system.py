@@ -1,0 +1,181 @@
+"""The two documents about the engine itself: version and info."""
+
+import os
+import sys
+from typing import Any, Protocol
+
+from dockwright import __version__, host
+from dockwright.api.versions import ENGINE, NEWEST, OLDEST, text
+from dockwright.base.times import now
+from dockwright.events import EventBus
+
+LOG_DRIVERS = ["json-file", "local", "none"]
+NETWORK_DRIVERS = ["bridge", "host", "null"]
+
+
+class Settings(Protocol):
+    """What info tells of the daemon's configuration."""
+
+    data_root: str
+    debug: bool
+    labels: list[str]
+    default_runtime: str
+    live_restore: bool
+    log_driver: str
+
+
+class System:
+    """Answers `GET /version` and `GET /info`.
+
+    Args:
+        engine_id: the data root's id.
+        config: the daemon's configuration.
+        containers, images: their managers, for the counts.
+        runtimes: name to path of each OCI runtime.
+    """
+
+    def __init__(
+        self, engine_id: str, config: Settings, containers: Any, images: Any, events: EventBus, runtimes: dict[str, str]
+    ) -> None:
+        self._engine_id = engine_id
+        self._config = config
+        self._containers = containers
+        self._images = images
+        self._events = events
+        self._runtimes = runtimes
+
+    async def version(self) -> dict[str, Any]:
+        """The document of /version."""
+        facts = host.read()
+        engine = {
+            "Version": ENGINE,
+            "ApiVersion": text(NEWEST),
+            "MinAPIVersion": text(OLDEST),
+            "GitCommit": f"dockwright-{__version__}",
+            "GoVersion": f"Python {sys.version.split()[0]}",
+            "Os": "linux",
+            "Arch": facts.architecture,
+            "KernelVersion": facts.kernel,
+            "BuildTime": "",
+        }
+        details = {**engine, "Experimental": "false"}
+        del details["Version"]
+        own = [
+            {"Name": name, "Version": __version__, "Details": {"GitCommit": ""}}
+            for name in ("dockwright", "dockwright-runc")
+        ]
+        components = [{"Name": "Engine", "Version": ENGINE, "Details": details}, *own]
+        return {"Platform": {"Name": f"Dockwright {__version__}"}, "Components": components, **engine}
+
+    async def info(self) -> dict[str, Any]:
+        """The document of /info, keys in Docker's order."""
+        facts = host.read()
+        return {
+            "ID": self._engine_id,
+            **await self._counts(),
+            "Driver": self._images.driver_name,
+            "DriverStatus": self._images.driver_status(),
+            "Plugins": {"Volume": ["local"], "Network": NETWORK_DRIVERS, "Authorization": None, "Log": LOG_DRIVERS},
+            **_limits(facts),
+            "Debug": self._config.debug,
+            "NFd": len(os.listdir("/proc/self/fd")),
+            "OomKillDisable": facts.cgroup.oom_kill_disable,
+            "NGoroutines": len(os.listdir("/proc/self/task")),
+            "SystemTime": now(),
+            "LoggingDriver": self._config.log_driver,
+            "CgroupDriver": "cgroupfs",
+            "CgroupVersion": facts.cgroup.version,
+            "NEventsListener": self._events.listeners,
+            **_host(facts),
+            "DockerRootDir": self._config.data_root,
+            **_proxies(),
+            "Name": facts.name,
+            "Labels": self._config.labels,
+            "ExperimentalBuild": False,
+            "ServerVersion": ENGINE,
+            "Runtimes": {name: {"path": path} for name, path in self._runtimes.items()},
+            "DefaultRuntime": self._config.default_runtime,
+            "Swarm": _no_swarm(),
+            "LiveRestoreEnabled": self._config.live_restore,
+            "Isolation": "",
+            "InitBinary": "docker-init",
+            **_commits(),
+            "SecurityOptions": facts.security_options,
+            "CDISpecDirs": [],
+            "Warnings": facts.warnings or None,
+        }
+
+    async def _counts(self) -> dict[str, int]:
+        containers = await self._containers.list(True, 0, False, {})
+        states = [container["State"] for container in containers]
+        running, paused = states.count("running") + states.count("restarting"), states.count("paused")
+        return {
+            "Containers": len(states),
+            "ContainersRunning": running,
+            "ContainersPaused": paused,
+            "ContainersStopped": len(states) - running - paused,
+            "Images": len(await self._images.list(all=True, filters={}, shared_size=False)),
+        }
+
+
+def _limits(facts: host.HostFacts) -> dict[str, bool]:
+    cgroup = facts.cgroup
+    return {
+        "MemoryLimit": cgroup.memory_limit,
+        "SwapLimit": cgroup.swap_limit,
+        "CpuCfsPeriod": cgroup.cpu_cfs_period,
+        "CpuCfsQuota": cgroup.cpu_cfs_quota,
+        "CPUShares": cgroup.cpu_shares,
+        "CPUSet": cgroup.cpuset,
+        "PidsLimit": cgroup.pids_limit,
+        "IPv4Forwarding": facts.ipv4_forwarding,
+        "BridgeNfIptables": facts.bridge_nf_iptables,
+        "BridgeNfIp6tables": facts.bridge_nf_ip6tables,
+    }
+
+
+def _host(facts: host.HostFacts) -> dict[str, Any]:
+    registries: dict[str, Any] = {"IndexConfigs": {}, "InsecureRegistryCIDRs": ["127.0.0.0/8"], "Mirrors": None}
+    return {
+        "KernelVersion": facts.kernel,
+        "OperatingSystem": facts.operating_system,
+        "OSVersion": facts.os_version,
+        "OSType": "linux",
+        "Architecture": facts.machine,
+        "IndexServerAddress": "https://index.docker.io/v1/",
+        "RegistryConfig": registries,
+        "NCPU": facts.processors,
+        "MemTotal": facts.memory,
+        "GenericResources": None,
+    }
+
+
+def _proxies() -> dict[str, str]:
+    environ = os.environ
+    return {
+        "HttpProxy": environ.get("HTTP_PROXY", environ.get("http_proxy", "")),
+        "HttpsProxy": environ.get("HTTPS_PROXY", environ.get("https_proxy", "")),
+        "NoProxy": environ.get("NO_PROXY", environ.get("no_proxy", "")),
+    }
+
+
+def _commits() -> dict[str, Any]:
+    def commit(name: str) -> dict[str, str]:
+        return {"ID": f"{name}-{__version__}", "Expected": f"{name}-{__version__}"}
+
+    return {
+        "ContainerdCommit": commit("dockwright"),
+        "RuncCommit": commit("dockwright-runc"),
+        "InitCommit": {"ID": "N/A", "Expected": "N/A"},
+    }
+
+
+def _no_swarm() -> dict[str, Any]:
+    return {
+        "NodeID": "",
+        "NodeAddr": "",
+        "LocalNodeState": "inactive",
+        "ControlAvailable": False,
+        "Error": "",
+        "RemoteManagers": None,
+    }
