@@ -1,0 +1,188 @@
+"""The engine's database: SQLite in WAL mode, one writer thread, readers anywhere.
+
+Writes are functions run on the writer thread. What waits there together is committed together: one fsync serves all.
+Durable writes (what the user asked for) commit with synchronous=FULL; the others (run state, addresses, --rm containers)
+with NORMAL, which after a power cut may lose the last of them but never corrupts (sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+import asyncio
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from dockwright.base.errors import Internal
+
+T = TypeVar("T")
+
+_Job = tuple[Callable[[sqlite3.Connection], Any], bool, asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+GROUP = 64  # jobs that share one commit at most
+
+
+class Database:
+    """One database file and its writer thread. Make it with `Database.open`."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._local = threading.local()
+        self._writer = _connect(path)
+        self._writer.execute("CREATE TABLE IF NOT EXISTS migration (room TEXT, step INTEGER, PRIMARY KEY (room, step))")
+        self._writer.execute(
+            "CREATE TABLE IF NOT EXISTS reference (owner_kind TEXT NOT NULL, owner TEXT NOT NULL,"
+            " target_kind TEXT NOT NULL, target TEXT NOT NULL,"
+            " PRIMARY KEY (owner_kind, owner, target_kind, target)) WITHOUT ROWID"
+        )
+        self._writer.execute("CREATE INDEX IF NOT EXISTS reference_target ON reference (target_kind, target)")
+        self._thread: threading.Thread | None = None
+
+    @classmethod
+    def open(cls, path: str) -> "Database":
+        """Open or make the database at `path`. A file that fails its integrity check is set aside, never deleted.
+
+        Raises:
+            Internal: the file cannot be opened.
+        """
+        try:
+            if os.path.exists(path) and not _sound(path):
+                _set_aside(path)
+            return cls(path)
+        except sqlite3.Error as error:
+            raise Internal(f"failed to open the metadata database {path}: {error}") from error
+
+    def migrate(self, room: str, steps: Sequence[str]) -> None:
+        """Apply those of a room's `steps` (SQL scripts) that were not applied yet, each in one transaction. At start only."""
+        done = {row[0] for row in self._writer.execute("SELECT step FROM migration WHERE room = ?", (room,))}
+        for number, script in enumerate(steps):
+            if number not in done:
+                self._writer.executescript(
+                    f"BEGIN; {script}; INSERT INTO migration VALUES ('{room}', {number}); COMMIT;"
+                )
+
+    async def write(self, function: Callable[[sqlite3.Connection], T], durable: bool = True) -> T:
+        """Run `function(connection)` on the writer thread, as a transaction of its own, and wait for its commit.
+
+        Args:
+            function: must neither commit nor roll back. An exception of its own rolls back what it did, and only that.
+            durable: survive a power cut.
+
+        Raises:
+            sqlite3.Error: also when the commit itself failed (disk full); nothing of the group is stored then.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="metadata-writer", daemon=True)
+            self._thread.start()
+        self._jobs.put((function, durable, loop, future))
+        return await asyncio.shield(future)
+
+    def write_now(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a durable write at once. Only before the event loop runs (start) or after it ended.
+
+        Raises:
+            RuntimeError: the writer thread is running.
+        """
+        if self._thread is not None:
+            raise RuntimeError("the writer thread owns the connection")
+        with self._writer:
+            self._writer.execute("BEGIN IMMEDIATE")
+            return function(self._writer)
+
+    def read(self) -> sqlite3.Connection:
+        """A read-only connection of the calling thread."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = _connect(self.path)
+            connection.execute("PRAGMA query_only = ON")
+            self._local.connection = connection
+        return connection
+
+    def close(self) -> None:
+        """Finish what is queued and close the writer."""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+            self._thread = None
+        self._writer.close()
+
+    def _work(self) -> None:
+        """The writer thread: take what waits, run it, commit it together."""
+        open_ = True
+        while open_:
+            group = [self._jobs.get()]
+            while len(group) < GROUP and group[-1] is not None and not self._jobs.empty():
+                group.append(self._jobs.get())
+            if group[-1] is None:
+                open_ = False
+                group.pop()
+            jobs = [job for job in group if job is not None]
+            if jobs:
+                self._commit(jobs)
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        durable = any(job[1] for job in jobs)
+        answers: list[tuple[_Job, Any, BaseException | None]] = []
+        try:
+            self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._writer.execute("BEGIN IMMEDIATE")
+            answers = [(job, *self._run(job)) for job in jobs]
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            answers = [(job, None, error) for job in jobs]
+        for (_, _, loop, future), value, failure in answers:
+            loop.call_soon_threadsafe(_settle, future, value, failure)
+
+    def _run(self, job: _Job) -> tuple[Any, BaseException | None]:
+        """One job inside the group's transaction; its own failure undoes only its own part."""
+        self._writer.execute("SAVEPOINT job")
+        try:
+            value = job[0](self._writer)
+        except Exception as error:  # noqa: BLE001 -- it belongs to whoever asked, and is handed to them
+            self._writer.execute("ROLLBACK TO job")
+            return None, error
+        finally:
+            self._writer.execute("RELEASE job")
+        return value, None
+
+
+def _settle(future: "asyncio.Future[Any]", value: Any, failure: BaseException | None) -> None:
+    if future.done():
+        return
+    if failure is None:
+        future.set_result(value)
+    else:
+        future.set_exception(failure)
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _sound(path: str) -> bool:
+    """Whether the file passes SQLite's quick check."""
+    try:
+        connection = sqlite3.connect(path)
+        try:
+            return bool(connection.execute("PRAGMA quick_check").fetchone()[0] == "ok")
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _set_aside(path: str) -> None:
+    """Rename a broken database and its companions, so that a person can look at them."""
+    suffix = time.strftime(".broken-%Y%m%d%H%M%S", time.gmtime())
+    for companion in ("", "-wal", "-shm"):
+        if os.path.exists(path + companion):
+            os.rename(path + companion, path + suffix + companion)
