@@ -1,0 +1,289 @@
+"""The daemon's configuration: flags and daemon.json, merged and checked.
+
+A setting may stand in one of the two, not in both. The file is read again at SIGHUP; `reload` says what may change.
+"""
+
+import dataclasses
+import ipaddress
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from dockwright.base import paths
+from dockwright.base.errors import InvalidParameter
+from dockwright.daemon.arguments import Given, parse
+from dockwright.daemon.log import LEVELS
+from dockwright.daemon.settings import BY_FLAG, BY_KEY, FLAG, LIST, MAP, NUMBER, TEXT, Setting
+
+CONFIG_FILE = "/etc/dockwright/daemon.json"
+RELOADABLE = ("debug", "labels", "live_restore", "shutdown_timeout", "runtimes", "default_runtime")
+LOG_DRIVERS = ("json-file", "local", "none")
+RUNTIMES_RESERVED = ("runc", "dockwright-runc")
+TYPES: dict[str, type[Any]] = {TEXT: str, NUMBER: int, FLAG: bool, LIST: list, MAP: dict}
+
+
+@dataclass
+class Config:
+    """What the daemon was told, with dockerd's defaults.
+
+    Attributes:
+        hosts: addresses to listen on; empty: the default sockets (DECISIONS 4).
+        runtimes: name to path of OCI runtimes beside our own.
+        bridge: "" is docker0 or dockwright0, "none" no default network, else an existing bridge.
+        bip: address and prefix of the default bridge, "" to choose. mtu: 0 for the default.
+        shutdown_timeout: seconds containers get at a shutdown that stops them.
+    """
+
+    hosts: list[str] = field(default_factory=list)
+    group: str = "docker"
+    data_root: str = paths.DATA_ROOT
+    exec_root: str = paths.EXEC_ROOT
+    pidfile: str = "/run/dockwright/dockwrightd.pid"
+    log_level: str = "info"
+    debug: bool = False
+    config_file: str = CONFIG_FILE
+    validate: bool = False
+    storage_driver: str = ""
+    default_runtime: str = "runc"
+    runtimes: dict[str, str] = field(default_factory=dict)
+    bridge: str = ""
+    bip: str = ""
+    mtu: int = 0
+    default_address_pools: list[Any] = field(default_factory=list)
+    ip: str = "0.0.0.0"
+    ip_forward: bool = True
+    ip_masq: bool = True
+    icc: bool = True
+    iptables: bool = True
+    host_gateway_ip: str = ""
+    dns: list[str] = field(default_factory=list)
+    dns_opts: list[str] = field(default_factory=list)
+    dns_search: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    log_driver: str = "json-file"
+    log_opts: dict[str, str] = field(default_factory=dict)
+    live_restore: bool = True
+    shutdown_timeout: int = 15
+
+    @property
+    def level(self) -> str:
+        """The level of the daemon's log: --debug wins."""
+        return "debug" if self.debug else self.log_level
+
+
+def load(arguments: list[str]) -> Config:
+    """The configuration of a daemon started with `arguments`.
+
+    Raises:
+        InvalidParameter: in dockerd's words.
+    """
+    flags = parse(arguments)
+    path = flags.get("config-file", CONFIG_FILE)
+    try:
+        return _merged(flags, read_file(path, required="config-file" in flags))
+    except _FileError as error:
+        raise InvalidParameter(f"unable to configure the Docker daemon with file {path}: {error}") from None
+
+
+def reload(running: Config, arguments: list[str]) -> list[str]:
+    """Read flags and file again and take over what may change while running; returns the attributes that changed.
+
+    Raises:
+        InvalidParameter: the file is bad; nothing has changed then.
+    """
+    fresh = load(arguments)
+    changed = [name for name in RELOADABLE if getattr(fresh, name) != getattr(running, name)]
+    for name in changed:
+        setattr(running, name, getattr(fresh, name))
+    return changed
+
+
+class _FileError(Exception):
+    """The file is at fault; the caller says which."""
+
+
+def read_file(path: str, required: bool) -> dict[str, Any]:
+    """The keys of daemon.json at `path`; a missing default file is an empty one."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(1 << 20)
+    except FileNotFoundError:
+        if required:
+            raise _FileError(f"open {path}: no such file or directory") from None
+        return {}
+    except OSError as error:
+        raise _FileError(f"open {path}: {(error.strerror or str(error)).lower()}") from None
+    try:
+        keys = json.loads(data.decode("utf-8-sig")) if data.strip() else {}
+    except (ValueError, RecursionError) as error:
+        raise _FileError(f"invalid JSON: {error}") from None
+    if not isinstance(keys, dict):
+        raise _FileError("invalid JSON: the file must hold an object")
+    return keys
+
+
+def _merged(flags: Given, keys: dict[str, Any]) -> Config:
+    if unknown := sorted(set(keys) - set(BY_KEY)):
+        raise _FileError(f"the following directives don't match any configuration option: {', '.join(unknown)}")
+    conflicts = [
+        f"{key}: (from flag: {_shown(flags[setting.flag])}, from file: {_shown(value)})"
+        for key, value in keys.items()
+        if (setting := BY_KEY[key]).flag in flags
+    ]
+    if conflicts:
+        text = "the following directives are specified both as a flag and in the configuration file: "
+        raise _FileError(text + ", ".join(conflicts))
+    config = Config()
+    for key, value in keys.items():
+        _put(config, BY_KEY[key], _typed(BY_KEY[key], value), f"{key} in the configuration file")
+    for name, value in flags.items():
+        _put(config, BY_FLAG[name], value, f"--{name}")
+    _check(config)
+    return config
+
+
+def _shown(value: Any) -> str:
+    """A value as Go prints it with %v."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + " ".join(map(_shown, value)) + "]"
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{_shown(item)}" for key, item in sorted(value.items())) + "]"
+    return str(value)
+
+
+def _typed(setting: Setting, value: Any) -> Any:
+    """A value of the file, if it is of its setting's type."""
+    if not isinstance(value, TYPES[setting.kind]) or (setting.kind == NUMBER and isinstance(value, bool)):
+        raise _FileError(f"cannot unmarshal {type(value).__name__} into field {setting.key} of type {setting.kind}")
+    if setting.key == "runtimes":
+        return {name: _runtime_path(name, runtime) for name, runtime in value.items()}
+    if setting.key == "default-address-pools":
+        return [_pool(item) for item in value]
+    if setting.attribute and setting.kind in (LIST, MAP):
+        for item in value.values() if setting.kind == MAP else value:
+            if not isinstance(item, str):
+                raise _FileError(f"cannot unmarshal {type(item).__name__} into field {setting.key} of type string")
+    return value
+
+
+def _runtime_path(name: str, runtime: Any) -> str:
+    """`{"path": "/usr/bin/crun"}`; arguments and shim types are not implemented."""
+    if not isinstance(runtime, dict) or set(runtime) - {"path"} or not isinstance(runtime.get("path"), str):
+        raise _FileError(f"runtime {name}: only its path can be configured")
+    return str(runtime["path"])
+
+
+def _pool(item: Any) -> str:
+    """`{"base": "10.0.0.0/8", "size": 24}` of the file in the flag's form."""
+    if not isinstance(item, dict) or set(item) - {"base", "size"}:
+        raise _FileError("invalid default address pool")
+    return f"base={item.get('base', '')},size={item.get('size', '')}"
+
+
+def _put(config: Config, setting: Setting, value: Any, origin: str) -> None:
+    if setting.attribute:
+        setattr(config, setting.attribute, value)
+    elif value not in setting.harmless:
+        raise InvalidParameter(f"{origin} is not implemented yet")
+
+
+def _check(config: Config) -> None:
+    """What dockerd checks before it starts.
+
+    Raises:
+        InvalidParameter: in its words.
+    """
+    if config.log_level not in LEVELS:
+        raise InvalidParameter(f"invalid logging level: {config.log_level}")
+    if config.log_driver not in LOG_DRIVERS:
+        raise InvalidParameter(f'logger: no log driver named "{config.log_driver}" is registered')
+    _check_network(config)
+    for label in config.labels:
+        key, equals, _ = label.partition("=")
+        if not equals or not key:
+            raise InvalidParameter(f"bad attribute format: {label}")
+    for name in config.runtimes:
+        if name in RUNTIMES_RESERVED:
+            raise InvalidParameter(f"runtime name '{name}' is reserved")
+    if config.default_runtime not in (*RUNTIMES_RESERVED, *config.runtimes):
+        raise InvalidParameter(f"specified default runtime '{config.default_runtime}' does not exist")
+    config.hosts = [_host(host) for host in config.hosts]
+    for name in ("data_root", "exec_root"):
+        if not getattr(config, name).startswith("/"):
+            raise InvalidParameter(f"{name.replace('_', '-')} must be an absolute path: {getattr(config, name)}")
+
+
+def _check_network(config: Config) -> None:
+    if config.bridge and config.bip:
+        raise InvalidParameter(
+            "You specified -b & --bip, mutually exclusive options. Please specify only one"
+        )
+    if config.bip:
+        try:
+            interface = ipaddress.ip_interface(config.bip)
+        except ValueError:
+            raise InvalidParameter(f"invalid CIDR address: {config.bip}") from None
+        if "/" not in config.bip or interface.version != 4:
+            raise InvalidParameter(f"invalid CIDR address: {config.bip}")
+    for address in (config.ip, config.host_gateway_ip):
+        if address and not _is_address(address):
+            raise InvalidParameter(f"{address} is not an ip address")
+    for item in config.default_address_pools:
+        pool(item)
+    if config.mtu < 0 or config.mtu > 65535:
+        raise InvalidParameter(f"invalid default MTU: {config.mtu}")
+    for server in config.dns:
+        if not _is_address(server):
+            raise InvalidParameter(f"{server} is not an ip address")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def pool(text: str) -> tuple[str, int]:
+    """`base=10.0.0.0/8,size=24` as (subnet, prefix length of each network).
+
+    Raises:
+        InvalidParameter: no such pool.
+    """
+    parts = dict(part.partition("=")[::2] for part in text.split(","))
+    try:
+        base, size = ipaddress.ip_network(parts.pop("base")), int(parts.pop("size"))
+    except (KeyError, ValueError):
+        raise InvalidParameter(f"invalid default address pool: {text}") from None
+    if parts or not base.prefixlen <= size <= base.max_prefixlen:
+        raise InvalidParameter(f"invalid default address pool: {text}")
+    return str(base), size
+
+
+def _host(host: str) -> str:
+    """An address to listen on in its full form.
+
+    Raises:
+        InvalidParameter: in dockerd's words.
+    """
+    scheme, separator, rest = host.strip().partition("://")
+    if not separator:
+        scheme, rest = ("unix", scheme) if scheme.startswith("/") else ("tcp", scheme)
+    if scheme not in ("unix", "tcp", "fd"):
+        raise InvalidParameter(f'invalid bind address ({host}): invalid protocol: "{scheme}"')
+    if scheme == "unix":
+        return f"unix://{rest or '/run/dockwright/dockwright.sock'}"
+    if scheme == "tcp":
+        name, colon, port = rest.rpartition(":") if ":" in rest.rpartition("]")[2] else (rest, "", "")
+        if colon and not (port.isdecimal() and int(port) < 65536):
+            raise InvalidParameter(f"invalid bind address ({host}): invalid port: {port}")
+        return f"tcp://{name or 'localhost'}:{port or 2375}"
+    return f"fd://{rest}"
+
+
+def fields() -> list[str]:
+    """The attributes that are carried, for the test that looks for their readers."""
+    return [item.name for item in dataclasses.fields(Config)]

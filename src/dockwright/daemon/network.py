@@ -1,0 +1,23 @@
+"""The network part of the configuration, in the form the networks room reads."""
+
+from dockwright.daemon.config import Config, pool
+from dockwright.networks.config import DEFAULT_POOLS, NetworkConfig
+
+
+def network_config(config: Config) -> NetworkConfig:
+    """What `config` says about networks."""
+    return NetworkConfig(
+        bridge=config.bridge,
+        bip=config.bip,
+        mtu=config.mtu,
+        pools=tuple(map(pool, config.default_address_pools)) or DEFAULT_POOLS,
+        default_ip=config.ip,
+        ip_forward=config.ip_forward,
+        ip_masq=config.ip_masq,
+        icc=config.icc,
+        iptables=config.iptables,
+        dns=tuple(config.dns),
+        dns_search=tuple(config.dns_search),
+        dns_options=tuple(config.dns_opts),
+        host_gateway=config.host_gateway_ip,
+    )

@@ -1,0 +1,136 @@
+"""The table of dockerd's settings: what each is called as a flag and as a key of daemon.json, and what becomes of it.
+
+A setting is either carried in `Config` under its attribute, and some room reads it there, or refused when it is given:
+never accepted and ignored.  Sources: dockerd(8) of Docker 27.5.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+TEXT, NUMBER, FLAG, LIST, MAP = "string", "int", "bool", "list", "map"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of dockerd.
+
+    Attributes:
+        flag: the long flag without dashes. short: its letter, or "".
+        key: in daemon.json; "" where dockerd has none. kind: TEXT, NUMBER, FLAG, LIST or MAP.
+        attribute: of Config; "" for a setting that is refused.
+        harmless: values of a refused setting that change nothing, and so are taken.
+    """
+
+    flag: str
+    kind: str
+    key: str
+    attribute: str = ""
+    short: str = ""
+    harmless: tuple[Any, ...] = ()
+
+
+def _carried(flag: str, kind: str = TEXT, key: str | None = None, attribute: str = "", short: str = "") -> Setting:
+    return Setting(flag, kind, flag if key is None else key, attribute or flag.replace("-", "_"), short)
+
+
+def _refused(flag: str, kind: str = TEXT, key: str | None = None, *harmless: Any, short: str = "") -> Setting:
+    return Setting(flag, kind, flag if key is None else key, "", short, harmless)
+
+
+CARRIED = (
+    _carried("host", LIST, "hosts", "hosts", "H"),
+    _carried("group", short="G"),
+    _carried("data-root"),
+    _carried("exec-root"),
+    _carried("pidfile", short="p"),
+    _carried("log-level", short="l"),
+    _carried("debug", FLAG, short="D"),
+    _carried("config-file", key=""),
+    _carried("validate", FLAG, key=""),
+    _carried("storage-driver", short="s"),
+    _carried("default-runtime"),
+    _carried("add-runtime", MAP, "runtimes", "runtimes"),
+    _carried("bridge", short="b"),
+    _carried("bip"),
+    _carried("mtu", NUMBER),
+    _carried("default-address-pool", LIST, "default-address-pools", "default_address_pools"),
+    _carried("ip"),
+    _carried("ip-forward", FLAG),
+    _carried("ip-masq", FLAG),
+    _carried("icc", FLAG),
+    _carried("iptables", FLAG),
+    _carried("host-gateway-ip"),
+    _carried("dns", LIST),
+    _carried("dns-opt", LIST, "dns-opts", "dns_opts"),
+    _carried("dns-search", LIST),
+    _carried("label", LIST, "labels", "labels"),
+    _carried("log-driver"),
+    _carried("log-opt", MAP, "log-opts", "log_opts"),
+    _carried("live-restore", FLAG),
+    _carried("shutdown-timeout", NUMBER),
+)
+
+REFUSED = (
+    _refused("allow-nondistributable-artifacts", LIST),
+    _refused("api-cors-header"),
+    _refused("authorization-plugin", LIST, "authorization-plugins"),
+    _refused("bip6"),
+    _refused("cdi-spec-dir", LIST, "cdi-spec-dirs"),
+    _refused("cgroup-parent"),
+    _refused("containerd"),
+    _refused("containerd-namespace"),
+    _refused("containerd-plugins-namespace", TEXT, "containerd-plugin-namespace"),
+    _refused("cpu-rt-period", NUMBER, None, 0),
+    _refused("cpu-rt-runtime", NUMBER, None, 0),
+    _refused("cri-containerd", FLAG, None, False),
+    _refused("default-cgroupns-mode"),
+    _refused("default-gateway"),
+    _refused("default-gateway-v6"),
+    _refused("default-ipc-mode", TEXT, None, "private"),
+    _refused("default-network-opt", MAP, "default-network-opts"),
+    _refused("default-shm-size"),
+    _refused("default-ulimit", LIST, "default-ulimits"),
+    _refused("exec-opt", LIST, "exec-opts", ["native.cgroupdriver=cgroupfs"]),
+    _refused("experimental", FLAG, None, False),
+    _refused("feature", MAP, "features"),
+    _refused("fixed-cidr"),
+    _refused("fixed-cidr-v6"),
+    _refused("http-proxy", TEXT, ""),
+    _refused("https-proxy", TEXT, ""),
+    _refused("init", FLAG, None, False),
+    _refused("init-path"),
+    _refused("insecure-registry", LIST, "insecure-registries"),
+    _refused("ip6tables", FLAG),
+    _refused("ipv6", FLAG, None, False),
+    _refused("log-format", TEXT, None, "text"),
+    _refused("max-concurrent-downloads", NUMBER),
+    _refused("max-concurrent-uploads", NUMBER),
+    _refused("max-download-attempts", NUMBER),
+    _refused("metrics-addr"),
+    _refused("network-control-plane-mtu", NUMBER),
+    _refused("no-new-privileges", FLAG, None, False),
+    _refused("no-proxy", TEXT, ""),
+    _refused("node-generic-resource", LIST, "node-generic-resources"),
+    _refused("raw-logs", FLAG, None, False),
+    _refused("registry-mirror", LIST, "registry-mirrors"),
+    _refused("rootless", FLAG, "", False),
+    _refused("seccomp-profile", TEXT, None, "builtin"),
+    _refused("selinux-enabled", FLAG, None, False),
+    _refused("storage-opt", LIST, "storage-opts"),
+    _refused("swarm-default-advertise-addr"),
+    _refused("tls", FLAG, None, False),
+    _refused("tlscacert"),
+    _refused("tlscert"),
+    _refused("tlskey"),
+    _refused("tlsverify", FLAG, None, False),
+    _refused("userland-proxy", FLAG),
+    _refused("userland-proxy-path"),
+    _refused("userns-remap"),
+    Setting("", MAP, "proxies"),
+    Setting("", MAP, "builder"),
+)
+
+SETTINGS = CARRIED + REFUSED
+BY_FLAG = {setting.flag: setting for setting in SETTINGS if setting.flag}
+BY_SHORT = {setting.short: setting for setting in SETTINGS if setting.short}
+BY_KEY = {setting.key: setting for setting in SETTINGS if setting.key}

@@ -1,0 +1,204 @@
+"""The daemon's configuration: every flag and key, conflicts, unknown keys, defaults."""
+
+import json
+
+import pytest
+
+from dockwright.base.errors import InvalidParameter
+from dockwright.daemon import config as module
+from dockwright.daemon.config import Config, load, reload
+from dockwright.daemon.settings import CARRIED, FLAG, LIST, MAP, NUMBER, REFUSED, SETTINGS
+
+
+@pytest.fixture(autouse=True)
+def no_default_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "CONFIG_FILE", str(tmp_path / "absent.json"))
+
+
+VALUES = {
+    "host": ("tcp://127.0.0.1:2375", ["tcp://127.0.0.1:2375"]),
+    "group": ("wheel", "wheel"),
+    "data-root": ("/d", "/d"),
+    "exec-root": ("/e", "/e"),
+    "pidfile": ("/p", "/p"),
+    "log-level": ("debug", "debug"),
+    "debug": ("true", True),
+    "validate": ("true", True),
+    "storage-driver": ("vfs", "vfs"),
+    "default-runtime": ("dockwright-runc", "dockwright-runc"),
+    "add-runtime": ("crun=/usr/bin/crun", {"crun": "/usr/bin/crun"}),
+    "bridge": ("br9", "br9"),
+    "bip": ("10.9.0.1/24", "10.9.0.1/24"),
+    "mtu": ("1400", 1400),
+    "default-address-pool": ("base=10.0.0.0/8,size=24", ["base=10.0.0.0/8,size=24"]),
+    "ip": ("127.0.0.1", "127.0.0.1"),
+    "ip-forward": ("false", False),
+    "ip-masq": ("false", False),
+    "icc": ("false", False),
+    "iptables": ("false", False),
+    "host-gateway-ip": ("10.0.0.1", "10.0.0.1"),
+    "dns": ("1.1.1.1", ["1.1.1.1"]),
+    "dns-opt": ("ndots:1", ["ndots:1"]),
+    "dns-search": ("example.org", ["example.org"]),
+    "label": ("a=b", ["a=b"]),
+    "log-driver": ("local", "local"),
+    "log-opt": ("max-size=1m", {"max-size": "1m"}),
+    "live-restore": ("false", False),
+    "shutdown-timeout": ("3", 3),
+}
+
+
+@pytest.mark.parametrize("setting", [s for s in CARRIED if s.flag != "config-file"], ids=lambda s: s.flag)
+def test_each_carried_flag_arrives(setting):
+    given, expected = VALUES[setting.flag]
+    config = load([f"--{setting.flag}={given}"])
+    assert getattr(config, setting.attribute) == expected
+    assert getattr(Config(), setting.attribute) != expected
+
+
+@pytest.mark.parametrize("setting", [s for s in CARRIED if s.key], ids=lambda s: s.key)
+def test_each_carried_key_arrives(setting, tmp_path):
+    _, value = VALUES[setting.flag]
+    if setting.key == "runtimes":
+        written = {"crun": {"path": "/usr/bin/crun"}}
+    elif setting.key == "default-address-pools":
+        written = [{"base": "10.0.0.0/8", "size": 24}]
+    else:
+        written = value
+    assert getattr(from_file(tmp_path, {setting.key: written}), setting.attribute) == value
+
+
+def from_file(tmp_path, keys, *flags):
+    path = tmp_path / "daemon.json"
+    path.write_text(keys if isinstance(keys, str) else json.dumps(keys))
+    return load([f"--config-file={path}", *flags])
+
+
+def sample(setting):
+    return {FLAG: "true", NUMBER: "7", LIST: "x", MAP: "a=b"}.get(setting.kind, "x")
+
+
+@pytest.mark.parametrize("setting", [s for s in REFUSED if s.flag], ids=lambda s: s.flag)
+def test_each_other_flag_is_refused(setting):
+    with pytest.raises(InvalidParameter, match="is not implemented yet"):
+        load([f"--{setting.flag}={sample(setting)}"])
+
+
+@pytest.mark.parametrize("setting", [s for s in REFUSED if s.key], ids=lambda s: s.key)
+def test_each_other_key_is_refused(setting, tmp_path):
+    value = {FLAG: True, NUMBER: 7, LIST: ["x"], MAP: {"a": "b"}}.get(setting.kind, "x")
+    with pytest.raises(InvalidParameter, match="is not implemented yet"):
+        from_file(tmp_path, {setting.key: value})
+
+
+@pytest.mark.parametrize("setting", [s for s in REFUSED if s.harmless], ids=lambda s: s.flag)
+def test_values_that_change_nothing_are_taken(setting, tmp_path):
+    assert from_file(tmp_path, {setting.key: setting.harmless[0]} if setting.key else {}).debug is False
+
+
+def test_every_attribute_has_its_flag():
+    assert {setting.attribute for setting in CARRIED} == set(module.fields())
+    assert len({setting.flag for setting in SETTINGS if setting.flag}) == len([s for s in SETTINGS if s.flag])
+
+
+def test_conflict_between_flag_and_file(tmp_path):
+    with pytest.raises(InvalidParameter) as error:
+        from_file(tmp_path, {"hosts": ["unix:///a"], "debug": True}, "-H", "unix:///b", "-D")
+    assert error.value.message == (
+        f"unable to configure the Docker daemon with file {tmp_path}/daemon.json: "
+        "the following directives are specified both as a flag and in the configuration file: "
+        "hosts: (from flag: [unix:///b], from file: [unix:///a]), "
+        "debug: (from flag: true, from file: true)"
+    )
+
+
+def test_unknown_keys(tmp_path):
+    with pytest.raises(InvalidParameter) as error:
+        from_file(tmp_path, {"nonsense": 1})
+    assert error.value.message == (
+        f"unable to configure the Docker daemon with file {tmp_path}/daemon.json: "
+        "the following directives don't match any configuration option: nonsense"
+    )
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "5", '{"debug":"yes"}', '{"mtu":true}', '{"hosts":"x"}', '{"hosts":[1]}'])
+def test_bad_files(tmp_path, text):
+    with pytest.raises(InvalidParameter, match="unable to configure the Docker daemon with file"):
+        from_file(tmp_path, text)
+
+
+def test_a_named_file_must_exist(tmp_path):
+    with pytest.raises(InvalidParameter, match=r"open /nope\.json: no such file or directory"):
+        load(["--config-file", "/nope.json"])
+
+
+def test_an_empty_file_is_fine(tmp_path):
+    assert from_file(tmp_path, "").hosts == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--nope"], "unknown flag: --nope"),
+        (["-x"], "unknown shorthand flag: 'x' in -x"),
+        (["--host"], "flag needs an argument: --host"),
+        (["-H"], "flag needs an argument: 'H' in -H"),
+        (["word"], '"dockwrightd" accepts no arguments: word'),
+        (["--debug=maybe"], 'invalid argument "maybe" for "--debug" flag: strconv.ParseBool: parsing "maybe": invalid'),
+        (["--mtu=x"], 'invalid argument "x" for "--mtu" flag: strconv.ParseInt: parsing "x": invalid syntax'),
+        (["--add-runtime=crun"], 'invalid argument "crun" for "--add-runtime" flag'),
+        (["--log-level=loud"], "invalid logging level: loud"),
+        (["-H", "ftp://x"], 'invalid bind address (ftp://x): invalid protocol: "ftp"'),
+        (["-H", "tcp://x:99999"], "invalid bind address (tcp://x:99999): invalid port: 99999"),
+        (["--bip=10.0.0.1"], "invalid CIDR address: 10.0.0.1"),
+        (["--bip=10.0.0.1/24", "-b", "br0"], "You specified -b & --bip, mutually exclusive options"),
+        (["--dns=x"], "x is not an ip address"),
+        (["--default-runtime=kata"], "specified default runtime 'kata' does not exist"),
+        (["--add-runtime=runc=/x"], "runtime name 'runc' is reserved"),
+        (["--label=x"], "bad attribute format: x"),
+        (["--default-address-pool=base=x"], "invalid default address pool"),
+        (["--data-root=rel"], "data-root must be an absolute path: rel"),
+    ],
+)
+def test_bad_flags(arguments, message):
+    with pytest.raises(InvalidParameter) as error:
+        load(arguments)
+    assert error.value.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("given", "full"),
+    [
+        ("unix:///x", "unix:///x"),
+        ("/x", "unix:///x"),
+        ("fd://", "fd://"),
+        ("tcp://:2375", "tcp://localhost:2375"),
+        ("127.0.0.1:80", "tcp://127.0.0.1:80"),
+        ("tcp://[::1]:80", "tcp://[::1]:80"),
+    ],
+)
+def test_hosts_are_completed(given, full):
+    assert load(["-H", given]).hosts == [full]
+
+
+def test_short_flags_bundle():
+    config = load(["-DH=unix:///a", "-Hunix:///b", "-lerror", "-G", "adm"])
+    assert config.debug
+    assert config.hosts == ["unix:///a", "unix:///b"]
+    assert (config.log_level, config.group, config.level) == ("error", "adm", "debug")
+
+
+def test_reload_takes_over_what_may_change(tmp_path):
+    running = from_file(tmp_path, {"debug": False, "labels": ["a=b"]})
+    (tmp_path / "daemon.json").write_text('{"debug": true, "labels": ["a=c"], "data-root": "/other"}')
+    assert reload(running, [f"--config-file={tmp_path}/daemon.json"]) == ["debug", "labels"]
+    assert running.labels == ["a=c"]
+    assert running.data_root == Config().data_root
+
+
+def test_a_bad_file_at_reload_changes_nothing(tmp_path):
+    running = from_file(tmp_path, {"debug": False})
+    (tmp_path / "daemon.json").write_text("{")
+    with pytest.raises(InvalidParameter):
+        reload(running, [f"--config-file={tmp_path}/daemon.json"])
+    assert running.debug is False
