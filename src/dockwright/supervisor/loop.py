@@ -1,0 +1,62 @@
+"""The shim's event loop: one epoll(7), callbacks by descriptor, one thread."""
+
+from __future__ import annotations
+
+import select
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Callback = Callable[[bool, bool], None]
+
+
+class Loop:
+    """Callbacks get (readable, writable)."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._callbacks: dict[int, Callback] = {}
+        self._interest: dict[int, int] = {}
+        self.running = True
+
+    def add(self, fd: int, callback: Callback, read: bool = False, write: bool = False) -> None:
+        """Call `callback` when `fd` is ready."""
+        self._callbacks[fd] = callback
+        self._interest[fd] = _mask(read, write)
+        self._epoll.register(fd, self._interest[fd])
+
+    def change(self, fd: int, read: bool, write: bool) -> None:
+        """Change what is waited for; unknown descriptors are fine, they were removed meanwhile."""
+        mask = _mask(read, write)
+        if fd in self._callbacks and self._interest[fd] != mask:
+            self._interest[fd] = mask
+            self._epoll.modify(fd, mask)
+
+    def has(self, fd: int) -> bool:
+        """Whether `fd` is listened to."""
+        return fd in self._callbacks
+
+    def remove(self, fd: int) -> None:
+        """Forget `fd`. Call before closing it."""
+        if self._callbacks.pop(fd, None):
+            del self._interest[fd]
+            self._epoll.unregister(fd)
+
+    def run(self) -> None:
+        """Serve until `running` is False."""
+        while self.running:
+            for fd, events in self._epoll.poll():
+                callback = self._callbacks.get(fd)
+                if callback:
+                    hung_up = bool(events & (select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP))
+                    callback(bool(events & select.EPOLLIN) or hung_up, bool(events & select.EPOLLOUT))
+
+
+def _mask(read: bool, write: bool) -> int:
+    mask = 0
+    if read:
+        mask |= select.EPOLLIN | select.EPOLLRDHUP
+    if write:
+        mask |= select.EPOLLOUT
+    return mask

@@ -1,0 +1,133 @@
+"""The daemon's side of zygote and shims: spawn, adopt, restart of a killed zygote."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import socket
+
+from dockwright.base.errors import Unavailable
+from dockwright.base.paths import Paths
+from dockwright.supervisor import frames, record
+from dockwright.supervisor.launch import start_zygote
+from dockwright.supervisor.record import ExitRecord
+from dockwright.supervisor.task import Task, kill_cgroup
+
+log = logging.getLogger("dockwright.supervisor")
+SPAWN_TRIES = 2
+
+
+class Supervisor:
+    """Spawns and finds shims.
+
+    Args:
+        paths: tells where tasks and sockets are.
+    """
+
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
+        self._zygote: socket.socket | None = None
+        self._pid = 0
+        self._lock = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Make the folders and start the zygote. Call before the daemon has threads: it is spawned from this process."""
+        for directory in (self.paths.tasks, self.paths.sockets, self.paths.seccomp_cache):
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+        await self._start_zygote()
+
+    async def close(self) -> None:
+        """Let go of the zygote, which ends then. Shims go on."""
+        if self._zygote:
+            self._zygote.close()
+            self._zygote = None
+        if self._pid:
+            await asyncio.to_thread(_collect, self._pid)
+            self._pid = 0
+
+    async def spawn(self, task_id: str) -> Task:
+        """A fresh shim for `task_id`.
+
+        Raises:
+            Unavailable: the zygote died, was started again, and died again.
+        """
+        directory = self.paths.task(task_id)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(directory, record.NAME))
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        for attempt in range(SPAWN_TRIES):
+            try:
+                return await self._spawn(task_id, directory)
+            except (OSError, Unavailable, TimeoutError) as error:
+                log.warning("zygote (pid %d) does not answer: %s; starting another", self._pid, error)
+                if attempt + 1 == SPAWN_TRIES:
+                    raise Unavailable(f"cannot start a shim: {error}") from None
+                async with self._lock:
+                    await self._start_zygote()
+        raise AssertionError("unreachable")
+
+    async def _spawn(self, task_id: str, directory: str) -> Task:
+        if self._zygote is None:
+            raise Unavailable("the supervisor is closed")
+        ours, theirs = socket.socketpair()
+        path = self.paths.shim_socket(task_id)
+        task = Task(task_id, directory, path)
+        try:
+            message = {"op": "spawn", "id": task_id, "directory": directory, "socket": path}
+            frames.send_descriptor(self._zygote, message, theirs.fileno())
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        await task.serve(ours)
+        return task
+
+    async def adopt(self, task_id: str, cgroup: str = "") -> Task | None:
+        """The shim an earlier daemon left; None if there is none alive (then see `exit_record`)."""
+        task = Task(task_id, self.paths.task(task_id), self.paths.shim_socket(task_id), cgroup)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.connect(task.path)
+            await task.serve(sock)
+        except (OSError, TimeoutError):
+            sock.close()
+            return None
+        if task.hello.get("id") != task_id:
+            task.close()
+            return None
+        return task
+
+    def exit_record(self, task_id: str) -> ExitRecord | None:
+        """How a task ended, if it did."""
+        return record.read(self.paths.task(task_id))
+
+    def kill_orphans(self, cgroup: str) -> None:
+        """Kill what a dead shim has left in its container's cgroup."""
+        kill_cgroup(cgroup)
+
+    def forget(self, task_id: str) -> None:
+        """Remove the folder of a task that is over."""
+        shutil.rmtree(self.paths.task(task_id), ignore_errors=True)
+
+    async def _start_zygote(self) -> None:
+        if self._zygote:
+            self._zygote.close()
+        if self._pid:
+            await asyncio.to_thread(_collect, self._pid)
+        ours, theirs = socket.socketpair()
+        self._pid = start_zygote(theirs.fileno())
+        theirs.close()
+        ours.settimeout(10)
+        hello = await asyncio.to_thread(ours.recv, 4096)
+        if not hello:
+            raise Unavailable("the zygote ended at once; see the daemon's log")
+        ours.settimeout(5)
+        self._zygote = ours
+
+
+def _collect(pid: int) -> None:
+    """Wait for a zygote that has lost its socket."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)

@@ -1,0 +1,108 @@
+"""The network sandbox of a task: made before the task, held by the shim, gone with the shim (DECISIONS 18).
+
+Holding the namespace by a descriptor lets the kernel tear it down after the exit has been answered.
+"""
+
+from __future__ import annotations
+
+import os
+
+from dockwright.base.steps import Step, perform
+from dockwright.kernel import netlink
+from dockwright.kernel.process import CLONE_NEWNET, setns, unshare
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Plan = dict[str, Any]
+
+
+class Sandbox:
+    """What `plan` (docs/architecture.md, supervisor) asks for.
+
+    Attributes:
+        path: the namespace as a path for the OCI spec; "" for the host's.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.fd = -1
+        self.path = plan.get("path", "")
+        self.steps: list[Step] = []
+
+    def create(self) -> None:
+        """Make the namespace and its links, if the plan wants one of its own.
+
+        Raises:
+            OSError: the namespace is dropped then, and with it all its links.
+        """
+        if self.plan["kind"] not in ("private", "none"):
+            return
+        outside = netlink.Netlink() if self.plan.get("interfaces") else None
+        host = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self.steps = [
+            _Unshare(self),
+            *(_Link(self, outside, i) for i in self.plan.get("interfaces") or ()),
+            _Inside(self),
+        ]
+        try:
+            perform(self.steps)
+        except OSError:
+            self.close()
+            raise
+        finally:
+            setns(host, CLONE_NEWNET)
+            os.close(host)
+            if outside:
+                outside.close()
+        self.path = f"/proc/{os.getpid()}/fd/{self.fd}"
+
+    def close(self) -> None:
+        """Let go of the namespace; it ends when its last process has."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+class _Unshare(Step):
+    __slots__ = ("sandbox",)
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__("shim", "namespace", "unshare the network namespace")
+        self.sandbox = sandbox
+
+    def execute(self) -> None:
+        unshare(CLONE_NEWNET)
+        self.sandbox.fd = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+class _Link(Step):
+    __slots__ = ("interface", "outside", "sandbox")
+
+    def __init__(self, sandbox: Sandbox, outside: netlink.Netlink | None, interface: Plan) -> None:
+        text = f"veth {interface['host']} on {interface['bridge']} to {interface['name']} inside"
+        super().__init__("shim", "link", text)
+        self.sandbox, self.outside, self.interface = sandbox, outside, interface
+
+    def execute(self) -> None:
+        assert self.outside is not None
+        netlink.make_host_link(self.outside, self.interface, self.sandbox.fd)
+
+
+class _Inside(Step):
+    __slots__ = ("plan",)
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.plan = sandbox.plan
+        interfaces = self.plan.get("interfaces") or []
+        addresses = " ".join(f"{a} on {i['name']}" for i in interfaces for a in i.get("addresses") or ())
+        routes = " ".join(f"{r['to']} via {r.get('via', '')}" for r in self.plan.get("routes") or ())
+        super().__init__("shim", "link", f"lo up{', ' if addresses else ''}{addresses}{', ' if routes else ''}{routes}")
+
+    def execute(self) -> None:
+        netlink.write_sysctls(self.plan.get("sysctls") or {})
+        for interface in self.plan.get("interfaces") or ():
+            netlink.write_sysctls(interface.get("sysctls") or {})
+        with netlink.Netlink() as inside:
+            netlink.configure_inside(inside, self.plan.get("interfaces") or [], self.plan.get("routes") or [])

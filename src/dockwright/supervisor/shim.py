@@ -1,0 +1,198 @@
+"""The shim: the one process that belongs to a container and outlives the daemon.
+
+It is a fork of the zygote: single-threaded, one epoll loop, parent of the container's init and of all exec'ed
+processes. It owns their streams, the log and the exit record, and serves any number of connections: the daemon's, and
+after a restart the next daemon's. It ends when it is told to, or by itself once the container has ended, the record is
+written and nobody is connected.
+"""
+
+from __future__ import annotations
+
+import os
+
+import _socket
+
+from dockwright.base.errors import EngineError
+from dockwright.kernel import process as k
+from dockwright.supervisor import frames
+from dockwright.supervisor.loop import Loop
+from dockwright.supervisor.work import Task
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from dockwright.supervisor.frames import Message
+
+
+class Connection:
+    """One connection of a daemon: requests in, answers and events out, in order."""
+
+    def __init__(self, shim: Shim, sock: _socket.socket) -> None:
+        self.shim, self.sock = shim, sock
+        self.decoder = frames.Decoder()
+        self.out = bytearray()
+        sock.setblocking(False)
+        shim.loop.add(sock.fileno(), self.on_event, read=True)
+        self.send(
+            {
+                "hello": "dockwright-shim",
+                "versions": [frames.OLDEST, frames.VERSION],
+                "pid": os.getpid(),
+                **shim.task.summary(),
+            }
+        )
+
+    def send(self, message: Message) -> None:
+        """Queue a message."""
+        self.out += frames.encode(message)
+        self._flush()
+
+    def on_event(self, readable: bool, writable: bool) -> None:
+        """The loop's call."""
+        if writable:
+            self._flush()
+        if readable and self.sock.fileno() >= 0:
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            data = self.sock.recv(1 << 16)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            return self.close()
+        try:
+            messages = self.decoder.feed(data)
+        except frames.FrameError:
+            return self.close()
+        for message in messages:
+            self.shim.handle(self, message)
+        return None
+
+    def _flush(self) -> None:
+        try:
+            while self.out:
+                del self.out[: self.sock.send(self.out[: 1 << 16])]
+        except BlockingIOError:
+            pass  # the loop tells when there is room
+        except OSError:
+            return self.close()
+        self.shim.loop.change(self.sock.fileno(), read=True, write=bool(self.out))
+        return None
+
+    def become_stream(self) -> _socket.socket:
+        """Give the socket away: what follows on it is a raw stream. What is queued is sent first."""
+        self.sock.setblocking(True)
+        self.sock.sendall(bytes(self.out))
+        self.out.clear()
+        self.shim.loop.remove(self.sock.fileno())
+        self.shim.connections.remove(self)
+        self.sock.setblocking(False)
+        return self.sock
+
+    def close(self) -> None:
+        """The other side has gone."""
+        if self.sock.fileno() >= 0:
+            self.shim.loop.remove(self.sock.fileno())
+            self.sock.close()
+        if self in self.shim.connections:
+            self.shim.connections.remove(self)
+        self.shim.maybe_end()
+
+
+class Shim:
+    """The shim of one task.
+
+    Args:
+        task_id: the container's id. directory: EXEC/tasks/<id>. path: its socket. first: a connection already made, or None.
+    """
+
+    def __init__(self, task_id: str, directory: str, path: str, first: _socket.socket | None) -> None:
+        self.loop = Loop()
+        self.path = path
+        self.connections: list[Connection] = []
+        k.prctl(k.PR_SET_CHILD_SUBREAPER, 1)
+        self.task = Task(self.loop, task_id, directory, self.announce)
+        self.listener = self._listen(path)
+        self.loop.add(self.listener.fileno(), self._accept, read=True)
+        if first:
+            self.connections.append(Connection(self, first))
+
+    def _listen(self, path: str) -> _socket.socket:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass  # the normal case; a left-over of a dead shim is replaced
+        listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+        old = os.umask(0o177)
+        listener.bind(path)
+        os.umask(old)
+        listener.listen(16)
+        listener.setblocking(False)
+        return listener
+
+    def _accept(self, _readable: bool, _writable: bool) -> None:
+        try:
+            fd, _ = self.listener._accept()
+        except OSError:
+            return
+        self.connections.append(Connection(self, _socket.socket(fileno=fd)))
+
+    def announce(self, event: Message) -> None:
+        """Tell everyone connected."""
+        for connection in tuple(self.connections):
+            connection.send(event)
+        self.maybe_end()
+
+    def handle(self, connection: Connection, message: Message) -> None:
+        """One request: {"n": number, "op": name, ...} is answered by {"n": number, "ok": ...} or {"n", "error", "kind"}."""
+        number = message.get("n", 0)
+        operation = str(message.get("op"))
+        if operation == "attach":
+            return self._attach(connection, number, message)
+        if operation == "delete":
+            connection.send({"n": number, "ok": None})
+            return self.end()
+        try:
+            answer = self.task.perform(operation, message)
+        except EngineError as error:
+            connection.send({"n": number, "kind": type(error).__name__, "error": error.message})
+        except (OSError, KeyError, ValueError, TypeError) as error:
+            connection.send({"n": number, "kind": "Internal", "error": f"{operation}: {type(error).__name__}: {error}"})
+        else:
+            connection.send({"n": number, "ok": answer})
+        return None
+
+    def _attach(self, connection: Connection, number: int, message: Message) -> None:
+        stdio = self.task.stdio_of(str(message.get("exec", "")))
+        if stdio is None:
+            connection.send({"n": number, "kind": "NotFound", "error": "no such process to attach to"})
+            return
+        connection.send({"n": number, "ok": None})
+        sock = connection.become_stream()
+        early = connection.decoder.take_rest()
+        client = stdio.attach(sock, tuple(message["streams"]))
+        if early and "stdin" in client.streams:
+            stdio.feed(early)
+
+    def maybe_end(self) -> None:
+        """Nobody listens and the record is on disk: there is nothing left to do."""
+        if not self.connections and self.task.over:
+            self.end()
+
+    def end(self) -> None:
+        """Stop serving."""
+        self.task.close()
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        self.loop.running = False
+
+
+def main(task_id: str, directory: str, path: str, first: _socket.socket | None) -> None:
+    """Run a shim to its end, in the process forked for it."""
+    k.set_name("dockwright-shim")
+    shim = Shim(task_id, directory, path, first)
+    shim.loop.run()

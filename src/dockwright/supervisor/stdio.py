@@ -1,0 +1,313 @@
+"""A process's input and output in the shim: pipes or a pty, a log, and any number of attached clients.
+
+Output goes to the log first, then to whoever is attached, in Docker's frames (8 bytes: stream, 0, 0, 0, length BE) or
+raw from a terminal. A client that does not read holds the process up, as a pipe would; nothing is dropped.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from time import time_ns
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    import _socket
+
+    from dockwright.supervisor.loop import Loop
+
+READ = 64 * 1024
+HIGH = 1 << 20  # bytes waiting for one client at which the process is held up
+IN_HIGH = 256 * 1024
+STREAMS = {1: "stdout", 2: "stderr"}
+
+
+class Client:
+    """One attached connection: output to it, stdin from it."""
+
+    def __init__(self, stdio: Stdio, sock: _socket.socket, streams: tuple[str, ...]) -> None:
+        self.stdio, self.sock, self.streams = stdio, sock, streams
+        self.out = bytearray()
+        self.reading = True
+        self.closing = False
+        self.write_closed = False
+        stdio.loop.add(sock.fileno(), self.on_event, read=True)
+
+    def send(self, stream: int, data: bytes) -> None:
+        """Queue output for this client."""
+        if STREAMS[stream] not in self.streams:
+            return
+        if not self.stdio.tty:
+            self.out += bytes((stream, 0, 0, 0)) + len(data).to_bytes(4, "big")
+        self.out += data
+        self._flush()
+
+    def finish(self) -> None:
+        """No more output: close when all is sent."""
+        self.closing = True
+        self._flush()
+
+    def on_event(self, readable: bool, writable: bool) -> None:
+        """The loop's call."""
+        if readable and self.reading:
+            self._read()
+        if writable:
+            self._flush()
+
+    def _read(self) -> None:
+        try:
+            data = self.sock.recv(READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            return self.drop()
+        if not data:
+            self.reading = False
+            self._interest()
+            if "stdin" in self.streams:
+                self.stdio.stdin_ended()
+        elif "stdin" in self.streams:
+            self.stdio.feed(data)
+            self.reading = not self.stdio.input_full
+            self._interest()
+        return None
+
+    def resume(self) -> None:
+        """There is room for stdin again."""
+        if not self.reading and not self.closing:
+            self.reading = True
+            self._interest()
+
+    def _flush(self) -> None:
+        try:
+            while self.out:
+                sent = self.sock.send(self.out[:READ])
+                del self.out[:sent]
+        except BlockingIOError:
+            return self._interest()
+        except OSError:
+            return self.drop()
+        if self.closing:
+            return self.drop()
+        self._interest()
+        self.stdio.relax()
+        return None
+
+    def _interest(self) -> None:
+        self.stdio.loop.change(self.sock.fileno(), read=self.reading, write=bool(self.out))
+
+    def drop(self) -> None:
+        """Let go of the connection."""
+        if self.sock.fileno() >= 0:
+            self.stdio.loop.remove(self.sock.fileno())
+            self.sock.close()
+        if self in self.stdio.clients:
+            self.stdio.clients.remove(self)
+        self.stdio.relax()
+
+
+class Stdio:
+    """The three streams of one process.
+
+    Args:
+        loop: the shim's loop. tty: a pty instead of pipes. want_stdin: keep stdin open for clients.
+        stdin_once: close stdin when the client that fed it leaves. log: has write and finish, or None.
+        on_end: called when all output has been drained.
+    """
+
+    def __init__(self, loop: Loop, tty: bool, want_stdin: bool, stdin_once: bool, log: Any, on_end: Any) -> None:
+        self.loop, self.tty, self.stdin_once, self.log, self.on_end = loop, tty, stdin_once, log, on_end
+        self.clients: list[Client] = []
+        self.outputs: dict[int, int] = {}
+        self.paused = self.ended = self.close_after = False
+        self.input = bytearray()
+        self.stdin = -1
+        self.child: tuple[int, int, int] = (-1, -1, -1)
+        self.console = -1
+        if tty:
+            self._open_pty()
+        else:
+            self._open_pipes(want_stdin)
+
+    def _open_pty(self) -> None:
+        master, slave = os.openpty()
+        os.set_blocking(master, False)
+        self.console, self.child = slave, (slave, slave, slave)
+        self._own_tty(master)
+
+    def _own_tty(self, master: int) -> None:
+        self.stdin = master
+        self.outputs = {master: 1}
+
+    def _open_pipes(self, want_stdin: bool) -> None:
+        if want_stdin:
+            child_in, self.stdin = os.pipe()
+            os.set_blocking(self.stdin, False)
+        else:
+            child_in = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        out, child_out = os.pipe()
+        error, child_error = os.pipe()
+        for fd in (out, error):
+            os.set_blocking(fd, False)
+        self.outputs = {out: 1, error: 2}
+        self.child = (child_in, child_out, child_error)
+
+    def begin(self) -> None:
+        """The child has its ends: close ours of them and listen."""
+        for fd in set(self.child):
+            os.close(fd)
+        self.child = (-1, -1, -1)
+        for fd in self.outputs:
+            self.loop.add(fd, self._reader(fd), read=True)
+
+    def abandon(self) -> None:
+        """The process was never born: close everything; clients see the end."""
+        for fd in {*self.child, *self.outputs, self.stdin} - {-1}:
+            os.close(fd)
+        self.outputs, self.stdin = {}, -1
+        self._end()
+
+    def attach(self, sock: _socket.socket, streams: tuple[str, ...]) -> Client:
+        """A client that hears what comes from now on."""
+        client = Client(self, sock, streams)
+        self.clients.append(client)
+        if self.ended:
+            client.finish()
+        return client
+
+    def _reader(self, fd: int) -> Any:
+        def on_event(readable: bool, writable: bool) -> None:
+            if writable:
+                self._flush_input()
+            if readable:
+                self._read(fd)
+
+        return on_event
+
+    def _read(self, fd: int) -> None:
+        try:
+            data = os.read(fd, READ)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            data = b""  # a pty whose last slave was closed
+        if data:
+            self._deliver(self.outputs[fd], data)
+        else:
+            self._close_output(fd)
+
+    def _deliver(self, stream: int, data: bytes) -> None:
+        if self.log:
+            self.log.write(STREAMS[stream], data, time_ns())
+        for client in tuple(self.clients):
+            client.send(stream, data)
+        if any(len(client.out) > HIGH for client in self.clients):
+            self._pause(True)
+
+    def _pause(self, paused: bool) -> None:
+        self.paused = paused
+        for fd in self.outputs:
+            self.loop.change(fd, read=not paused, write=fd == self.stdin and bool(self.input))
+
+    def relax(self) -> None:
+        """A client took something: read on if nobody is far behind any more."""
+        if self.paused and all(len(client.out) <= HIGH // 2 for client in self.clients):
+            self._pause(False)
+
+    def _close_output(self, fd: int) -> None:
+        self.loop.remove(fd)
+        del self.outputs[fd]
+        if fd == self.stdin:
+            self.stdin = -1
+        os.close(fd)
+        if not self.outputs:
+            self._end()
+
+    def drain(self) -> None:
+        """The process has ended: take what is in the pipes now, and wait no longer for others who hold them."""
+        for fd in tuple(self.outputs):
+            while fd in self.outputs:
+                before = self.outputs.get(fd)
+                try:
+                    data = os.read(fd, READ)
+                except BlockingIOError:
+                    break
+                except OSError:
+                    data = b""
+                if not data:
+                    self._close_output(fd)
+                elif before:
+                    self._deliver(before, data)
+
+    def cut(self) -> None:
+        """Stop listening, whoever still holds the other ends."""
+        for fd in tuple(self.outputs):
+            self._close_output(fd)
+
+    def _end(self) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        if self.log:
+            self.log.finish(time_ns())
+            self.log = None
+        self.close_stdin()
+        for client in tuple(self.clients):
+            client.finish()
+        self.on_end()
+
+    # stdin
+
+    @property
+    def input_full(self) -> bool:
+        """Whether the process has not read what it was given for long enough to stop taking more."""
+        return len(self.input) > IN_HIGH
+
+    def feed(self, data: bytes) -> None:
+        """Input from a client."""
+        if self.stdin >= 0:
+            self.input += data
+            self._flush_input()
+
+    def stdin_ended(self) -> None:
+        """A client has no more input."""
+        if self.stdin_once and not self.tty:
+            self.close_after = True
+            self._flush_input()
+
+    def close_stdin(self) -> None:
+        """Close our end of a stdin pipe. A pty stays: it is the output too."""
+        if self.stdin >= 0 and self.stdin not in self.outputs:
+            if self.loop.has(self.stdin):
+                self.loop.remove(self.stdin)
+            os.close(self.stdin)
+            self.stdin = -1
+
+    def _flush_input(self) -> None:
+        try:
+            while self.input and self.stdin >= 0:
+                del self.input[: os.write(self.stdin, self.input[:4096])]
+        except BlockingIOError:
+            return self._await_room()
+        except OSError:
+            self.input.clear()  # the process closed its stdin
+            return self.close_stdin()
+        self._await_room()
+        if self.close_after:
+            self.close_stdin()
+        for client in self.clients:
+            client.resume()
+        return None
+
+    def _await_room(self) -> None:
+        waiting = bool(self.input)
+        if self.stdin in self.outputs:
+            self.loop.change(self.stdin, read=not self.paused, write=waiting)
+        elif self.stdin >= 0 and waiting and not self.loop.has(self.stdin):
+            self.loop.add(self.stdin, lambda _readable, _writable: self._flush_input(), write=True)
+        elif self.stdin >= 0 and not waiting and self.loop.has(self.stdin):
+            self.loop.remove(self.stdin)

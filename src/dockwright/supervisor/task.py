@@ -1,0 +1,262 @@
+"""A task as the daemon sees it: requests to its shim, events from it."""
+
+import asyncio
+import errno
+import logging
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dockwright.base import errors
+from dockwright.base.errors import EngineError, Internal, Unavailable
+from dockwright.runtime.cgroups.group import Cgroup
+from dockwright.supervisor import frames, record
+
+log = logging.getLogger("dockwright.supervisor")
+DEADLINE = 10.0  # seconds for a shim's answer; a start may wait for hooks and mounts, so it has more
+START_DEADLINE = 120.0
+
+
+@dataclass
+class TaskSpec:
+    """What a shim needs to make a container.
+
+    Attributes:
+        spec: OCI runtime spec. bundle: directory of the task. sandbox: plan of the network namespace.
+        tty, stdin, stdin_once: how its streams are. log: see supervisor.logs.writer.
+        rootfs: mount that becomes the root. overlay_base: where relative lowerdirs start.
+    """
+
+    spec: dict[str, Any]
+    bundle: str
+    sandbox: dict[str, Any]
+    rootfs: dict[str, Any] | None = None
+    overlay_base: str = "/"
+    tty: bool = False
+    stdin: bool = False
+    stdin_once: bool = False
+    log: dict[str, Any] = field(default_factory=dict)
+    seccomp_cache: str = ""
+
+
+@dataclass
+class ExitEvent:
+    """A process of the task has ended; `exec_id` is "" for the container itself."""
+
+    exec_id: str
+    status: int
+    oom_killed: bool
+    at: int
+    error: str = ""
+
+
+class Task:
+    """One shim. Made by `Supervisor.spawn` and `Supervisor.adopt`."""
+
+    def __init__(self, task_id: str, directory: str, path: str, cgroup: str = "") -> None:
+        self.id, self.directory, self.path = task_id, directory, path
+        self.cgroup = cgroup
+        self.hello: dict[str, Any] = {}
+        self.ended = False
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._number = 0
+        self._callbacks: list[Callable[[ExitEvent], None]] = []
+        self._decoder = frames.Decoder()
+        self._greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._writer: asyncio.StreamWriter | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._deleted = False
+
+    async def serve(self, sock: socket.socket) -> None:
+        """Take over a connected socket and wait for the shim's hello."""
+        reader, self._writer = await asyncio.open_unix_connection(sock=sock)
+        self._pump = asyncio.create_task(self._read(reader))
+        await asyncio.wait_for(asyncio.shield(self._greeted), DEADLINE)
+
+    def on_exit(self, callback: Callable[[ExitEvent], None]) -> None:
+        """Call `callback` in the event loop for each process that ends."""
+        self._callbacks.append(callback)
+
+    async def create(self, spec: TaskSpec) -> str:
+        """Make the streams and the sandbox; returns the namespace's path. Clients can be attached from now on."""
+        self.cgroup = spec.spec.get("linux", {}).get("cgroupsPath") or f"/{self.id}"
+        answer = await self.call(
+            "create", spec=spec.spec, bundle=spec.bundle, sandbox=spec.sandbox, rootfs=spec.rootfs,
+            overlay_base=spec.overlay_base, seccomp_cache=spec.seccomp_cache,
+            stdio={"tty": spec.tty, "stdin": spec.stdin, "stdin_once": spec.stdin_once, "log": spec.log},
+        )  # fmt: skip
+        return str(answer["sandbox"])
+
+    async def start(self) -> int:
+        """Make the container in the sandbox and start it; returns init's pid. RuntimeFailure comes as Internal."""
+        return int((await self.call("start", deadline=START_DEADLINE))["pid"])
+
+    async def kill(self, signal: int, exec_id: str = "", everything: bool = False) -> None:
+        """Signal init, an exec, or with `everything` kill all."""
+        await self.call("kill", signal=signal, exec=exec_id, all=everything)
+
+    async def pause(self) -> None:
+        """Freeze all processes."""
+        await self.call("pause")
+
+    async def resume(self) -> None:
+        """Thaw them."""
+        await self.call("resume")
+
+    async def prepare_exec(self, exec_id: str, tty: bool, stdin: bool) -> None:
+        """Make an exec's streams, so that clients can attach before it starts."""
+        await self.call("exec", exec=exec_id, prepare=True, stdio={"tty": tty, "stdin": stdin, "stdin_once": True})
+
+    async def exec(self, exec_id: str, process: dict[str, Any]) -> int:
+        """Start a prepared exec; returns its pid."""
+        return int((await self.call("exec", exec=exec_id, process=process))["pid"])
+
+    async def resize(self, width: int, height: int, exec_id: str = "") -> None:
+        """Set a terminal's size in characters."""
+        await self.call("resize", width=width, height=height, exec=exec_id)
+
+    async def close_stdin(self, exec_id: str = "") -> None:
+        """End a process's input."""
+        await self.call("close_stdin", exec=exec_id)
+
+    async def state(self) -> dict[str, Any]:
+        """What the shim says of its container."""
+        return dict(await self.call("state"))
+
+    async def trace(self) -> list[Any]:
+        """Step records of sandbox and runtime."""
+        return list(await self.call("trace"))
+
+    async def attach(
+        self, streams: tuple[str, ...], exec_id: str = ""
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A raw connection to the streams: Docker's frames (or raw tty bytes) out, stdin in."""
+        sock = await self._connect()
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(sock, frames.encode({"n": 1, "op": "attach", "exec": exec_id, "streams": streams}))
+        reader, writer = await asyncio.open_unix_connection(sock=sock)
+        decoder = frames.Decoder()
+        for _ in ("hello", "answer"):
+            message = await _one(reader, decoder)
+            if "error" in message:
+                writer.close()
+                raise _error(message)
+        return reader, writer
+
+    async def delete(self) -> None:
+        """Let the shim clean up and end."""
+        self._deleted = True
+        if not self.ended:
+            try:
+                await self.call("delete")
+            except Unavailable:
+                log.debug("shim of %s had gone before it was told to", self.id)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection; the shim goes on."""
+        self._deleted = True
+        if self._pump:
+            self._pump.cancel()
+        if self._writer:
+            self._writer.close()
+
+    async def call(self, operation: str, deadline: float = DEADLINE, **arguments: Any) -> Any:
+        """One request.
+
+        Raises:
+            EngineError: of the shim's kind. Unavailable: the shim is gone or does not answer in time.
+        """
+        if self._writer is None or self.ended:
+            raise Unavailable(f"the shim of container {self.id} is gone")
+        self._number += 1
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[self._number] = future
+        self._writer.write(frames.encode({"n": self._number, "op": operation, **arguments}))
+        try:
+            return await asyncio.wait_for(future, deadline)
+        except TimeoutError:
+            raise Unavailable(
+                f"the shim of container {self.id} did not answer {operation} within {deadline:.0f}s"
+            ) from None
+        finally:
+            self._waiting.pop(self._number, None)
+
+    async def _connect(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.connect(self.path)
+        except OSError as error:
+            sock.close()
+            raise Unavailable(f"the shim of container {self.id} is gone: {error.strerror}") from None
+        return sock
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        while data := await reader.read(1 << 16):
+            for message in self._decoder.feed(data):
+                self._take(message)
+        self.ended = True
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(Unavailable(f"the shim of container {self.id} is gone"))
+        if not self._deleted:
+            self._lost()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if "hello" in message:
+            self.hello = message
+            self._greeted.set_result(None)
+        elif message.get("event") == "exit":
+            event = ExitEvent(message["exec"], message["status"], message["oom_killed"], message["at"])
+            self._tell(event)
+        elif (future := self._waiting.get(message.get("n", 0))) and not future.done():
+            if "error" in message:
+                future.set_exception(_error(message))
+            else:
+                future.set_result(message["ok"])
+
+    def _tell(self, event: ExitEvent) -> None:
+        for callback in self._callbacks:
+            callback(event)
+
+    def _lost(self) -> None:
+        """The shim has died: its container must not go on without one (DECISIONS 15)."""
+        found = record.read(self.directory)
+        if found is None:
+            log.error("the shim of container %s died; killing the container", self.id)
+            kill_cgroup(self.cgroup)
+            found = record.ExitRecord(137, False, time.time_ns(), "the container's shim died")
+            record.write(self.directory, found)
+        self._tell(ExitEvent("", found.status, found.oom_killed, found.at, found.error))
+
+
+def kill_cgroup(path: str) -> None:
+    """Kill all that is in cgroup `path` and remove it; one that is gone is fine."""
+    if not path:
+        return
+    group = Cgroup(path)
+    try:
+        group.kill()
+        group.remove()
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            log.error("cannot clear cgroup %s: %s", path, error)
+
+
+async def _one(reader: asyncio.StreamReader, decoder: frames.Decoder) -> dict[str, Any]:
+    """The next frame, and not a byte more: what follows belongs to the stream."""
+    head = await reader.readexactly(frames.HEADER.size)
+    length = frames.HEADER.unpack(head)[0]
+    return decoder.feed(head + await reader.readexactly(min(length, frames.LIMIT)))[0]
+
+
+def _error(message: dict[str, Any]) -> EngineError:
+    kind = getattr(errors, str(message.get("kind")), Internal)
+    return (
+        kind(message["error"])
+        if isinstance(kind, type) and issubclass(kind, EngineError)
+        else Internal(message["error"])
+    )

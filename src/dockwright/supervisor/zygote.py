@@ -1,0 +1,77 @@
+"""The zygote: a small, single-threaded process from which every shim is forked in a third of a millisecond.
+
+It imports all that a shim will ever need, so that shims live on when the interpreter's files are replaced or gone, and
+ends when the daemon's socket does. Its children do not depend on it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+
+import _signal
+import _socket
+
+from dockwright.kernel import process as k
+from dockwright.supervisor import frames, shim
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dockwright.supervisor.frames import Message
+
+
+def preload() -> None:
+    """Import what is otherwise imported at first use, on paths that come late in a shim's life."""
+    import _sha256  # noqa: F401
+    import resource  # noqa: F401
+
+    import dockwright.kernel.bpf
+    import dockwright.kernel.seccomp  # noqa: F401
+
+
+def main(fd: int) -> None:
+    """Serve spawn requests from socket `fd` until it is closed."""
+    preload()
+    k.set_name("dockwright-zygote")
+    k.prctl(k.PR_SET_DUMPABLE, 0)
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # shims are nobody's to wait for
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # a ^C at the daemon's terminal is the daemon's
+    gc.collect()
+    gc.freeze()
+    sock = _socket.socket(fileno=fd)
+    decoder = frames.Decoder()
+    sock.sendall(frames.encode({"hello": "dockwright-zygote", "pid": os.getpid()}))
+    while True:
+        data, fds = frames.receive_descriptors(sock)
+        if not data:
+            return
+        for message in decoder.feed(data):
+            connection = fds.pop(0)
+            spawn(sock, message, connection)
+            os.close(connection)
+        frames.close_all(fds)
+
+
+def spawn(sock: _socket.socket, message: Message, connection: int) -> None:
+    """Fork one shim that serves `connection`."""
+    if os.fork():
+        return
+    try:
+        sock.close()
+        os.setsid()
+        _signal.signal(_signal.SIGTERM, _signal.SIG_IGN)
+        first = _socket.socket(fileno=connection)
+        shim.main(message["id"], message["directory"], message["socket"], first)
+    except BaseException as error:
+        _last_words(message, error)
+        raise
+    finally:
+        os._exit(0)
+
+
+def _last_words(message: Message, error: BaseException) -> None:
+    """Leave the reason of a shim's failure where a person can find it."""
+    line = f"shim failed: {type(error).__name__}: {error} (line {error.__traceback__.tb_lineno if error.__traceback__ else 0})\n"
+    fd = os.open(f"{message['directory']}/shim.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.write(fd, line.encode())
+    os.close(fd)
