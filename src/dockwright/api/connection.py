@@ -135,13 +135,13 @@ class Connection(asyncio.Protocol):
         """Wait while the client is behind.
 
         Raises:
-            ClientGone: it has hung up (ConnectionResetError for streams is the same event).
+            ClientGone: it has hung up.
         """
         if not self._writable and not self._lost:
             self._drained = self._loop.create_future()
             await self._drained
         if self._lost:
-            raise ClientGone
+            raise ClientGone("the client is gone")
 
     def half_close(self) -> None:
         """Send no more."""
@@ -167,9 +167,11 @@ class Connection(asyncio.Protocol):
         return self._stream
 
     def finish_idle(self) -> None:
-        """The server ends: close now if idle, else after the running request."""
+        """The server ends: close now if idle or hijacked, stop what only streams, let other requests end."""
         self._closing = True
-        if not self._exchange:
+        if self._task and self.cancellable:
+            self._task.cancel()
+        elif self._stream or not self._exchange:
             self._transport.close()
 
     # --- requests
@@ -286,7 +288,7 @@ class Connection(asyncio.Protocol):
         Verbs go on: a stop or a restart must not be left half-way because somebody pressed ctrl-c.
         """
         if self._exchange:
-            self._exchange.body.fail(ClientGone())
+            self._exchange.body.fail(ClientGone("the client is gone"))
         if self._task and self.cancellable:
             self._task.cancel()
 

@@ -8,7 +8,7 @@ from dockwright.base.errors import EngineError
 _log = logging.getLogger("dockwright.api")
 
 
-class ClientGone(Exception):
+class ClientGone(ConnectionResetError):
     """The client has hung up; nobody is there to read an answer."""
 
 
@@ -19,7 +19,7 @@ class StreamBroken(Exception):
 def translate(error: Exception, what: str) -> tuple[int, str]:
     """Status and text for `error`, which ended the request `what` (for the log)."""
     if isinstance(error, EngineError):
-        level = logging.ERROR if error.status >= 500 else logging.DEBUG
+        level = logging.ERROR if error.status == 500 else logging.DEBUG
         _log.log(level, "Handler for %s returned error: %s", what, error.message)
         return error.status, error.message
     _log.error("Handler for %s returned error: %s", what, error, exc_info=error)

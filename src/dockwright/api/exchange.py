@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from dockwright.api.answers import JSON, MULTIPLEXED_STREAM, RAW_STREAM, Answer, Fields, head
 from dockwright.api.body import Body
 from dockwright.api.encoding import line
-from dockwright.api.errors import StreamBroken, translate
+from dockwright.api.errors import ClientGone, StreamBroken, translate
 from dockwright.api.managers import Managers
 from dockwright.api.query import Query
 from dockwright.api.stream import HijackedStream
@@ -107,6 +107,8 @@ class Exchange:
             await self.send(first)
             async for piece in pieces:
                 await self.send(piece)
+        except ClientGone:
+            raise
         except Exception as error:
             raise StreamBroken(translate(error, self.what)[1]) from error
         self.end()
@@ -124,7 +126,7 @@ class Exchange:
                 await self.send(line(first))
             async for document in documents:
                 await self.send(line(document))
-        except (ConnectionError, StreamBroken):
+        except ClientGone:
             raise
         except Exception as error:  # noqa: BLE001 - the status has been sent: any error goes into the stream
             message = translate(error, self.what)[1]

@@ -66,7 +66,7 @@ class ApiServer:
         """Answer one exchange; whatever goes wrong becomes an answer, or the end of the connection."""
         try:
             await self._dispatch(exchange)
-        except (ClientGone, ConnectionError):
+        except ClientGone:
             exchange.connection.abort()
         except StreamBroken as error:
             _log.warning("Stream of %s broke off: %s", exchange.what, error)

@@ -4,6 +4,8 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
+from dockwright.api.errors import ClientGone
+
 HIGH_WATER = 256 * 1024
 
 
@@ -69,10 +71,10 @@ class HijackedStream:
         """Wait until the client has taken what was written, but for a bounded rest.
 
         Raises:
-            ConnectionResetError: the client is gone.
+            ClientGone: it has hung up (a ConnectionResetError).
         """
         if self.lost:
-            raise ConnectionResetError("the client is gone")
+            raise ClientGone("the client is gone")
         await self._wire.drain()
 
     def write_eof(self) -> None:

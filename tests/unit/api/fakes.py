@@ -5,7 +5,7 @@ import contextlib
 import socket
 
 from dockwright.api import ApiServer, Managers
-from dockwright.base.errors import NotFound
+from dockwright.base.errors import InvalidParameter, NotFound
 from dockwright.events import EventBus
 
 
@@ -107,6 +107,8 @@ class Containers:
         return {"Id": "e" * 64}
 
     async def exec_start(self, ident, request):
+        if ident == "broken":
+            raise InvalidParameter("OCI runtime exec failed: exec failed: no")
         return None if request.Detach else Session()
 
     def exec_inspect(self, ident):

@@ -333,6 +333,18 @@ def test_exec_start_hijacks_after_its_body(tmp_path):
     assert asyncio.run(run()).endswith(b"\r\n\r\nhello\nINbye\n")
 
 
+def test_what_cannot_be_executed_is_told_as_output(tmp_path):
+    data = request("POST", "/exec/broken/start", b'{"Detach":false}', Content_Type="application/json", Upgrade="tcp")
+    status, _, body = parts(ask(tmp_path, data))
+    text = b"OCI runtime exec failed: exec failed: no\r\n"
+    assert (status, body) == (101, b"\x01\0\0\0" + len(text).to_bytes(4, "big") + text)
+
+
+def test_what_cannot_be_executed_detached_is_an_error(tmp_path):
+    data = request("POST", "/exec/broken/start", b'{"Detach":true}', Content_Type="application/json")
+    assert parts(ask(tmp_path, data))[0] == 400
+
+
 def test_refused_attach_is_plain_text(tmp_path):
     data = request("POST", "/containers/nope/attach?stream=1", Upgrade="tcp")
     status, head, body = parts(ask(tmp_path, data))

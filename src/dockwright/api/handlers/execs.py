@@ -3,7 +3,12 @@
 from dockwright.api.answers import Answer, document, nothing
 from dockwright.api.exchange import Exchange
 from dockwright.api.handlers.containers import size
+from dockwright.api.stream import HijackedStream
+from dockwright.base.errors import EngineError
 from dockwright.types.streams import ExecCreateRequest, ExecStartRequest
+
+FAILED = "OCI runtime exec failed: "
+STDOUT = 1
 
 
 async def create(exchange: Exchange) -> Answer:
@@ -15,11 +20,24 @@ async def create(exchange: Exchange) -> Answer:
 async def start(exchange: Exchange) -> Answer | None:
     """POST /exec/{id}/start: detached it answers when the process runs, else the connection becomes its streams."""
     request = await exchange.body.json(ExecStartRequest)
-    session = await exchange.managers.containers.exec_start(exchange.name, request)
+    try:
+        session = await exchange.managers.containers.exec_start(exchange.name, request)
+    except EngineError as error:
+        if request.Detach or not error.message.startswith(FAILED):
+            raise
+        _tell(exchange.hijack(not request.Tty), error.message, bool(request.Tty))
+        return None
     if session is None:
         return nothing(200)
     await session.run(exchange.hijack(session.multiplexed))
     return None
+
+
+def _tell(stream: HijackedStream, message: str, tty: bool) -> None:
+    """What the runtime could not execute is told as the process's output, as Docker does it."""
+    text = message.encode() + b"\r\n"
+    stream.write(text if tty else bytes([STDOUT, 0, 0, 0]) + len(text).to_bytes(4, "big") + text)
+    stream.close()
 
 
 async def inspect(exchange: Exchange) -> Answer:
