@@ -1,0 +1,47 @@
+"""What the daemon's options say about networks."""
+
+from dataclasses import dataclass, field
+
+# Docker's pools: (subnet, prefix length of each network taken from it).
+DEFAULT_POOLS = (
+    ("172.17.0.0/16", 16),
+    ("172.18.0.0/16", 16),
+    ("172.19.0.0/16", 16),
+    ("172.20.0.0/14", 16),
+    ("172.24.0.0/14", 16),
+    ("172.28.0.0/14", 16),
+    ("192.168.0.0/16", 20),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """The network part of the daemon's configuration.
+
+    Attributes:
+        bridge: `--bridge`: "" lets the engine choose, "none" makes no default network, else a bridge that exists.
+        bip: `--bip`: address and prefix length of the default bridge, "" to choose.
+        mtu: `--mtu`: bytes, 0 for 1500.
+        pools: `--default-address-pool`: (subnet, prefix length of each network).
+        default_ip: `--ip`: host address of ports published without one.
+        ip_forward: `--ip-forward`: switch forwarding on if it is off.
+        ip_masq: `--ip-masq`: masquerade what leaves the bridge.
+        icc: `--icc`: containers of the default bridge may talk to each other.
+        iptables: `--iptables`: write firewall rules at all.
+        dns, dns_search, dns_options: `--dns` and its kin: for containers that bring none of their own.
+        host_gateway: `--host-gateway-ip`: what `host-gateway` in --add-host stands for; "" for the bridge's address.
+    """
+
+    bridge: str = ""
+    bip: str = ""
+    mtu: int = 0
+    pools: tuple[tuple[str, int], ...] = DEFAULT_POOLS
+    default_ip: str = "0.0.0.0"
+    ip_forward: bool = True
+    ip_masq: bool = True
+    icc: bool = True
+    iptables: bool = True
+    dns: tuple[str, ...] = field(default=())
+    dns_search: tuple[str, ...] = field(default=())
+    dns_options: tuple[str, ...] = field(default=())
+    host_gateway: str = ""

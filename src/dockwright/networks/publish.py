@@ -1,0 +1,130 @@
+"""Which host ports are whose: conflicts among our own containers, and the choice of a port where none was asked for."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dockwright.base.errors import Internal
+from dockwright.grammar.ports import Publication, from_bindings, parse_range
+from dockwright.networks.request import EndpointRequest
+
+ANY4, ANY6 = "0.0.0.0", "::"
+RETRIES = 10
+
+Key = tuple[str, str, int]  # protocol, host address, host port
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One published port on one host address."""
+
+    protocol: str
+    host_ip: str
+    host_port: int
+    port: int
+
+    @property
+    def key(self) -> Key:
+        """The host's side of it: protocol, address, port."""
+        return self.protocol, self.host_ip, self.host_port
+
+
+class AlreadyAllocated(Internal):
+    """Another container has the port (Docker's text)."""
+
+    def __init__(self, address: str, port: int) -> None:
+        shown = f"[{address}]" if ":" in address else address
+        super().__init__(f"Bind for {shown}:{port} failed: port is already allocated")
+
+
+class HostPorts:
+    """The host ports our containers have.
+
+    Args:
+        ephemeral: first and last port of the range for ports nobody chose.
+        reserved: ports of that range the host keeps for itself.
+    """
+
+    def __init__(self, ephemeral: tuple[int, int], reserved: Iterable[int] = ()) -> None:
+        self._range = ephemeral
+        self._reserved = frozenset(reserved)
+        self._last = ephemeral[0] - 1
+        self._taken: dict[tuple[str, int], set[str]] = {}
+
+    def free(self, protocol: str, addresses: Sequence[str], port: int) -> str:
+        """"" if `port` is free on all of `addresses`, else the first address that is not."""
+        taken = self._taken.get((protocol, port), set())
+        return next((address for address in addresses if _clashes(address, taken)), "")
+
+    def take(self, protocol: str, addresses: Sequence[str], port: int) -> None:
+        """Take one port on several addresses. Raises AlreadyAllocated; nothing is taken then."""
+        if clash := self.free(protocol, addresses, port):
+            raise AlreadyAllocated(clash, port)
+        self._taken.setdefault((protocol, port), set()).update(addresses)
+
+    def give_back(self, key: Key) -> None:
+        """Make one port of one address free."""
+        protocol, address, port = key
+        taken = self._taken.get((protocol, port))
+        if taken is not None:
+            taken.discard(address)
+            if not taken:
+                del self._taken[(protocol, port)]
+
+    def choices(self, protocol: str, addresses: Sequence[str], wanted: str) -> Iterable[int]:
+        """The ports to try for `wanted`: the one, the free ones of a range, or free ephemeral ones after the last given.
+
+        Raises:
+            AlreadyAllocated: the one, or all of the range, is another container's.
+        """
+        if wanted:
+            first, last = parse_range(wanted)
+            free = [port for port in range(first, last + 1) if not self.free(protocol, addresses, port)]
+            if not free:
+                raise AlreadyAllocated(addresses[0], first)
+            return free
+        return self._ephemeral(protocol, addresses)
+
+    def _ephemeral(self, protocol: str, addresses: Sequence[str]) -> Iterable[int]:
+        first, last = self._range
+        size = last - first + 1
+        found = 0
+        for _ in range(size):
+            self._last = first + (self._last + 1 - first) % size
+            if self._last not in self._reserved and not self.free(protocol, addresses, self._last):
+                found += 1
+                yield self._last
+                if found == RETRIES:
+                    return
+        if not found:
+            raise Internal("all ports are allocated")
+
+
+def _clashes(address: str, taken: set[str]) -> bool:
+    """Whether `address` meets one of `taken`: a wildcard meets every address of its family."""
+    if address in taken:
+        return True
+    six = ":" in address
+    if address in (ANY4, ANY6):
+        return any((":" in other) == six for other in taken)
+    return (ANY6 if six else ANY4) in taken
+
+
+def publications(request: EndpointRequest) -> list[Publication]:
+    """What a container publishes: its PortBindings, and with --publish-all every other exposed port.
+
+    Raises:
+        grammar.ports.PortError: a malformed binding.
+    """
+    bindings = dict(request.port_bindings or {})
+    if request.publish_all:
+        for key in request.exposed:
+            bindings.setdefault(key, [{}])
+    return from_bindings(bindings)
+
+
+def addresses_of(publication: Publication, default_ip: str, ipv6: bool) -> list[str]:
+    """The host addresses of a publication; without one: 0.0.0.0, and :: where the host has IPv6."""
+    address = publication.host_ip or default_ip
+    if address != ANY4 or publication.host_ip:
+        return [address]
+    return [ANY4, ANY6] if ipv6 and publication.protocol != "sctp" else [ANY4]
