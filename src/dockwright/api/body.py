@@ -100,15 +100,23 @@ class Body:
             pieces.append(data)
         return b"".join(pieces)
 
+    async def text(self) -> bytes:
+        """The bytes of a request that needs a JSON document.
+
+        Raises:
+            InvalidParameter: not JSON by its type.
+        """
+        if not self.empty or self.content_type:
+            check_content_type(self.content_type)
+        return await self.whole()
+
     async def json(self, kind: type[T]) -> T:
         """The JSON document of a request that needs one, as a `kind`.
 
         Raises:
             InvalidParameter: not JSON by its type, no JSON, or another shape.
         """
-        if not self.empty or self.content_type:
-            check_content_type(self.content_type)
-        return decode(await self.whole(), kind)
+        return decode(await self.text(), kind)
 
     async def _pause(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()

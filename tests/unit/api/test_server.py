@@ -131,6 +131,9 @@ def test_create_gets_the_version_and_the_name(tmp_path):
     ("body", "kind", "message"),
     [
         (b"", "application/json", "invalid JSON: got EOF while reading request body"),
+        (b"{}", "application/json", "config cannot be empty in order to create a container"),
+        (b"null", "application/json", "config cannot be empty in order to create a container"),
+        (b'{"HostConfig":{}}', "application/json", "config cannot be empty in order to create a container"),
         (b"{} {}", "application/json", "unexpected content after JSON"),
         (b"{}", "text/plain", "unsupported Content-Type header (text/plain): must be 'application/json'"),
         (b"{}", "", "malformed Content-Type header (): mime: no media type"),

@@ -3,7 +3,7 @@
 import re
 
 from dockwright.api.answers import Answer, document, nothing
-from dockwright.api.encoding import line
+from dockwright.api.encoding import decode, decode_any, line
 from dockwright.api.exchange import Exchange
 from dockwright.api.query import Query
 from dockwright.api.shapes import container as shapes
@@ -18,13 +18,24 @@ START_BODY = (
 
 
 async def create(exchange: Exchange) -> Answer:
-    """POST /containers/create."""
-    request = await exchange.body.json(CreateRequest)
+    """POST /containers/create; a body without any field of the configuration is none."""
+    body = await exchange.body.text()
+    if not _fields(body) - {"HostConfig", "NetworkingConfig"}:
+        raise InvalidParameter("config cannot be empty in order to create a container")
+    request = decode(body, CreateRequest)
     query = exchange.query
     made = await exchange.managers.containers.create(
         query.text("name"), request, query.text("platform"), exchange.version
     )
     return document(made, 201)
+
+
+def _fields(body: bytes) -> set[str]:
+    """The names in a JSON object; none in null."""
+    given = decode_any(body)
+    if given is not None and not isinstance(given, dict):
+        raise InvalidParameter(f"invalid JSON: json: cannot unmarshal {type(given).__name__} into Go value")
+    return set(given or ())
 
 
 async def start(exchange: Exchange) -> Answer:

@@ -1,0 +1,185 @@
+"""The body of POST /containers/create, field for field as the Engine API (1.47) names them.
+
+A field left out and a field that is null are the same to Docker, so every field has its zero value and null is taken
+as that (see `normalise`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class HealthConfig(msgspec.Struct):
+    """A health check; durations in nanoseconds, 0 = inherit or default."""
+
+    Test: list[str] | None = None
+    Interval: int | None = 0
+    Timeout: int | None = 0
+    StartPeriod: int | None = 0
+    StartInterval: int | None = 0
+    Retries: int | None = 0
+
+
+class RestartPolicy(msgspec.Struct):
+    """When a container is started again."""
+
+    Name: str | None = ""
+    MaximumRetryCount: int | None = 0
+
+
+class LogConfig(msgspec.Struct):
+    """The log driver and its options."""
+
+    Type: str | None = ""
+    Config: dict[str, str] | None = None
+
+
+class Ulimit(msgspec.Struct):
+    """One resource limit."""
+
+    Name: str = ""
+    Soft: int = 0
+    Hard: int = 0
+
+
+class Device(msgspec.Struct):
+    """A device of the host in the container."""
+
+    PathOnHost: str = ""
+    PathInContainer: str = ""
+    CgroupPermissions: str = ""
+
+
+class PortBinding(msgspec.Struct):
+    """Where on the host a port is published."""
+
+    HostIp: str | None = ""
+    HostPort: str | None = ""
+
+
+class Mount(msgspec.Struct):
+    """One entry of HostConfig.Mounts (`--mount`)."""
+
+    Type: str = ""
+    Source: str = ""
+    Target: str = ""
+    ReadOnly: bool = False
+    Consistency: str = ""
+    BindOptions: dict[str, Any] | None = None
+    VolumeOptions: dict[str, Any] | None = None
+    ImageOptions: dict[str, Any] | None = None
+    TmpfsOptions: dict[str, Any] | None = None
+
+
+class HostConfig(msgspec.Struct):
+    """What depends on the host. `containers.hostconfig` says of each field whether it is implemented."""
+
+    Binds: list[str] | None = None
+    ContainerIDFile: str | None = ""
+    LogConfig: LogConfig | None = None
+    NetworkMode: str | None = ""
+    PortBindings: dict[str, list[PortBinding] | None] | None = None
+    RestartPolicy: RestartPolicy | None = None
+    AutoRemove: bool | None = False
+    VolumeDriver: str | None = ""
+    VolumesFrom: list[str] | None = None
+    ConsoleSize: list[int] | None = None
+    Annotations: dict[str, str] | None = None
+    CapAdd: list[str] | None = None
+    CapDrop: list[str] | None = None
+    CgroupnsMode: str | None = ""
+    Dns: list[str] | None = None
+    DnsOptions: list[str] | None = None
+    DnsSearch: list[str] | None = None
+    ExtraHosts: list[str] | None = None
+    GroupAdd: list[str] | None = None
+    IpcMode: str | None = ""
+    Cgroup: str | None = ""
+    Links: list[str] | None = None
+    OomScoreAdj: int | None = 0
+    PidMode: str | None = ""
+    Privileged: bool | None = False
+    PublishAllPorts: bool | None = False
+    ReadonlyRootfs: bool | None = False
+    SecurityOpt: list[str] | None = None
+    StorageOpt: dict[str, str] | None = None
+    Tmpfs: dict[str, str] | None = None
+    UTSMode: str | None = ""
+    UsernsMode: str | None = ""
+    ShmSize: int | None = 0
+    Sysctls: dict[str, str] | None = None
+    Runtime: str | None = ""
+    Isolation: str | None = ""
+    CpuShares: int | None = 0
+    Memory: int | None = 0
+    NanoCpus: int | None = 0
+    CgroupParent: str | None = ""
+    BlkioWeight: int | None = 0
+    BlkioWeightDevice: list[dict[str, Any]] | None = None
+    BlkioDeviceReadBps: list[dict[str, Any]] | None = None
+    BlkioDeviceWriteBps: list[dict[str, Any]] | None = None
+    BlkioDeviceReadIOps: list[dict[str, Any]] | None = None
+    BlkioDeviceWriteIOps: list[dict[str, Any]] | None = None
+    CpuPeriod: int | None = 0
+    CpuQuota: int | None = 0
+    CpuRealtimePeriod: int | None = 0
+    CpuRealtimeRuntime: int | None = 0
+    CpusetCpus: str | None = ""
+    CpusetMems: str | None = ""
+    Devices: list[Device] | None = None
+    DeviceCgroupRules: list[str] | None = None
+    DeviceRequests: list[dict[str, Any]] | None = None
+    MemoryReservation: int | None = 0
+    MemorySwap: int | None = 0
+    MemorySwappiness: int | None = None
+    OomKillDisable: bool | None = None
+    PidsLimit: int | None = None
+    Ulimits: list[Ulimit] | None = None
+    CpuCount: int | None = 0
+    CpuPercent: int | None = 0
+    IOMaximumIOps: int | None = 0
+    IOMaximumBandwidth: int | None = 0
+    Mounts: list[Mount] | None = None
+    MaskedPaths: list[str] | None = None
+    ReadonlyPaths: list[str] | None = None
+    Init: bool | None = None
+
+
+class NetworkingConfig(msgspec.Struct):
+    """Settings of the endpoints, by network name."""
+
+    EndpointsConfig: dict[str, dict[str, Any] | None] | None = None
+
+
+class CreateRequest(msgspec.Struct):
+    """The configuration that travels with an image, and what is beside it in the body."""
+
+    Hostname: str | None = ""
+    Domainname: str | None = ""
+    User: str | None = ""
+    AttachStdin: bool | None = False
+    AttachStdout: bool | None = False
+    AttachStderr: bool | None = False
+    ExposedPorts: dict[str, Any] | None = None
+    Tty: bool | None = False
+    OpenStdin: bool | None = False
+    StdinOnce: bool | None = False
+    Env: list[str] | None = None
+    Cmd: list[str] | str | None = None
+    Healthcheck: HealthConfig | None = None
+    ArgsEscaped: bool | None = False
+    Image: str | None = ""
+    Volumes: dict[str, Any] | None = None
+    WorkingDir: str | None = ""
+    Entrypoint: list[str] | str | None = None
+    NetworkDisabled: bool | None = False
+    MacAddress: str | None = ""
+    OnBuild: list[str] | None = None
+    Labels: dict[str, str] | None = None
+    StopSignal: str | None = ""
+    StopTimeout: int | None = None
+    Shell: list[str] | None = None
+    HostConfig: HostConfig | None = None
+    NetworkingConfig: NetworkingConfig | None = None
