@@ -293,7 +293,7 @@ class Child:
             self._fail(failure.message)
         except OSError as error:
             self._fail(self._located(error))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 -- whatever it is, our maker must hear of it
             self._fail(f"init: {type(error).__name__}: {error}")
         finally:
             os._exit(1)

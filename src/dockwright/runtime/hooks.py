@@ -1,4 +1,7 @@
-"""The spec's hooks: programs that get the container's state on standard input (OCI runtime spec, config.md, POSIX-platform Hooks)."""
+"""The spec's hooks: programs that get the container's state on standard input.
+
+Source: OCI runtime spec, config.md, POSIX-platform Hooks.
+"""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Mount(Step):
     @property
     def destination(self) -> str:
         """Where it goes, inside the container."""
-        return os.path.normpath("/" + self.entry["destination"])
+        return os.path.normpath("/" + str(self.entry["destination"]))
 
     @property
     def is_bind(self) -> bool:

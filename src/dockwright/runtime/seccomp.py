@@ -60,9 +60,10 @@ def _cached(profile: Profile, cache: str) -> bytes:
 
 def key(profile: Profile) -> str:
     """The cache's file name for a profile: a hash of its content."""
-    from _sha256 import sha256  # hashlib itself would load OpenSSL into every shim
+    from _sha256 import sha256  # type: ignore[import-not-found]  # hashlib itself would load OpenSSL into every shim
 
-    return sha256(marshal.dumps([FORMAT, os.uname().machine, _stable(profile)], 2)).hexdigest()
+    digest: str = sha256(marshal.dumps([FORMAT, os.uname().machine, _stable(profile)], 2)).hexdigest()
+    return digest
 
 
 def _stable(value: Any) -> Any:

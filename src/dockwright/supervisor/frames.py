@@ -6,10 +6,9 @@ checked before it is believed (CVE-2021-43784). Only these processes can open th
 
 from __future__ import annotations
 
+import _socket
 import marshal
 import os
-
-import _socket
 from _struct import Struct
 
 TYPE_CHECKING = False

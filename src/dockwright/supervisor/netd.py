@@ -18,14 +18,13 @@ The file runs as a script, isolated and without site-packages: it imports only s
 
 from __future__ import annotations
 
+import _socket
 import errno
 import marshal
 import os
 import select
 import sys
 import time
-
-import _socket
 
 VERSION = 1
 LINGER = 2.0  # seconds without a daemon and without ports before netd ends

@@ -8,9 +8,8 @@ written and nobody is connected.
 
 from __future__ import annotations
 
-import os
-
 import _socket
+import os
 
 from dockwright.base.errors import EngineError
 from dockwright.kernel import process as k
@@ -20,7 +19,6 @@ from dockwright.supervisor.work import Task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
 
     from dockwright.supervisor.frames import Message
 
@@ -59,7 +57,7 @@ class Connection:
         try:
             data = self.sock.recv(1 << 16)
         except BlockingIOError:
-            return
+            return None
         except OSError:
             data = b""
         if not data:
@@ -136,7 +134,7 @@ class Shim:
 
     def _accept(self, _readable: bool, _writable: bool) -> None:
         try:
-            fd, _ = self.listener._accept()
+            fd, _ = self.listener._accept()  # type: ignore[attr-defined]
         except OSError:
             return
         self.connections.append(Connection(self, _socket.socket(fileno=fd)))

@@ -12,9 +12,8 @@ from time import time_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     import _socket
+    from typing import Any
 
     from dockwright.supervisor.loop import Loop
 
@@ -60,7 +59,7 @@ class Client:
         try:
             data = self.sock.recv(READ)
         except BlockingIOError:
-            return
+            return None
         except OSError:
             return self.drop()
         if not data:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import os
 from time import time_ns
-
-import _signal
 
 from dockwright.base.errors import Conflict, InvalidParameter, NotFound
 from dockwright.kernel.libc import libc
@@ -110,7 +109,7 @@ class Task:
         self._spec, self._bundle = message["spec"], message["bundle"]
         self._rootfs, self._seccomp_cache = message.get("rootfs"), message.get("seccomp_cache", "")
         self._overlay_base = message.get("overlay_base", "/")
-        return self.sandbox.path
+        return str(self.sandbox.path)
 
     def start(self, _message: Message) -> Message:
         """Make init in the sandbox and let it go."""

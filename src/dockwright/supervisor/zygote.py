@@ -6,11 +6,10 @@ ends when the daemon's socket does. Its children do not depend on it.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
+import _socket
 import gc
 import os
-
-import _signal
-import _socket
 
 from dockwright.kernel import process as k
 from dockwright.supervisor import frames, shim
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 def preload() -> None:
     """Import what is otherwise imported at first use, on paths that come late in a shim's life."""
-    import _sha256  # noqa: F401
+    import _sha256  # type: ignore[import-not-found]  # noqa: F401
     import resource  # noqa: F401
 
     import dockwright.kernel.bpf

@@ -1,0 +1,37 @@
+"""What tests need, and what becomes of those that lack it.
+
+tests/unit needs nothing; tests/root needs root on a real kernel; tests/api also the real `docker` client. A test that
+cannot run says why; with --require-root or --require-peers it fails instead.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--require-root", action="store_true", help="tests that lack root fail instead of being skipped")
+    parser.addoption("--require-peers", action="store_true", help="tests that lack a real client or engine fail too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.geteuid() == 0 or config.getoption("--require-root"):
+        return
+    for item in items:
+        if _folder(item) in ("root", "api"):
+            item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if _folder(item) in ("root", "api") and os.geteuid() != 0:
+        pytest.fail("needs root")
+    if _folder(item) == "api" and not shutil.which("docker"):
+        report = pytest.fail if item.config.getoption("--require-peers") else pytest.skip
+        report("needs the docker client")
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
