@@ -43,7 +43,11 @@ class Layers:
 
     def has(self, chain: str) -> bool:
         """Whether a layer is here, complete."""
-        row = self._database.read().execute("SELECT 1 FROM layer WHERE chain = ? AND state = 'ready'", (chain,)).fetchone()
+        row = (
+            self._database.read()
+            .execute("SELECT 1 FROM layer WHERE chain = ? AND state = 'ready'", (chain,))
+            .fetchone()
+        )
         return row is not None
 
     def unpack(self, stream: IO[bytes], ident: str, parent: str, diff: str) -> int:
@@ -123,9 +127,11 @@ class Layers:
         return idents
 
     def _of(self, container: str) -> str:
-        row = self._database.read().execute(
-            "SELECT ident FROM container_layer WHERE container = ?", (container,)
-        ).fetchone()
+        row = (
+            self._database.read()
+            .execute("SELECT ident FROM container_layer WHERE container = ?", (container,))
+            .fetchone()
+        )
         return str(row["ident"]) if row else ""
 
     def _existing(self, container: str) -> str:

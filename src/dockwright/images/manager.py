@@ -7,6 +7,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from dockwright.base.errors import Conflict, InvalidParameter, NotSupported
@@ -20,6 +21,10 @@ from dockwright.images.layers import DEEPEST, Layers, chain_ids
 from dockwright.images.snapshotters.overlay2 import Overlay2
 from dockwright.images.store import Image
 from dockwright.metadata import Database, references
+
+
+Rows = list[dict[str, Any]]
+Names = list[str]
 
 
 class ImageManager:
@@ -57,7 +62,7 @@ class ImageManager:
         """The chain ID of an image's topmost layer, "" if it has none."""
         return (chain_ids(image.diff_ids) or [""])[-1]
 
-    async def list(self, *, all: bool, filters: dict[str, list[str]], shared_size: bool) -> list[dict[str, Any]]:
+    async def list(self, *, all: bool, filters: dict[str, Names], shared_size: bool) -> Rows:
         """GET /images/json."""
         images = store.every(self._database.read())
         return documents.summaries(images, filters, lambda name: self.resolve(name), shared_size)
@@ -69,7 +74,7 @@ class ImageManager:
         graph = self.layers.image_graph_driver(chain) if chain else {"Data": {}, "Name": self.driver_name}
         return documents.inspect(image, graph)
 
-    async def history(self, name: str) -> list[dict[str, Any]]:
+    async def history(self, name: str) -> Rows:
         """GET /images/{name}/history."""
         image = self.resolve(name)
         sizes = [self._layer_size(chain) for chain in chain_ids(image.diff_ids)]
@@ -93,12 +98,16 @@ class ImageManager:
         await self._database.write(lambda c: _set_tag(c, str(target), image.id))
         self._events.publish("image", "tag", image.id, {"name": target.familiar, **labels(image)})
 
-    async def delete(self, name: str, force: bool, noprune: bool) -> list[dict[str, str]]:
+    async def delete(self, name: str, force: bool, noprune: bool) -> Rows:
         """DELETE /images/{name}; returns the Untagged and Deleted lines."""
         image = self.resolve(name)
-        by_id = not any(reference.parse(name).tagged() == reference.parse(n) for n in image.names) if _is_name(name) else True
+        by_id = (
+            not any(reference.parse(name).tagged() == reference.parse(n) for n in image.names)
+            if _is_name(name)
+            else True
+        )
         users = self._users(image)
-        lines: list[dict[str, str]] = []
+        lines: Rows = []
         removed = list(image.names) if by_id else [str(reference.parse(name).tagged())]
         if by_id and len(image.names) > 1 and not force:
             text = f"conflict: unable to delete {short(image.id)} (must be forced) - image is referenced in multiple repositories"
@@ -121,15 +130,19 @@ class ImageManager:
             self._events.publish("image", "delete", image.id, {"name": image.id, **labels(image)})
         return lines
 
-    def _users(self, image: Image) -> list[str]:
-        return [owner for kind, owner in references.users(self._database.read(), "image", image.id) if kind == "container"]
+    def _users(self, image: Image) -> Names:
+        return [
+            owner for kind, owner in references.users(self._database.read(), "image", image.id) if kind == "container"
+        ]
 
-    def _refuse_used(self, image: Image, name: str, by_id: bool, force: bool, users: list[str]) -> None:
+    def _refuse_used(self, image: Image, name: str, by_id: bool, force: bool, users: Names) -> None:
         if not users:
             return
         user, ident = short(users[0]), short(image.id)
         if by_id:
-            text = f"conflict: unable to delete {ident} (must be forced) - image is being used by stopped container {user}"
+            text = (
+                f"conflict: unable to delete {ident} (must be forced) - image is being used by stopped container {user}"
+            )
             raise Conflict(text)
         if not force:
             shown = reference.parse(name).tagged().familiar
@@ -138,7 +151,7 @@ class ImageManager:
                 f"its referenced image {ident}"
             )
 
-    def _drop(self, connection: sqlite3.Connection, image: Image, tags: list[str], gone: bool) -> list[str]:
+    def _drop(self, connection: sqlite3.Connection, image: Image, tags: Names, gone: bool) -> Names:
         for tag in tags:
             connection.execute("DELETE FROM image_tag WHERE name = ?", (tag,))
         if not gone:
@@ -176,7 +189,9 @@ class ImageManager:
         document = archive.document(entry["Config"])
         diffs = (document.get("rootfs") or {}).get("diff_ids") or []
         if len(diffs) != len(entry["Layers"]):
-            raise InvalidParameter(f"invalid manifest, layers length mismatch: expected {len(diffs)}, got {len(entry['Layers'])}")
+            raise InvalidParameter(
+                f"invalid manifest, layers length mismatch: expected {len(diffs)}, got {len(entry['Layers'])}"
+            )
         if len(diffs) > DEEPEST:
             raise InvalidParameter("max depth exceeded")
         tags = [reference.parse(name).tagged() for name in entry.get("RepoTags") or ()]
@@ -188,9 +203,11 @@ class ImageManager:
         size = sum([self._layer_size(chain) for chain in chains])
         await self._database.write(lambda c: _insert(c, ident, config, size, chains))
         for tag in tags:
-            moved = await self._database.write(lambda c, name=str(tag): _set_tag(c, name, ident))
+            moved = await self._database.write(partial(_set_tag, name=str(tag), ident=ident))
             if moved:
-                text = f"The image {tag.familiar} already exists, renaming the old one with ID {moved} to empty string\n"
+                text = (
+                    f"The image {tag.familiar} already exists, renaming the old one with ID {moved} to empty string\n"
+                )
                 yield {"stream": text}
             yield {"stream": f"Loaded image: {tag.familiar}\n"}
         if not tags:
@@ -209,7 +226,7 @@ class ImageManager:
         done = "UPDATE layer SET size = ?, state = 'ready' WHERE chain = ?"
         await self._database.write(lambda c: c.execute(done, (size, chain)))
 
-    async def save(self, names: "list[str]") -> AsyncIterator[bytes]:
+    async def save(self, names: Names) -> AsyncIterator[bytes]:
         """GET /images/get: not there yet."""
         for name in names:
             self.resolve(name)
@@ -217,7 +234,7 @@ class ImageManager:
         yield b""
 
     async def import_(
-        self, body: AsyncIterator[bytes], repo: str, tag: str, message: str, changes: "list[str]"
+        self, body: AsyncIterator[bytes], repo: str, tag: str, message: str, changes: Names
     ) -> AsyncIterator[dict[str, Any]]:
         """POST /images/create?fromSrc=-: not there yet."""
         raise NotSupported("importing an image is not implemented yet")
@@ -251,5 +268,3 @@ def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
-
-

@@ -151,11 +151,15 @@ class Unpacker:
         try:
             source = self._open(folder, O_PATH | os.O_DIRECTORY)
         except OSError as error:
-            raise InvalidParameter(f"invalid hardlink {entry.name!r} -> {entry.linkname!r}: {error.strerror}") from error
+            raise InvalidParameter(
+                f"invalid hardlink {entry.name!r} -> {entry.linkname!r}: {error.strerror}"
+            ) from error
         try:
             os.link(target, base, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
         except OSError as error:
-            raise InvalidParameter(f"invalid hardlink {entry.name!r} -> {entry.linkname!r}: {error.strerror}") from error
+            raise InvalidParameter(
+                f"invalid hardlink {entry.name!r} -> {entry.linkname!r}: {error.strerror}"
+            ) from error
         finally:
             os.close(source)
 

@@ -1,0 +1,72 @@
+"""Config of a container: the request with the image's defaults merged in (containers keep it for life)."""
+
+from typing import Any
+
+import msgspec
+
+from dockwright.base.errors import InvalidParameter, NotSupported
+from dockwright.images.store import Image
+from dockwright.types.container import CreateRequest
+
+_PLAIN = (
+    "Hostname", "Domainname", "User", "AttachStdin", "AttachStdout", "AttachStderr", "ExposedPorts", "Tty", "OpenStdin",
+    "StdinOnce", "Env", "Cmd", "Image", "Volumes", "WorkingDir", "Entrypoint", "OnBuild", "Labels", "StopSignal", "StopTimeout",
+)  # fmt: skip
+_OPTIONAL = ("ExposedPorts", "StopSignal", "StopTimeout")
+_REFUSED = ("Healthcheck", "NetworkDisabled", "MacAddress", "Volumes", "ExposedPorts", "Shell")
+_STRINGS = ("Hostname", "Domainname", "User", "Image", "WorkingDir")
+_FLAGS = ("AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce")
+
+
+def merged(request: CreateRequest, image: Image | None, ident: str, host_name: str) -> dict[str, Any]:
+    """The Config of inspect.
+
+    Args:
+        host_name: the hostname when the network is the host's, else "".
+
+    Raises:
+        InvalidParameter: in Docker's words. NotSupported: a field that is not implemented yet.
+    """
+    for name in _REFUSED:
+        if getattr(request, name):
+            raise NotSupported(f"Config.{name} is not implemented yet")
+    given = msgspec.to_builtins(request)
+    config = {name: given.get(name) for name in _PLAIN if given.get(name) is not None or name not in _OPTIONAL}
+    for name in _STRINGS:
+        config[name] = config.get(name) or ""
+    for name in _FLAGS:
+        config[name] = bool(config.get(name))
+    for name in ("Cmd", "Entrypoint"):
+        config[name] = [config[name]] if isinstance(config.get(name), str) else config.get(name)
+    _inherit(config, image.container_config if image else {})
+    config["Hostname"] = config["Hostname"] or host_name or ident[:12]
+    _check(config)
+    return config
+
+
+def _inherit(config: dict[str, Any], image: dict[str, Any]) -> None:
+    if image.get("Volumes"):
+        raise NotSupported("volumes of an image are not implemented yet")
+    for name in ("User", "WorkingDir", "StopSignal"):
+        if not config.get(name) and image.get(name):
+            config[name] = image[name]
+    if not config["Entrypoint"]:
+        config["Cmd"] = config["Cmd"] or image.get("Cmd")
+        config["Entrypoint"] = None if config["Entrypoint"] == [""] else image.get("Entrypoint")
+    elif config["Entrypoint"] == [""]:
+        config["Entrypoint"] = None
+    names = {variable.partition("=")[0] for variable in config["Env"] or ()}
+    inherited = [v for v in image.get("Env") or () if v.partition("=")[0] not in names]
+    config["Env"] = [*(config["Env"] or []), *inherited]
+    config["Labels"] = {**(image.get("Labels") or {}), **(config["Labels"] or {})}
+
+
+def _check(config: dict[str, Any]) -> None:
+    for variable in config["Env"]:
+        if variable.startswith("=") or not variable:
+            raise InvalidParameter(f"invalid environment variable: {variable}")
+    directory = config["WorkingDir"]
+    if directory and not directory.startswith("/"):
+        raise InvalidParameter(f"the working directory '{directory}' is invalid, it needs to be an absolute path")
+    if not config["Cmd"] and not config["Entrypoint"]:
+        raise InvalidParameter("no command specified")

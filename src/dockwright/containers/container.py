@@ -1,0 +1,101 @@
+"""One container: what was asked for, what state it is in, and both as one row."""
+
+import asyncio
+import sqlite3
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import msgspec
+
+from dockwright.base.times import ZERO
+from dockwright.supervisor.task import Task
+from dockwright.types.container import HostConfig
+
+MIGRATIONS = [
+    """
+    CREATE TABLE container (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, document TEXT NOT NULL, state TEXT NOT NULL)
+    """
+]
+
+
+@dataclass
+class State:
+    """The state columns: what restore may rewrite."""
+
+    running: bool = False
+    paused: bool = False
+    removing: bool = False
+    pid: int = 0
+    exit_code: int = 0
+    error: str = ""
+    oom_killed: bool = False
+    started_at: str = ZERO
+    finished_at: str = ZERO
+    stopped_by_hand: bool = False
+
+    @property
+    def status(self) -> str:
+        """Docker's word: the first that holds."""
+        if self.running:
+            return "paused" if self.paused else "running"
+        if self.removing:
+            return "removing"
+        return "created" if self.started_at == ZERO else "exited"
+
+
+@dataclass
+class Container:
+    """A container.
+
+    Attributes:
+        config: Config of inspect, the image's merged in. host: HostConfig, completed. image: `sha256:...` or "".
+        task: its shim while there is one. waiters: futures for the next exit and for the removal.
+    """
+
+    id: str
+    name: str
+    created: str
+    image: str
+    config: dict[str, Any]
+    host: HostConfig
+    state: State = field(default_factory=State)
+    task: Task | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    exits: "list[asyncio.Future[int]]" = field(default_factory=list)
+    removals: "list[asyncio.Future[None]]" = field(default_factory=list)
+    attached: list[Any] = field(default_factory=list)
+    trace: list[Any] = field(default_factory=list)
+
+    @property
+    def durable(self) -> bool:
+        """Whether a power cut must not take it: not if it is to be removed at its end anyway."""
+        return not self.host.AutoRemove
+
+    @property
+    def command(self) -> list[str]:
+        """Entrypoint and Cmd."""
+        return [*(self.config.get("Entrypoint") or []), *(self.config.get("Cmd") or [])]
+
+    def insert(self, connection: sqlite3.Connection) -> None:
+        """Write the row."""
+        document = {
+            "created": self.created, "image": self.image, "config": self.config,
+            "host": msgspec.to_builtins(self.host),
+        }  # fmt: skip
+        values = (self.id, self.name, msgspec.json.encode(document).decode(), self._state())
+        connection.execute("INSERT INTO container VALUES (?, ?, ?, ?)", values)
+
+    def save_state(self, connection: sqlite3.Connection) -> None:
+        """Write the state column."""
+        connection.execute("UPDATE container SET state = ? WHERE id = ?", (self._state(), self.id))
+
+    def _state(self) -> str:
+        return msgspec.json.encode(asdict(self.state)).decode()
+
+
+def from_row(row: sqlite3.Row) -> Container:
+    """The container of a row."""
+    document = msgspec.json.decode(row["document"])
+    host = msgspec.convert(document["host"], HostConfig)
+    state = State(**msgspec.json.decode(row["state"]))
+    return Container(row["id"], row["name"], document["created"], document["image"], document["config"], host, state)

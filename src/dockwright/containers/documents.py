@@ -1,0 +1,107 @@
+"""What the API says of containers: inspect and list, in the newest shape."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from dockwright.base.times import ZERO
+from dockwright.containers.container import Container
+
+
+def inspect(container: Container, graph_driver: dict[str, Any], log_path: str, folder: str) -> dict[str, Any]:
+    """GET /containers/{id}/json."""
+    state, command = container.state, container.command
+    started = state.started_at != ZERO
+    return {
+        "Id": container.id, "Created": container.created, "Path": command[0] if command else "", "Args": command[1:],
+        "State": {
+            "Status": state.status, "Running": state.running, "Paused": state.paused, "Restarting": False,
+            "OOMKilled": state.oom_killed, "Dead": False, "Pid": state.pid, "ExitCode": state.exit_code,
+            "Error": state.error, "StartedAt": state.started_at, "FinishedAt": state.finished_at,
+        },
+        "Image": container.image, "ResolvConfPath": f"{folder}/resolv.conf" if started else "",
+        "HostnamePath": f"{folder}/hostname" if started else "", "HostsPath": f"{folder}/hosts" if started else "",
+        "LogPath": log_path if started else "", "Name": f"/{container.name}", "RestartCount": 0, "Driver": "overlay2",
+        "Platform": "linux", "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "", "ExecIDs": None,
+        "HostConfig": msgspec.to_builtins(container.host), "GraphDriver": graph_driver, "Mounts": [],
+        "Config": dict(container.config), "NetworkSettings": _network(container),
+    }  # fmt: skip
+
+
+def _network(container: Container) -> dict[str, Any]:
+    mode = container.host.NetworkMode or "none"
+    endpoint = {
+        "IPAMConfig": None, "Links": None, "Aliases": None, "MacAddress": "", "DriverOpts": None, "NetworkID": "",
+        "EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "", "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0, "DNSNames": None,
+    }  # fmt: skip
+    return {
+        "Bridge": "", "SandboxID": "", "SandboxKey": "", "Ports": {}, "HairpinMode": False, "LinkLocalIPv6Address": "",
+        "LinkLocalIPv6PrefixLen": 0, "SecondaryIPAddresses": None, "SecondaryIPv6Addresses": None, "EndpointID": "",
+        "Gateway": "", "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "IPAddress": "", "IPPrefixLen": 0,
+        "IPv6Gateway": "", "MacAddress": "", "Networks": {mode: endpoint},
+    }  # fmt: skip
+
+
+def summary(container: Container) -> dict[str, Any]:
+    """One row of GET /containers/json."""
+    settings = _network(container)
+    return {
+        "Id": container.id, "Names": [f"/{container.name}"], "Image": container.config["Image"],
+        "ImageID": container.image, "Command": _command(container.command), "Created": int(_seconds(container.created)),
+        "Ports": [], "Labels": container.config["Labels"], "State": container.state.status, "Status": status(container),
+        "HostConfig": {"NetworkMode": container.host.NetworkMode}, "NetworkSettings": {"Networks": settings["Networks"]},
+        "Mounts": [],
+    }  # fmt: skip
+
+
+def _command(arguments: list[str]) -> str:
+    return " ".join(f"'{a}'" if " " in a else a for a in arguments)
+
+
+def status(container: Container) -> str:
+    """The STATUS column."""
+    state = container.state
+    if state.running:
+        return f"Up {duration(time.time() - _seconds(state.started_at))}" + (" (Paused)" if state.paused else "")
+    if state.removing:
+        return "Removal In Progress"
+    if state.started_at == ZERO:
+        return "Created"
+    return f"Exited ({state.exit_code}) {duration(time.time() - _seconds(state.finished_at))} ago"
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text[:19]).replace(tzinfo=UTC).timestamp() if text != ZERO else 0.0
+
+
+def duration(seconds: float) -> str:
+    """A length of time as Docker words it."""
+    whole = int(seconds)
+    minutes, hours = whole // 60, round(whole / 3600)
+    if whole < 1:
+        return "Less than a second"
+    if whole == 1:
+        return "1 second"
+    if whole < 60:
+        return f"{whole} seconds"
+    if minutes == 1:
+        return "About a minute"
+    if minutes < 60:
+        return f"{minutes} minutes"
+    if hours == 1:
+        return "About an hour"
+    return _long(hours)
+
+
+def _long(hours: int) -> str:
+    if hours < 48:
+        return f"{hours} hours"
+    days = hours // 24
+    if days < 14:
+        return f"{days} days"
+    if days < 60:
+        return f"{days // 7} weeks"
+    return f"{days // 30} months" if days < 730 else f"{days // 365} years"

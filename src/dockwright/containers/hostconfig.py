@@ -1,0 +1,91 @@
+"""Which HostConfig fields are implemented. A field outside this table is refused as soon as it is not its zero value.
+
+Nothing is accepted and ignored: a test walks all fields of the struct (docs/architecture.md).
+"""
+
+import msgspec
+
+from dockwright.base.errors import InvalidParameter, NotSupported
+from dockwright.spec.capabilities import normalise
+from dockwright.types.container import HostConfig, LogConfig, RestartPolicy
+
+IMPLEMENTED = frozenset({
+    "AutoRemove", "CapAdd", "CapDrop", "CgroupnsMode", "CpuPeriod", "CpuQuota", "CpuShares", "CpusetCpus", "CpusetMems",
+    "ContainerIDFile", "ConsoleSize", "GroupAdd", "LogConfig", "MaskedPaths", "Memory", "MemoryReservation", "MemorySwap",
+    "MemorySwappiness", "NanoCpus", "NetworkMode", "OomScoreAdj", "PidMode", "PidsLimit", "Privileged", "ReadonlyPaths",
+    "ReadonlyRootfs", "RestartPolicy", "ShmSize", "Sysctls", "Tmpfs", "UTSMode", "Ulimits", "IpcMode", "Runtime",
+})  # fmt: skip
+SHM_SIZE = 64 << 20
+SMALLEST_MEMORY = 6 << 20
+NETWORKS = ("none", "host")
+
+
+def completed(given: HostConfig | None, cgroup_v2: bool) -> HostConfig:
+    """The HostConfig with Docker's defaults filled in, after checking it.
+
+    Raises:
+        InvalidParameter: a value that cannot be, in Docker's words. NotSupported: a field that is not implemented yet.
+    """
+    host = given or HostConfig()
+    _refuse_unknown(host)
+    for name, default in (
+        ("NetworkMode", "bridge"), ("IpcMode", "private"), ("ShmSize", SHM_SIZE), ("Runtime", "runc"),
+        ("CgroupnsMode", "private" if cgroup_v2 else "host"),
+    ):  # fmt: skip
+        if not getattr(host, name):
+            setattr(host, name, default)
+    if host.NetworkMode == "default":
+        host.NetworkMode = "bridge"
+    host.LogConfig = host.LogConfig if host.LogConfig and host.LogConfig.Type else LogConfig("json-file", {})
+    host.RestartPolicy = (
+        host.RestartPolicy if host.RestartPolicy and host.RestartPolicy.Name else RestartPolicy("no", 0)
+    )
+    _check(host)
+    return host
+
+
+def _refuse_unknown(host: HostConfig) -> None:
+    for name in msgspec.structs.fields(HostConfig):
+        value = getattr(host, name.name)
+        if value and name.name not in IMPLEMENTED:
+            raise NotSupported(f"HostConfig.{name.name} is not implemented yet")
+
+
+def _check(host: HostConfig) -> None:
+    normalise(host.CapAdd, "CapAdd")
+    normalise(host.CapDrop, "CapDrop")
+    if host.NetworkMode not in NETWORKS:
+        raise NotSupported(
+            f"network mode {host.NetworkMode} is not implemented yet: use --network none or --network host"
+        )
+    assert host.RestartPolicy and host.LogConfig
+    if host.RestartPolicy.Name != "no":
+        raise NotSupported(f"restart policy {host.RestartPolicy.Name} is not implemented yet")
+    if host.Runtime != "runc":
+        raise InvalidParameter(f"unknown or invalid runtime name: {host.Runtime}")
+    if host.PidMode not in ("", "host") or host.IpcMode not in ("private", "shareable", "host", "none"):
+        raise NotSupported("joining another container's namespaces is not implemented yet")
+    if host.LogConfig.Type not in ("json-file", "none"):
+        raise InvalidParameter(
+            f'error looking up logging plugin {host.LogConfig.Type}: plugin "{host.LogConfig.Type}" not found'
+        )
+    if host.LogConfig.Config:
+        raise NotSupported("log options are not implemented yet")
+    _check_memory(host)
+
+
+def _check_memory(host: HostConfig) -> None:
+    memory, swap = host.Memory or 0, host.MemorySwap or 0
+    if memory and memory < SMALLEST_MEMORY:
+        raise InvalidParameter("Minimum memory limit allowed is 6MB")
+    if swap > 0 and not memory:
+        raise InvalidParameter("You should always set the Memory limit when using Memoryswap limit, see usage")
+    if swap > 0 and swap < memory:
+        raise InvalidParameter("Minimum memoryswap limit should be larger than memory limit, see usage")
+    if memory and not swap:
+        host.MemorySwap = 2 * memory
+    if host.NanoCpus and (host.CpuPeriod or host.CpuQuota):
+        name = "CPU Period" if host.CpuPeriod else "CPU Quota"
+        raise InvalidParameter(f"Conflicting options: Nano CPUs and {name} cannot both be set")
+    if (host.OomScoreAdj or 0) not in range(-1000, 1001):
+        raise InvalidParameter(f"Invalid value {host.OomScoreAdj}, range for oom score adj is [-1000, 1000]")

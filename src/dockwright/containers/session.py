@@ -1,0 +1,109 @@
+"""An attached client: bytes between its hijacked connection and the container's shim, until it detaches or the end comes."""
+
+import asyncio
+import contextlib
+from typing import Protocol
+
+from dockwright.base.errors import EngineError, InvalidParameter
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+DEFAULT_KEYS = "ctrl-p,ctrl-q"
+
+
+class Stream(Protocol):
+    """The client's side."""
+
+    async def read(self) -> bytes: ...
+    def write(self, data: bytes) -> None: ...
+    async def drain(self) -> None: ...
+    def write_eof(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def detach_sequence(keys: str, refusal: str) -> bytes:
+    """The bytes that detach a terminal.
+
+    Raises:
+        InvalidParameter: `refusal` (attach and exec word it differently).
+    """
+    sequence = b""
+    for key in (keys or DEFAULT_KEYS).split(","):
+        if len(key) == 1:
+            sequence += key.encode()
+        elif key.startswith("ctrl-") and len(key) == 6 and key[5] in "abcdefghijklmnopqrstuvwxyz@[\\]^_":
+            sequence += bytes([ord(key[5].upper()) & 0x1F])
+        else:
+            raise InvalidParameter(refusal)
+    return sequence
+
+
+class Session:
+    """One attach or exec.
+
+    Attributes:
+        multiplexed: whether output is in stdcopy frames (no terminal).
+    """
+
+    def __init__(self, connection: "asyncio.Future[Connection] | None", tty: bool, stdin: bool, detach: bytes) -> None:
+        self._connection = connection
+        self.tty, self.multiplexed = tty, not tty
+        self._stdin, self._detach = stdin, detach
+        self.detached = False
+
+    async def run(self, stream: Stream) -> None:
+        """Relay until the output ends, the client goes or detaches."""
+        try:
+            if self._connection is None:
+                raise EngineError("nothing to attach to")
+            self._reader, self._writer = await self._connection
+        except EngineError:
+            stream.close()  # no live stream was asked for, or the start has failed, which the starter is told
+            return
+        feeder = asyncio.create_task(self._feed(stream))
+        try:
+            await self._deliver(stream)
+        except ConnectionError:
+            self.detached = True
+        finally:
+            feeder.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+                await feeder
+            self._writer.close()
+            stream.close()
+
+    async def _deliver(self, stream: Stream) -> None:
+        while data := await self._reader.read(1 << 16):
+            stream.write(data)
+            await stream.drain()
+
+    async def _feed(self, stream: Stream) -> None:
+        matched = 0
+        while data := await stream.read():
+            if not self._stdin:
+                continue
+            if self.tty:
+                data, matched = self._watch(data, matched)
+            if data:
+                self._writer.write(data)
+                await self._writer.drain()
+            if matched == len(self._detach):
+                self.detached = True
+                self._writer.close()
+                return
+        if self._stdin:
+            self._writer.write_eof()
+
+    def _watch(self, data: bytes, matched: int) -> tuple[bytes, int]:
+        """Hold back bytes that may be the detach keys; a partial match is passed on when it breaks."""
+        out = bytearray()
+        for byte in data:
+            if byte == self._detach[matched]:
+                matched += 1
+                if matched == len(self._detach):
+                    break
+            else:
+                out += self._detach[:matched]
+                matched = 1 if byte == self._detach[0] else 0
+                if not matched:
+                    out.append(byte)
+        return bytes(out), matched

@@ -1,0 +1,139 @@
+"""What a start needs: the engine's files, the spec, early attachments, and errors in Docker's words."""
+
+import asyncio
+import os
+
+from dockwright.base.errors import EngineError, Internal, InvalidParameter
+from dockwright.base.files import write_atomic
+from dockwright.base.paths import Paths
+from dockwright.containers.container import Container
+from dockwright.images.layers import Layers
+from dockwright.kernel.process import capget
+from dockwright.runtime.cgroups.layout import layout
+from dockwright.spec.build import Inputs, build
+from dockwright.spec.users import identify
+from dockwright.supervisor.task import Task, TaskSpec
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+HOSTS = (
+    "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\n"
+    "ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
+)
+NOFILE = {"type": "RLIMIT_NOFILE", "soft": 1024, "hard": 524288}
+_PREFIX = (
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
+    "unable to start container process: "
+)
+
+
+def log_path(container: Container, paths: Paths) -> str:
+    """The json-file log; "" for other drivers."""
+    assert container.host.LogConfig
+    folder = paths.container(container.id)
+    return f"{folder}/{container.id}-json.log" if container.host.LogConfig.Type == "json-file" else ""
+
+
+def task_spec(container: Container, paths: Paths, layers: Layers) -> TaskSpec:
+    """Write the engine's files and plan the container.
+
+    Raises:
+        Internal: an unknown user or group, in Docker's words.
+    """
+    binds = _engine_files(container, paths)
+    bundle = paths.task(container.id)
+    os.makedirs(f"{bundle}/rootfs", mode=0o700, exist_ok=True)
+    path = log_path(container, paths)
+    return TaskSpec(
+        spec=build(_inputs(container, layers, binds)), bundle=bundle,
+        sandbox={"kind": "host" if container.host.NetworkMode == "host" else "none"},
+        rootfs=layers.mount(container.id), overlay_base=layers.base, tty=container.config["Tty"],
+        stdin=container.config["OpenStdin"], stdin_once=container.config["StdinOnce"],
+        log={"driver": "json-file", "path": path} if path else {}, seccomp_cache=paths.seccomp_cache,
+    )  # fmt: skip
+
+
+def _engine_files(container: Container, paths: Paths) -> list[dict[str, object]]:
+    """hostname, hosts and resolv.conf, and their mounts."""
+    folder, name = paths.container(container.id), container.config["Hostname"]
+    if container.host.NetworkMode == "host":
+        hosts, resolv = _host_file("/etc/hosts"), _host_file("/etc/resolv.conf")
+    else:
+        hosts, resolv = HOSTS.encode(), _host_file("/etc/resolv.conf")
+    mode = "ro" if container.host.ReadonlyRootfs else "rw"
+    mounts: list[dict[str, object]] = []
+    for file, content in (("resolv.conf", resolv), ("hostname", f"{name}\n".encode()), ("hosts", hosts)):
+        write_atomic(f"{folder}/{file}", content, mode=0o644)
+        options = ["rbind", "rprivate", mode]
+        mounts.append({"destination": f"/etc/{file}", "type": "bind", "source": f"{folder}/{file}", "options": options})
+    return mounts
+
+
+def _host_file(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _inputs(container: Container, layers: Layers, binds: list[dict[str, object]]) -> Inputs:
+    passwd = layers.read_file(container.id, "etc/passwd")
+    group = layers.read_file(container.id, "etc/group")
+    identity = identify(container.config["User"], container.host.GroupAdd or [], passwd, group)
+    return Inputs(
+        container.id, container.config["Hostname"], container.config, container.host,
+        "host" if container.host.NetworkMode == "host" else "private", identity, capget()[1], layout().is_v2,
+        binds=list(binds), rlimits=_rlimits(container),
+    )  # fmt: skip
+
+
+def _rlimits(container: Container) -> list[dict[str, object]]:
+    """The user's limits, and the engine's default for open files clamped to what the engine itself may have."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    ceiling = NOFILE["hard"] if hard == resource.RLIM_INFINITY else min(int(NOFILE["hard"]), hard)
+    limits: dict[str, dict[str, object]] = {"RLIMIT_NOFILE": {**NOFILE, "hard": ceiling}}
+    for limit in container.host.Ulimits or ():
+        name = f"RLIMIT_{limit.Name.upper()}"
+        limits[name] = {"type": name, "soft": limit.Soft, "hard": limit.Hard}
+    return list(limits.values())
+
+
+async def attached(container: Container, streams: tuple[str, ...]) -> "asyncio.Future[Connection]":
+    """A connection to the container's streams: at once if it runs, else when it starts.
+
+    A client waits for the answer to its attach before it asks for the start, so this must not wait.
+    """
+    if container.state.running and container.task:
+        return asyncio.ensure_future(container.task.attach(streams))
+    future: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
+    container.attached.append((streams, future))
+    return future
+
+
+async def attach_waiting(container: Container, task: Task) -> None:
+    """Connect those who attached before the start, so that they miss nothing."""
+    waiting, container.attached = container.attached, []
+    for streams, future in waiting:
+        if not future.done():
+            future.set_result(await task.attach(streams))
+
+
+def end_waiting(container: Container) -> None:
+    """The start failed before they could be connected."""
+    for _, future in container.attached:
+        if not future.done():
+            future.set_exception(Internal("the container could not be started"))
+    container.attached = []
+
+
+def explained(error: EngineError) -> tuple[int, EngineError]:
+    """Exit code and text of a failed start, by runc's text (docs/rooms/containers.md, exit codes)."""
+    text = error.message
+    if "executable file not found" in text or "no such file or directory" in text or "not a directory" in text:
+        return 127, InvalidParameter(f"{_PREFIX}{text}: unknown")
+    if "permission denied" in text or "is a directory" in text:
+        return 126, InvalidParameter(f"{_PREFIX}{text}: unknown")
+    known = text.startswith(("unable to find", "Unable to find", "uids and gids", "invalid tmpfs", "the shim of"))
+    return 128, type(error)(text) if known else Internal(f"{_PREFIX}{text}: unknown")

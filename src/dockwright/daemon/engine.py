@@ -1,0 +1,143 @@
+"""The composition root: builds the rooms' managers, restores what lives, serves, and lets go in order."""
+
+import asyncio
+import logging
+import os
+import signal
+import stat
+
+from dockwright.api.listeners import listen
+from dockwright.api.managers import Managers
+from dockwright.api.server import ApiServer
+from dockwright.api.system import System
+from dockwright.base.errors import EngineError, NotSupported
+from dockwright.base.files import write_atomic
+from dockwright.base.ids import new_id
+from dockwright.base.paths import Paths
+from dockwright.containers.manager import ContainerManager
+from dockwright.daemon import config as configuration
+from dockwright.daemon.config import Config
+from dockwright.events import EventBus
+from dockwright.images.manager import ImageManager
+from dockwright.metadata import Database
+from dockwright.supervisor.manager import Supervisor
+
+log = logging.getLogger("dockwright.daemon")
+DEFAULT_HOST = "unix:///run/dockwright/dockwright.sock"
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+class Absent:
+    """A room that is not built yet: every request to it is refused by name."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __getattr__(self, name: str) -> object:
+        raise NotSupported(f"{self._what} are not implemented yet")
+
+
+class Engine:
+    """One running daemon.
+
+    Args:
+        config: as loaded. arguments: the command line it came from, for SIGHUP.
+    """
+
+    def __init__(self, config: Config, arguments: list[str]) -> None:
+        self._config, self._arguments = config, arguments
+        self._paths = Paths(config.data_root, config.exec_root)
+        self._stop = asyncio.Event()
+        self._everything = False
+
+    async def run(self) -> None:
+        """Start, serve until a signal says otherwise, and let go.
+
+        Raises:
+            EngineError: the start failed.
+        """
+        prepare(self._paths)
+        supervisor = Supervisor(self._paths)
+        await supervisor.start()
+        database = Database.open(self._paths.database)
+        events = EventBus()
+        images = ImageManager(database, self._paths, events)
+        containers = ContainerManager(database, self._paths, events, images, supervisor)
+        await containers.restore()
+        server = self._server(containers, images, events)
+        await server.serve(listen(self._config.hosts or [DEFAULT_HOST], self._group()))
+        self._signals()
+        log.info("API listen on %s", " ".join(self._config.hosts or [DEFAULT_HOST]))
+        await self._stop.wait()
+        await server.close()
+        await containers.shutdown(self._everything or not self._config.live_restore)
+        await supervisor.close()
+        database.close()
+
+    def _server(self, containers: ContainerManager, images: ImageManager, events: EventBus) -> ApiServer:
+        runtimes = {"runc": "dockwright-runc", **self._config.runtimes}
+        system = System(engine_id(self._paths), self._config, containers, images, events, runtimes)
+        managers = Managers(containers, images, Absent("networks"), Absent("volumes"), events, system)
+        return ApiServer(managers, self._config)
+
+    def _group(self) -> str:
+        """The socket's group; the default one is left out where the host does not have it."""
+        import grp
+
+        try:
+            grp.getgrnam(self._config.group)
+        except KeyError:
+            if self._config.group != Config.group:
+                raise
+            return ""
+        return self._config.group
+
+    def _signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+
+    def _end(self) -> None:
+        """SIGTERM: containers go on; a second one stops them too."""
+        self._everything = self._stop.is_set()
+        self._stop.set()
+
+    def _reload(self) -> None:
+        try:
+            changed = configuration.reload(self._config, self._arguments)
+        except EngineError as error:
+            log.error("configuration not reloaded: %s", error.message)
+        else:
+            log.info("configuration reloaded; changed: %s", ", ".join(changed) or "nothing")
+
+
+def prepare(paths: Paths) -> None:
+    """Make the roots with their modes, and void what another boot has left below the exec root."""
+    for directory, mode in ((paths.data_root, 0o710), (paths.exec_root, 0o711), (f"{paths.data_root}/containers", 0o710)):
+        os.makedirs(directory, exist_ok=True)
+        if stat.S_IMODE(os.stat(directory).st_mode) != mode:
+            os.chmod(directory, mode)
+    with open(BOOT_ID, encoding="ascii") as file:
+        boot = file.read().strip()
+    mark = f"{paths.exec_root}/boot-id"
+    if os.path.exists(mark):
+        with open(mark, encoding="ascii") as file:
+            if file.read().strip() == boot:
+                return
+        import shutil
+
+        shutil.rmtree(paths.tasks, ignore_errors=True)
+        shutil.rmtree(paths.sockets, ignore_errors=True)
+    write_atomic(mark, boot.encode())
+
+
+def engine_id(paths: Paths) -> str:
+    """The data root's id, made at its first use."""
+    try:
+        with open(paths.engine_id, encoding="ascii") as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        ident = new_id()
+        write_atomic(paths.engine_id, ident.encode(), mode=0o644, durable=True)
+        return ident

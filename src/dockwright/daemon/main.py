@@ -1,0 +1,64 @@
+"""`dockwrightd`: the daemon's entry point."""
+
+import asyncio
+import logging
+import os
+import sys
+
+from dockwright import __version__
+from dockwright.base.errors import EngineError
+from dockwright.base.paths import Paths
+from dockwright.daemon import config as configuration
+from dockwright.daemon.lock import DataRootLock, remove_pidfile, write_pidfile
+from dockwright.daemon.log import set_up
+
+log = logging.getLogger("dockwright.daemon")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the daemon; returns the exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given in (["--version"], ["-v"]):
+        print(f"Dockwright version {__version__}")
+        return 0
+    try:
+        config = configuration.load(given)
+    except EngineError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    if config.validate:
+        print("configuration OK")
+        return 0
+    set_up(config.level)
+    if os.geteuid() != 0:
+        print("dockwrightd needs to be started with root privileges", file=sys.stderr)
+        return 1
+    return _run(config, given)
+
+
+def _run(config: configuration.Config, given: list[str]) -> int:
+    from dockwright.daemon.engine import Engine
+
+    paths = Paths(config.data_root, config.exec_root)
+    try:
+        os.makedirs(config.data_root, mode=0o710, exist_ok=True)
+        lock = DataRootLock(paths.lock)
+        write_pidfile(config.pidfile)
+        try:
+            asyncio.run(_engine(Engine, config, given))
+        finally:
+            remove_pidfile(config.pidfile)
+            lock.release()
+    except EngineError as error:
+        log.critical("failed to start daemon: %s", error.message)
+        return 1
+    return 0
+
+
+async def _engine(engine: object, config: configuration.Config, given: list[str]) -> None:
+    """Engines are built inside their event loop."""
+    await engine(config, given).run()  # type: ignore[operator]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
