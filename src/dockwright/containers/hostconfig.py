@@ -36,6 +36,10 @@ def completed(given: HostConfig | None, cgroup_v2: bool) -> HostConfig:
             setattr(host, name, default)
     if host.NetworkMode == "default":
         host.NetworkMode = "bridge"
+    if host.MemorySwappiness == -1:
+        host.MemorySwappiness = None  # how clients say "as the kernel likes"
+    if (host.PidsLimit or 0) <= 0:
+        host.PidsLimit = None
     host.LogConfig = host.LogConfig if host.LogConfig and host.LogConfig.Type else LogConfig("json-file", {})
     host.RestartPolicy = (
         host.RestartPolicy if host.RestartPolicy and host.RestartPolicy.Name else RestartPolicy("no", 0)
