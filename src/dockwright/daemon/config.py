@@ -217,9 +217,7 @@ def _check(config: Config) -> None:
 
 def _check_network(config: Config) -> None:
     if config.bridge and config.bip:
-        raise InvalidParameter(
-            "You specified -b & --bip, mutually exclusive options. Please specify only one"
-        )
+        raise InvalidParameter("You specified -b & --bip, mutually exclusive options. Please specify only one")
     if config.bip:
         try:
             interface = ipaddress.ip_interface(config.bip)

@@ -114,7 +114,11 @@ class Engine:
 
 def prepare(paths: Paths) -> None:
     """Make the roots with their modes, and void what another boot has left below the exec root."""
-    for directory, mode in ((paths.data_root, 0o710), (paths.exec_root, 0o711), (f"{paths.data_root}/containers", 0o710)):
+    for directory, mode in (
+        (paths.data_root, 0o710),
+        (paths.exec_root, 0o711),
+        (f"{paths.data_root}/containers", 0o710),
+    ):
         os.makedirs(directory, exist_ok=True)
         if stat.S_IMODE(os.stat(directory).st_mode) != mode:
             os.chmod(directory, mode)

@@ -1,0 +1,77 @@
+"""A daemon of the tests' own, driven by the real docker client."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def images():  # type: ignore[no-untyped-def]
+    """tests/images.py as a module."""
+    spec = importlib.util.spec_from_file_location("test_images", ROOT / "tests/images.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Daemon:
+    """One dockwrightd on roots of its own."""
+
+    def __init__(self) -> None:
+        self.root = tempfile.mkdtemp(prefix="dw")
+        self.process: subprocess.Popen[bytes] | None = None
+        self.host = f"unix://{self.root}/s"
+
+    def start(self) -> None:
+        code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from dockwright.daemon.main import main; sys.exit(main())"
+        arguments = ["-H", self.host, "--data-root", f"{self.root}/data", "--exec-root", f"{self.root}/exec"]
+        log = open(f"{self.root}/log", "ab")  # noqa: SIM115 -- the daemon's for as long as it runs
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, *arguments, "--pidfile", f"{self.root}/pid"], stdout=log, stderr=log
+        )
+        log.close()
+        deadline = time.monotonic() + 20
+        while not os.path.exists(f"{self.root}/s") or self.docker("version").returncode:
+            assert time.monotonic() < deadline and self.process.poll() is None, Path(f"{self.root}/log").read_text()
+            time.sleep(0.05)
+
+    def docker(self, *arguments: str, stdin: bytes | None = None) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run(
+            ["docker", "-H", self.host, *arguments], input=stdin, capture_output=True, timeout=60, check=False
+        )
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        assert self.process
+        self.process.send_signal(number)
+        self.process.wait(20)
+        if number == signal.SIGKILL:
+            Path(f"{self.root}/s").unlink()
+
+    def close(self) -> None:
+        for ident in self.docker("ps", "-aq").stdout.decode().split():
+            self.docker("rm", "-f", ident)
+        self.end()
+        shutil.rmtree(self.root)
+
+
+@pytest.fixture(scope="session")
+def daemon() -> Iterator[Daemon]:
+    daemon = Daemon()
+    daemon.start()
+    made = images()
+    archive = made.docker_archive([made.busybox_layer()], ["busybox:latest"])
+    loaded = daemon.docker("load", stdin=archive)
+    assert loaded.stdout == b"Loaded image: busybox:latest\n", loaded
+    yield daemon
+    daemon.close()

@@ -1,0 +1,124 @@
+"""`docker run` and what follows, by the real client."""
+
+import json
+import os
+import signal
+import time
+from typing import Any
+
+import pytest
+
+
+def run(daemon: Any, *arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
+    done = daemon.docker("run", "--network", "none", *arguments, stdin=stdin)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_output_and_exit_code_come_back(daemon: Any) -> None:
+    code, out, error = run(daemon, "--rm", "busybox", "sh", "-c", "echo out; echo err >&2; exit 7")
+    assert (code, out, error) == (7, "out\n", "err\n")
+
+
+def test_stdin_is_half_closed(daemon: Any) -> None:
+    assert run(daemon, "--rm", "-i", "busybox", "cat", stdin=b"through\n") == (0, "through\n", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "text"),
+    [
+        (["nosuch"], 127, 'exec: "nosuch": executable file not found in $PATH'),
+        (["/nosuch"], 127, 'exec: "/nosuch": stat /nosuch: no such file or directory'),
+        (["/etc/passwd"], 126, 'exec: "/etc/passwd": permission denied'),
+    ],
+)
+def test_a_program_that_cannot_run(daemon: Any, command: list[str], code: int, text: str) -> None:
+    got, out, error = run(daemon, "--rm", "busybox", *command)
+    assert (got, out) == (code, "")
+    assert text in error
+    assert daemon.docker("ps", "-aq").stdout == b""
+
+
+def test_a_missing_image(daemon: Any) -> None:
+    code, _, error = run(daemon, "nosuchimage", "true")
+    assert code == 125
+    assert "Unable to find image 'nosuchimage:latest' locally" in error
+
+
+def test_identity_limits_and_read_only_root(daemon: Any) -> None:
+    script = "id -u; pwd; echo $A; grep CapEff /proc/self/status; touch /x 2>&1; hostname; ulimit -n"
+    options = ["--rm", "-u", "nobody", "-w", "/tmp", "-e", "A=b", "--read-only", "--cap-drop", "ALL", "-h", "box"]
+    _, out, _ = run(daemon, *options, "--ulimit", "nofile=64:64", "busybox", "sh", "-c", script)
+    lines = out.splitlines()
+    assert lines[:3] == ["65534", "/tmp", "b"]
+    assert lines[3].split() == ["CapEff:", "0" * 16]
+    assert "Read-only file system" in lines[4]
+    assert lines[5:] == ["box", "64"]
+
+
+def test_default_capabilities_and_seccomp(daemon: Any) -> None:
+    _, out, error = run(
+        daemon,
+        "--rm",
+        "busybox",
+        "sh",
+        "-c",
+        "grep -E 'CapEff|CapInh|Seccomp:' /proc/self/status; mount -t tmpfs x /tmp",
+    )
+    values = dict(line.split() for line in out.splitlines())
+    assert values == {"CapInh:": "0" * 16, "CapEff:": "00000000a80425fb", "Seccomp:": "2"}
+    assert "permission denied" in error
+
+
+def test_a_detached_container_lives_and_is_stopped(daemon: Any) -> None:
+    code, ident, _ = run(daemon, "-d", "--name", "lives", "busybox", "sleep", "100")
+    assert code == 0
+    state = json.loads(daemon.docker("inspect", "lives").stdout)[0]["State"]
+    assert state["Status"] == "running"
+    assert os.path.exists(f"/proc/{state['Pid']}")
+    assert daemon.docker("stop", "-t", "0", "lives").returncode == 0
+    ended = json.loads(daemon.docker("inspect", ident.strip()).stdout)[0]["State"]
+    assert (ended["Status"], ended["ExitCode"], ended["Pid"]) == ("exited", 137, 0)
+    assert not os.path.exists(f"/proc/{state['Pid']}")
+    assert daemon.docker("rm", "lives").stdout == b"lives\n"
+
+
+def test_a_taken_name_is_refused(daemon: Any) -> None:
+    daemon.docker("create", "--network", "none", "--name", "taken", "busybox")
+    again = daemon.docker("create", "--network", "none", "--name", "taken", "busybox")
+    assert b'Conflict. The container name "/taken" is already in use by container' in again.stderr
+    daemon.docker("rm", "taken")
+
+
+def test_pause_and_unpause(daemon: Any) -> None:
+    run(daemon, "-d", "--name", "frozen", "busybox", "sleep", "100")
+    assert daemon.docker("pause", "frozen").returncode == 0
+    assert b"(Paused)" in daemon.docker("ps").stdout
+    assert daemon.docker("unpause", "frozen").returncode == 0
+    assert daemon.docker("rm", "-f", "frozen").returncode == 0
+
+
+def test_what_is_not_built_is_refused(daemon: Any) -> None:
+    refused = daemon.docker("run", "--rm", "busybox", "true")
+    assert refused.returncode == 125
+    assert b"network mode bridge is not implemented yet" in refused.stderr
+
+
+def test_a_killed_daemon_leaves_containers_running_and_finds_their_exit(daemon: Any) -> None:
+    run(daemon, "-d", "--name", "orphan", "busybox", "sh", "-c", "sleep 1.5; exit 42")
+    run(daemon, "-d", "--name", "steady", "busybox", "sleep", "100")
+    pid = json.loads(daemon.docker("inspect", "steady").stdout)[0]["State"]["Pid"]
+    daemon.end(signal.SIGKILL)
+    time.sleep(2)
+    daemon.start()
+    state = json.loads(daemon.docker("inspect", "orphan").stdout)[0]["State"]
+    assert (state["Status"], state["ExitCode"]) == ("exited", 42)
+    state = json.loads(daemon.docker("inspect", "steady").stdout)[0]["State"]
+    assert (state["Status"], state["Pid"]) == ("running", pid)
+    assert daemon.docker("rm", "-f", "steady", "orphan").returncode == 0
+
+
+def test_nothing_is_left(daemon: Any) -> None:
+    run(daemon, "--rm", "busybox", "true")
+    assert daemon.docker("ps", "-aq").stdout == b""
+    assert not os.path.isdir("/sys/fs/cgroup/memory/docker") or not os.listdir(f"{daemon.root}/exec/tasks")
+    assert [name for name in os.listdir(f"{daemon.root}/data/containers")] == []
