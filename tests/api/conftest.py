@@ -36,7 +36,7 @@ class Daemon:
     def start(self) -> None:
         code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from dockwright.daemon.main import main; sys.exit(main())"
         arguments = ["-H", self.host, "--data-root", f"{self.root}/data", "--exec-root", f"{self.root}/exec"]
-        log = open(f"{self.root}/log", "ab")  # noqa: SIM115 -- the daemon's for as long as it runs
+        log = open(f"{self.root}/log", "ab")
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, *arguments, "--pidfile", f"{self.root}/pid"], stdout=log, stderr=log
         )

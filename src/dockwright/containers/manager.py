@@ -15,6 +15,7 @@ from dockwright.base.times import now, rfc3339
 from dockwright.containers import config as configs
 from dockwright.containers import documents, hostconfig, names, signals, starting
 from dockwright.containers.container import MIGRATIONS, Container, from_row
+from dockwright.containers.execs import Execs
 from dockwright.containers.session import Session, detach_sequence
 from dockwright.containers.waiting import Waiter
 from dockwright.events import EventBus
@@ -24,7 +25,7 @@ from dockwright.runtime.cgroups.layout import layout
 from dockwright.supervisor.manager import Supervisor
 from dockwright.supervisor.task import ExitEvent, Task
 from dockwright.types.container import CreateRequest
-from dockwright.types.streams import AttachOptions, LogOptions
+from dockwright.types.streams import AttachOptions, ExecCreateRequest, ExecStartRequest, LogOptions
 
 log = logging.getLogger("dockwright.containers")
 Rows = list[dict[str, Any]]
@@ -42,6 +43,7 @@ class ContainerManager:
         self._images, self._supervisor = images, supervisor
         database.migrate("containers", MIGRATIONS)
         rows = database.read().execute("SELECT * FROM container").fetchall()
+        self._execs = Execs(images.layers)
         self._containers = {row["id"]: from_row(row) for row in rows}
 
     def find(self, ref: str) -> Container:
@@ -202,7 +204,11 @@ class ContainerManager:
         raise explained
 
     def _on_exit(self, container: Container, event: ExitEvent) -> None:
-        if not event.exec_id:
+        if event.exec_id:
+            made = self._execs.ended(event)
+            if made:
+                self._event(container, "exec_die", execID=made.id, exitCode=str(event.status))
+        else:
             asyncio.get_running_loop().create_task(self._ended(container, event))
 
     async def _ended(self, container: Container, event: ExitEvent) -> None:
@@ -363,22 +369,28 @@ class ContainerManager:
         self.find(ref)
         raise NotSupported("top is not implemented yet")
 
-    async def exec_create(self, ref: str, request: Any) -> dict[str, Any]:
-        """POST /containers/{id}/exec: not there yet."""
-        self.find(ref)
-        raise NotSupported("exec is not implemented yet")
+    async def exec_create(self, ref: str, request: ExecCreateRequest) -> dict[str, Any]:
+        """POST /containers/{id}/exec."""
+        made = self._execs.create(self.find(ref), request)
+        self._event(made.container, f"exec_create: {' '.join(request.Cmd or [])}", execID=made.id)
+        return {"Id": made.id}
 
-    async def exec_start(self, ident: str, request: Any) -> None:
+    async def exec_start(self, ident: str, request: ExecStartRequest) -> Session | None:
         """POST /exec/{id}/start."""
-        raise NotFound(f"No such exec instance: {ident}")
+        made = self._execs.find(ident)
+        self._event(made.container, f"exec_start: {' '.join(made.request.Cmd or [])}", execID=ident)
+        return await self._execs.start(ident, request)
 
     def exec_inspect(self, ident: str) -> dict[str, Any]:
         """GET /exec/{id}/json."""
-        raise NotFound(f"No such exec instance: {ident}")
+        return self._execs.inspect(ident)
 
     async def exec_resize(self, ident: str, height: int, width: int) -> None:
         """POST /exec/{id}/resize."""
-        raise NotFound(f"No such exec instance: {ident}")
+        made = self._execs.find(ident)
+        if not made.running or not made.container.task:
+            raise Conflict(f"exec process {ident} is not running")
+        await made.container.task.resize(width, height, ident)
 
     # seeing
 

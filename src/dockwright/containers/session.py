@@ -40,12 +40,22 @@ def detach_sequence(keys: str, refusal: str) -> bytes:
 class Session:
     """One attach or exec.
 
+    Args:
+        until: what the end of the stream waits for: an exec's client asks for the exit code as soon as it sees the end.
+
     Attributes:
         multiplexed: whether output is in stdcopy frames (no terminal).
     """
 
-    def __init__(self, connection: "asyncio.Future[Connection] | None", tty: bool, stdin: bool, detach: bytes) -> None:
-        self._connection = connection
+    def __init__(
+        self,
+        connection: "asyncio.Future[Connection] | None",
+        tty: bool,
+        stdin: bool,
+        detach: bytes,
+        until: "asyncio.Future[None] | None" = None,
+    ) -> None:
+        self._connection, self._until = connection, until
         self.tty, self.multiplexed = tty, not tty
         self._stdin, self._detach = stdin, detach
         self.detached = False
@@ -75,6 +85,8 @@ class Session:
         while data := await self._reader.read(1 << 16):
             stream.write(data)
             await stream.drain()
+        if self._until and not self.detached:
+            await asyncio.shield(self._until)
 
     async def _feed(self, stream: Stream) -> None:
         matched = 0

@@ -19,7 +19,7 @@ HOSTS = (
     "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\n"
     "ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
 )
-NOFILE = {"type": "RLIMIT_NOFILE", "soft": 1024, "hard": 524288}
+NOFILE_SOFT, NOFILE_HARD = 1024, 524288
 _PREFIX = (
     "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
     "unable to start container process: "
@@ -92,8 +92,10 @@ def _rlimits(container: Container) -> list[dict[str, object]]:
     import resource
 
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    ceiling = NOFILE["hard"] if hard == resource.RLIM_INFINITY else min(int(NOFILE["hard"]), hard)
-    limits: dict[str, dict[str, object]] = {"RLIMIT_NOFILE": {**NOFILE, "hard": ceiling}}
+    ceiling = NOFILE_HARD if hard == resource.RLIM_INFINITY else min(NOFILE_HARD, hard)
+    limits: dict[str, dict[str, object]] = {
+        "RLIMIT_NOFILE": {"type": "RLIMIT_NOFILE", "soft": NOFILE_SOFT, "hard": ceiling}
+    }
     for limit in container.host.Ulimits or ():
         name = f"RLIMIT_{limit.Name.upper()}"
         limits[name] = {"type": name, "soft": limit.Soft, "hard": limit.Hard}

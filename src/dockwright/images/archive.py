@@ -5,7 +5,8 @@ import json
 import lzma
 import os
 import tarfile
-from typing import IO, Any
+from collections.abc import Callable
+from typing import IO, Any, cast
 
 from backports import zstd
 from isal import igzip
@@ -13,8 +14,8 @@ from isal import igzip
 from dockwright.base.errors import InvalidParameter
 
 LARGEST_DOCUMENT = 8 << 20  # bytes of a manifest or config
-_MAGIC = (
-    (b"\x1f\x8b", lambda f: igzip.open(f, "rb")),
+_MAGIC: tuple[tuple[bytes, Callable[[IO[bytes]], Any]], ...] = (
+    (b"\x1f\x8b", lambda f: igzip.open(f, "rb")),  # type: ignore[no-untyped-call]
     (b"\x28\xb5\x2f\xfd", lambda f: zstd.open(f, "rb")),
     (b"\xfd7zXZ\x00", lambda f: lzma.open(f, "rb")),
     (b"BZh", lambda f: bz2.open(f, "rb")),
@@ -28,8 +29,7 @@ def decompressed(file: IO[bytes]) -> IO[bytes]:
     file.seek(start)
     for magic, opener in _MAGIC:
         if head.startswith(magic):
-            opened: IO[bytes] = opener(file)  # type: ignore[no-untyped-call]
-            return opened
+            return cast(IO[bytes], opener(file))
     return file
 
 
@@ -41,7 +41,7 @@ class Archive:
     """
 
     def __init__(self, path: str) -> None:
-        self._file = open(path, "rb")  # noqa: SIM115 -- closed by close()
+        self._file = open(path, "rb")
         try:
             self._tar = tarfile.open(fileobj=decompressed(self._file), mode="r:")
             self.members = {os.path.normpath(m.name): m for m in self._tar}

@@ -22,7 +22,6 @@ from dockwright.images.snapshotters.overlay2 import Overlay2
 from dockwright.images.store import Image
 from dockwright.metadata import Database, references
 
-
 Rows = list[dict[str, Any]]
 Names = list[str]
 

@@ -9,10 +9,9 @@ This module is imported by the zygote and forked with every shim: it imports onl
 
 from __future__ import annotations
 
+import _socket
 import errno
 import os
-
-import _socket
 from _struct import Struct, unpack_from
 
 TYPE_CHECKING = False
@@ -388,11 +387,16 @@ def make_host_link(outside: Netlink, interface: Mapping[str, Any], netns_fd: int
     try:
         outside.batch([message])
     except OSError as error:
-        raise OSError(error.errno, f"failed to add the host ({interface['host']}) <=> sandbox "
-                      f"({interface['name']}) pair interfaces: {error.strerror}") from None
+        raise OSError(
+            error.errno,
+            f"failed to add the host ({interface['host']}) <=> sandbox "
+            f"({interface['name']}) pair interfaces: {error.strerror}",
+        ) from None
 
 
-def configure_inside(inside: Netlink, interfaces: Sequence[Mapping[str, Any]], routes: Sequence[Mapping[str, Any]]) -> None:
+def configure_inside(
+    inside: Netlink, interfaces: Sequence[Mapping[str, Any]], routes: Sequence[Mapping[str, Any]]
+) -> None:
     """Complete a sandbox after `make_host_link`: lo up, addresses, links up, routes. One datagram.
 
     Args:

@@ -170,7 +170,7 @@ def settings(
 
 def ports_document(endpoint: Endpoint) -> dict[str, Any]:
     """NetworkSettings.Ports: published ports with their host addresses, exposed ones as null."""
-    found: dict[str, Any] = {key: None for key in endpoint.exposed}
+    found: dict[str, Any] = dict.fromkeys(endpoint.exposed)
     for binding in endpoint.bindings:
         key = f"{binding.port}/{binding.protocol}"
         entry = {"HostIp": binding.host_ip, "HostPort": str(binding.host_port)}

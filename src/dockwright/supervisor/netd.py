@@ -172,7 +172,7 @@ class Port:
 class Flow:
     """One UDP client of one of our addresses: answers go back to it from that address."""
 
-    def __init__(self, port: Port, client: object, info: bytes) -> None:
+    def __init__(self, port: Port, client: tuple[object, ...], info: bytes) -> None:
         self.port, self.client, self.info = port, client, info
         self.used = time.monotonic()
         kind = _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC

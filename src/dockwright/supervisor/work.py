@@ -8,7 +8,7 @@ from time import time_ns
 
 from dockwright.base.errors import Conflict, InvalidParameter, NotFound
 from dockwright.kernel.libc import libc
-from dockwright.runtime import container
+from dockwright.runtime import container, execute
 from dockwright.runtime.cgroups import oom
 from dockwright.supervisor import record
 from dockwright.supervisor.logs import writer
@@ -213,7 +213,7 @@ class Task:
         stdio = process.stdio
         assert self.init and main
         try:
-            process.pid = container.execute(
+            process.pid = execute.execute(
                 self.init, message["process"], stdio=stdio.child, console=stdio.console,
                 seccomp_cache=self._seccomp_cache,
             )  # fmt: skip

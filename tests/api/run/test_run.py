@@ -121,4 +121,17 @@ def test_nothing_is_left(daemon: Any) -> None:
     run(daemon, "--rm", "busybox", "true")
     assert daemon.docker("ps", "-aq").stdout == b""
     assert not os.path.isdir("/sys/fs/cgroup/memory/docker") or not os.listdir(f"{daemon.root}/exec/tasks")
-    assert [name for name in os.listdir(f"{daemon.root}/data/containers")] == []
+    assert os.listdir(f"{daemon.root}/data/containers") == []
+
+
+def test_exec(daemon: Any) -> None:
+    run(daemon, "-d", "--name", "host", "busybox", "sleep", "100")
+    done = daemon.docker("exec", "-i", "-e", "A=b", "-w", "/tmp", "host", "sh", "-c", "cat; echo $A; pwd; exit 5", stdin=b"in\n")
+    assert (done.returncode, done.stdout) == (5, b"in\nb\n/tmp\n")
+    assert daemon.docker("exec", "-u", "nobody", "host", "id", "-u").stdout == b"65534\n"
+    missing = daemon.docker("exec", "host", "nosuch")
+    assert missing.returncode == 127
+    assert b"executable file not found in $PATH" in missing.stdout + missing.stderr
+    names = daemon.docker("exec", "host", "ps").stdout
+    assert b"sleep 100" in names
+    daemon.docker("rm", "-f", "host")

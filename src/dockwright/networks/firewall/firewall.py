@@ -1,0 +1,142 @@
+"""The firewall as the manager uses it: install, publish, unpublish; repaired when somebody else flushes it."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from dockwright.base.errors import Internal
+from dockwright.base.steps import Step
+from dockwright.kernel.nftables import Nftables, NftablesError
+from dockwright.networks.firewall import foreign, ruleset
+from dockwright.networks.firewall.monitor import Monitor
+from dockwright.networks.firewall.ruleset import BridgeRules, Published
+
+log = logging.getLogger("dockwright.firewall")
+
+
+class RuleStep(Step):
+    """One transaction of our table. Its text is what is run."""
+
+    def __init__(self, firewall: "Firewall", published: list[Published]) -> None:
+        text = ruleset.publish(firewall.table, published).strip()
+        super().__init__("daemon", "rule", text)
+        self._firewall = firewall
+        self._published = published
+
+    def execute(self) -> None:
+        """Open the ports. Raises base.errors.Internal with libnftables' text."""
+        self._firewall.publish(self._published)
+
+
+class Firewall:
+    """Our table and our accepts in the network namespace of this process.
+
+    Args:
+        table: the table's name.
+    """
+
+    def __init__(self, table: str = "dockwright") -> None:
+        self.table = table
+        self._nft: Nftables | None = None
+        self._bridges: list[BridgeRules] = []
+        self._published: dict[Published, None] = {}
+        self._monitor: Monitor | None = None
+        self._repairing: asyncio.Task[None] | None = None
+        self._shape = (0, 0)
+
+    @property
+    def _links(self) -> list[str]:
+        return [bridge.link for bridge in self._bridges]
+
+    async def install(self, bridges: Iterable[BridgeRules], published: Iterable[Published] = ()) -> None:
+        """Write the whole table, put our accepts where others would drop us, and watch both from now on.
+
+        Raises:
+            Internal: the kernel or libnftables refused.
+        """
+        try:
+            self._nft = self._nft or Nftables()
+        except NftablesError as error:
+            raise Internal(f"firewall: {error}") from None
+        self._bridges = list(bridges)
+        self._published = dict.fromkeys(published)
+        self._write()
+        await foreign.ensure(self._nft, self.table, self._links)
+        self._monitor = self._monitor or Monitor(self._changed)
+
+    def publish(self, published: list[Published]) -> None:
+        """Open ports: one transaction. Raises Internal; nothing is open then."""
+        self._published.update(dict.fromkeys(published))
+        try:
+            self._run(ruleset.publish(self.table, published))
+        except NftablesError as error:
+            log.warning("firewall: %s; writing the table again", str(error).splitlines()[0])
+            try:
+                self._write()
+            except Internal:
+                for item in published:
+                    del self._published[item]
+                raise
+
+    def unpublish(self, published: list[Published]) -> None:
+        """Close ports: one transaction. A table that somebody removed is written again without them."""
+        known = [item for item in published if item in self._published]
+        for item in known:
+            del self._published[item]
+        try:
+            self._run(ruleset.unpublish(self.table, known))
+        except NftablesError as error:
+            log.warning("firewall: %s; writing the table again", str(error).splitlines()[0])
+            self._write()
+
+    async def close(self, cleanup: bool = False) -> None:
+        """Stop watching; with `cleanup` take away the table and every accept of ours."""
+        if self._monitor is not None:
+            self._monitor.close()
+            self._monitor = None
+        if self._repairing is not None:
+            await asyncio.gather(self._repairing, return_exceptions=True)
+        if self._nft is None:
+            return
+        if cleanup:
+            await foreign.remove(self._nft, self.table, self._links)
+            self._run(ruleset.remove(self.table))
+        self._nft.close()
+        self._nft = None
+
+    def _run(self, text: str) -> None:
+        if text and self._nft is not None:
+            self._nft.run(text)
+
+    def _write(self) -> None:
+        assert self._nft is not None
+        try:
+            self._nft.run(ruleset.table(self.table, self._bridges, self._published))
+        except NftablesError as error:
+            raise Internal(f"firewall: {error}") from None
+        self._shape = self._seen()
+
+    def _seen(self) -> tuple[int, int]:
+        """How many chains and rules our table has; (0, 0) if it is gone."""
+        assert self._nft is not None
+        try:
+            items = self._nft.query(f"list table ip {self.table}")
+        except NftablesError:
+            return 0, 0
+        return sum("chain" in item for item in items), sum("rule" in item for item in items)
+
+    def _changed(self) -> None:
+        """Somebody changed the ruleset (perhaps we): look after both our table and our accepts."""
+        if self._repairing is None or self._repairing.done():
+            self._repairing = asyncio.get_running_loop().create_task(self._repair())
+
+    async def _repair(self) -> None:
+        if self._nft is None:
+            return
+        try:
+            if self._seen() != self._shape:
+                log.warning("table %s was changed by another program: written again", self.table)
+                self._write()
+            await foreign.ensure(self._nft, self.table, self._links)
+        except (Internal, NftablesError, OSError, TimeoutError) as error:
+            log.error("firewall repair: %s", error)
