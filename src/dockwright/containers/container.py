@@ -49,7 +49,7 @@ class Container:
 
     Attributes:
         config: Config of inspect, the image's merged in. host: HostConfig, completed. image: `sha256:...` or "".
-        task: its shim while there is one. waiters: futures for the next exit and for the removal.
+        task: its shim while there is one. exits, removals: futures of those who wait for them.
     """
 
     id: str
@@ -75,6 +75,30 @@ class Container:
     def command(self) -> list[str]:
         """Entrypoint and Cmd."""
         return [*(self.config.get("Entrypoint") or []), *(self.config.get("Cmd") or [])]
+
+    @property
+    def cgroup(self) -> str:
+        """Its cgroup, in every hierarchy."""
+        return f"{self.host.CgroupParent or '/docker'}/{self.id}"
+
+    def next_exit(self) -> "asyncio.Future[int]":
+        """The exit code, when the container's process ends the next time."""
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.exits.append(future)
+        return future
+
+    def wake_exits(self) -> None:
+        """Tell those who wait for an exit."""
+        exits, self.exits = self.exits, []
+        for future in exits:
+            if not future.done():
+                future.set_result(self.state.exit_code)
+
+    def wake_removals(self) -> None:
+        """Tell those who wait for the removal."""
+        for future in self.removals:
+            if not future.done():
+                future.set_result(None)
 
     def insert(self, connection: sqlite3.Connection) -> None:
         """Write the row."""

@@ -9,6 +9,7 @@ from dockwright.base.errors import Conflict, EngineError, InvalidParameter, NotF
 from dockwright.base.ids import new_id
 from dockwright.containers.container import Container
 from dockwright.containers.session import Session, detach_sequence
+from dockwright.containers.store import Store
 from dockwright.images.layers import Layers
 from dockwright.kernel.process import capget
 from dockwright.spec import capabilities
@@ -44,8 +45,8 @@ class Exec:
 class Execs:
     """All execs of the daemon's life; finished ones expire."""
 
-    def __init__(self, layers: Layers) -> None:
-        self._layers = layers
+    def __init__(self, store: Store, layers: Layers) -> None:
+        self._store, self._layers = store, layers
         self._execs: dict[str, Exec] = {}
 
     def find(self, ident: str) -> Exec:
@@ -71,6 +72,7 @@ class Execs:
         self._expire()
         made = Exec(new_id(), container, request)
         self._execs[made.id] = made
+        self._store.event(container, f"exec_create: {' '.join(request.Cmd)}", execID=made.id)
         return made
 
     def _expire(self) -> None:
@@ -79,7 +81,7 @@ class Execs:
             del self._execs[ident]
 
     async def start(self, ident: str, request: ExecStartRequest) -> Session | None:
-        """Run it; attached unless the request says Detach."""
+        """POST /exec/{id}/start: run it; attached unless the request says Detach."""
         made = self.find(ident)
         if made.exit_code is not None or made.running:
             word = "is already running" if made.running else "has already run"
@@ -90,6 +92,7 @@ class Execs:
         given, tty = made.request, bool(made.request.Tty)
         stdin = bool(given.AttachStdin) and not request.Detach
         made.running = True
+        self._store.event(container, f"exec_start: {' '.join(given.Cmd or [])}", execID=ident)
         await task.prepare_exec(ident, tty, stdin)
         session = None
         if not request.Detach:
@@ -135,6 +138,13 @@ class Execs:
         if made:
             made.end(event.status)
         return made
+
+    async def resize(self, ident: str, height: int, width: int) -> None:
+        """POST /exec/{id}/resize."""
+        made = self.find(ident)
+        if not made.running or not made.container.task:
+            raise Conflict(f"exec process {ident} is not running")
+        await made.container.task.resize(width, height, ident)
 
     def inspect(self, ident: str) -> dict[str, Any]:
         """GET /exec/{id}/json."""

@@ -1,0 +1,78 @@
+"""Making a container, and giving it another name."""
+
+import os
+import shutil
+from typing import Any
+
+from dockwright.base.errors import EngineError, InvalidParameter, NotSupported
+from dockwright.base.ids import new_id
+from dockwright.base.paths import Paths
+from dockwright.base.times import now
+from dockwright.containers import config as configs
+from dockwright.containers import hostconfig, names
+from dockwright.containers.container import Container
+from dockwright.containers.store import Store
+from dockwright.images.manager import ImageManager
+from dockwright.runtime.cgroups.layout import layout
+from dockwright.types.container import CreateRequest
+
+
+class Creation:
+    """create and rename."""
+
+    def __init__(self, store: Store, paths: Paths, images: ImageManager) -> None:
+        self._store, self._paths, self._images = store, paths, images
+
+    async def create(
+        self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]
+    ) -> dict[str, Any]:
+        """POST /containers/create; an error leaves nothing behind."""
+        if platform:
+            raise NotSupported("choosing a platform is not implemented yet")
+        container = self._planned(name, request)
+        self._store.add(container)
+        try:
+            await self._make(container)
+        except BaseException:
+            await self._unmake(container)
+            raise
+        self._store.event(container, "create")
+        return {"Id": container.id, "Warnings": []}
+
+    def _planned(self, name: str, request: CreateRequest) -> Container:
+        """The container as it will be; every check of the request is made here."""
+        host = hostconfig.completed(request.HostConfig, layout().is_v2)
+        image = self._images.resolve(request.Image) if request.Image else None
+        ident = new_id()
+        wanted = names.checked(name) if name else names.made_up(self._store.names(), ident)
+        self._store.refuse_taken(wanted)
+        host_name = os.uname().nodename if host.NetworkMode == "host" else ""
+        config = configs.merged(request, image, ident, host_name)
+        return Container(ident, wanted, now(), image.id if image else "", config, host)
+
+    async def _make(self, container: Container) -> None:
+        chain = self._images.chain_of(self._images.resolve(container.image)) if container.image else ""
+        await self._images.layers.create(container.id, container.image, chain, container.durable)
+        os.makedirs(self._paths.container(container.id), mode=0o710)
+        await self._store.insert(container)
+
+    async def _unmake(self, container: Container) -> None:
+        self._store.forget(container)
+        await self._images.layers.remove(container.id)
+        shutil.rmtree(self._paths.container(container.id), ignore_errors=True)
+
+    async def rename(self, ref: str, name: str) -> None:
+        """POST /containers/{id}/rename."""
+        container = self._store.find(ref)
+        if not name:
+            raise InvalidParameter("Neither old nor new names may be empty")
+        old = container.name
+        if name.removeprefix("/") == old:
+            raise InvalidParameter("Renaming a container with the same name as its current name")
+        try:
+            wanted = names.checked(name)
+            self._store.refuse_taken(wanted)
+        except EngineError as error:
+            raise error.prefixed("Error when allocating new name: ") from None
+        await self._store.rename(container, wanted)
+        self._store.event(container, "rename", oldName=f"/{old}")

@@ -1,0 +1,128 @@
+"""A container's life: start, the end of its process, restart, pause."""
+
+import asyncio
+
+from dockwright.base.errors import Conflict, EngineError, NotModified, NotSupported
+from dockwright.base.paths import Paths
+from dockwright.base.times import now, rfc3339
+from dockwright.containers import starting
+from dockwright.containers.container import Container
+from dockwright.containers.execs import Execs
+from dockwright.containers.removal import Removal
+from dockwright.containers.stopping import Stopping
+from dockwright.containers.store import Store
+from dockwright.images.manager import ImageManager
+from dockwright.supervisor.manager import Supervisor
+from dockwright.supervisor.task import ExitEvent, Task
+
+
+class Life:
+    """start, restart, pause, and what follows an exit."""
+
+    def __init__(
+        self, store: Store, paths: Paths, images: ImageManager, supervisor: Supervisor, execs: Execs,
+        stopping: Stopping, removal: Removal,
+    ) -> None:  # fmt: skip
+        self._store, self._paths, self._images, self._supervisor = store, paths, images, supervisor
+        self._execs, self._stopping, self._removal = execs, stopping, removal
+
+    async def start(self, ref: str) -> None:
+        """POST /containers/{id}/start."""
+        container = self._store.find(ref)
+        async with container.lock:
+            if container.state.paused:
+                raise Conflict("cannot start a paused container, try unpause instead")
+            if container.state.running:
+                raise NotModified("")
+            if container.state.removing:
+                raise Conflict("container is marked for removal and cannot be started")
+            await self._start(container)
+
+    async def _start(self, container: Container) -> None:
+        if container.task:
+            await container.task.delete()
+        task = container.task = await self._supervisor.spawn(container.id)
+        task.on_exit(lambda event: self.on_exit(container, event))
+        try:
+            spec = starting.task_spec(container, self._paths, self._images.layers)
+            await task.create(spec)
+            await starting.attach_waiting(container, task)
+            container.state.pid = await task.start()
+        except EngineError as error:
+            await self._failed(container, task, error)
+        state = container.state
+        state.running, state.started_at = True, now()
+        state.exit_code, state.error, state.oom_killed = 0, "", False
+        await self._store.save(container)
+        container.trace = await task.trace()
+        self._store.event(container, "start")
+
+    async def _failed(self, container: Container, task: Task, error: EngineError) -> None:
+        """A failed start: the error in Docker's words, the exit code from its text; an auto-removed container goes."""
+        code, explained = starting.explained(error)
+        await task.delete()
+        container.task = None
+        starting.end_waiting(container)
+        container.state.exit_code, container.state.error, container.state.pid = code, explained.message, 0
+        await self._store.save(container)
+        container.wake_exits()
+        if container.host.AutoRemove:
+            await self._removal.finish(container)
+        raise explained
+
+    def on_exit(self, container: Container, event: ExitEvent) -> None:
+        """The shim's word that a process has ended."""
+        if event.exec_id:
+            made = self._execs.ended(event)
+            if made:
+                self._store.event(container, "exec_die", execID=made.id, exitCode=str(event.status))
+        else:
+            asyncio.get_running_loop().create_task(self.ended(container, event))
+
+    async def ended(self, container: Container, event: ExitEvent) -> None:
+        """The container's own process has ended."""
+        state = container.state
+        if not state.running and not state.pid:
+            return
+        state.running = state.paused = False
+        state.pid, state.exit_code, state.oom_killed = 0, event.status, event.oom_killed
+        state.finished_at, state.error = rfc3339(event.at), event.error
+        if event.oom_killed:
+            self._store.event(container, "oom")
+        self._store.event(container, "die", exitCode=str(event.status))
+        await self._store.save(container)
+        container.wake_exits()
+        if container.host.AutoRemove and not state.removing:
+            await self._removal.finish(container)
+
+    async def restart(self, ref: str, timeout: int | None, signal: str) -> None:
+        """POST /containers/{id}/restart."""
+        container = self._store.find(ref)
+        if container.host.AutoRemove:
+            raise NotSupported("restarting a --rm container is not implemented yet")
+        if container.state.running:
+            await asyncio.shield(self._stopping.stop_and_wait(container, timeout, signal))
+        await self.start(ref)
+        self._store.event(container, "restart")
+
+    async def pause(self, ref: str) -> None:
+        """POST /containers/{id}/pause."""
+        container = self._store.find(ref)
+        if not container.state.running or not container.task:
+            raise Conflict(f"container {container.id} is not running")
+        if container.state.paused:
+            raise Conflict(f"container {container.id} is already paused")
+        await container.task.pause()
+        container.state.paused = True
+        await self._store.save(container)
+        self._store.event(container, "pause")
+
+    async def unpause(self, ref: str) -> None:
+        """POST /containers/{id}/unpause."""
+        container = self._store.find(ref)
+        if not container.state.paused or not container.task:
+            raise EngineError(f"Container {container.id} is not paused")
+        await container.task.resume()
+        container.state.paused = False
+        await self._store.save(container)
+        self._store.event(container, "unpause")

@@ -1,0 +1,109 @@
+"""All containers of one data root: found by id, name or prefix; their rows; the events about them."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from dockwright.base.errors import Conflict, InvalidParameter, NotFound
+from dockwright.containers.container import MIGRATIONS, Container, from_row
+from dockwright.events import EventBus
+from dockwright.metadata import Database, references
+
+_HEX = re.compile(r"[0-9a-f]{1,64}")
+
+
+class Store:
+    """The containers. What is changed in memory is written by `save`, `insert` and `delete`.
+
+    Args:
+        database: this room's table is migrated at once and read.
+    """
+
+    def __init__(self, database: Database, events: EventBus) -> None:
+        self._database, self._events = database, events
+        database.migrate("containers", MIGRATIONS)
+        self._by_id: dict[str, Container] = {}
+        self._by_name: dict[str, Container] = {}
+        for row in database.read().execute("SELECT * FROM container").fetchall():
+            self.add(from_row(row))
+
+    def __iter__(self) -> Iterator[Container]:
+        return iter(tuple(self._by_id.values()))
+
+    def find(self, ref: str) -> Container:
+        """By full id, name, or unique prefix of an id.
+
+        Raises:
+            NotFound, InvalidParameter: in Docker's words.
+        """
+        if not ref:
+            raise InvalidParameter('invalid name or ID supplied: ""')
+        found = self._by_id.get(ref) or self._by_name.get(ref.removeprefix("/"))
+        if found:
+            return found
+        matches = [c for ident, c in self._by_id.items() if ident.startswith(ref)] if _HEX.fullmatch(ref) else []
+        if len(matches) > 1:
+            raise InvalidParameter(f"multiple IDs found with provided prefix: {ref}")
+        if not matches:
+            raise NotFound(f"No such container: {ref}")
+        return matches[0]
+
+    def names(self) -> set[str]:
+        """All names in use."""
+        return set(self._by_name)
+
+    def refuse_taken(self, name: str) -> None:
+        """Raises Conflict, in Docker's words, if a container has this name."""
+        other = self._by_name.get(name)
+        if other:
+            raise Conflict(
+                f'Conflict. The container name "/{name}" is already in use by container "{other.id}". You have to '
+                "remove (or rename) that container to be able to reuse that name."
+            )
+
+    def add(self, container: Container) -> None:
+        """Let it be found; its name is taken from now on."""
+        self._by_id[container.id] = self._by_name[container.name] = container
+
+    def forget(self, container: Container) -> None:
+        """Let it be found no more."""
+        self._by_id.pop(container.id, None)
+        if self._by_name.get(container.name) is container:
+            del self._by_name[container.name]
+
+    async def rename(self, container: Container, name: str) -> None:
+        """Give it another name, in memory and in its row."""
+        del self._by_name[container.name]
+        container.name = name
+        self._by_name[name] = container
+        await self._database.write(
+            lambda c: c.execute("UPDATE container SET name = ? WHERE id = ?", (name, container.id)), container.durable
+        )
+
+    async def insert(self, container: Container) -> None:
+        """Write its row, and that it uses its image."""
+        await self._database.write(lambda c: _insert(c, container), container.durable)
+
+    async def save(self, container: Container) -> None:
+        """Write its state: what a power cut may take, a restart of the daemon may not."""
+        await self._database.write(container.save_state, durable=False)
+
+    async def delete(self, container: Container) -> None:
+        """Drop its row and what it used."""
+        await self._database.write(lambda c: _delete(c, container.id), durable=False)
+
+    def event(self, container: Container, action: str, **attributes: str) -> None:
+        """Tell everybody; labels, image and name go with it."""
+        shown = {**(container.config["Labels"] or {}), "image": container.config["Image"], "name": container.name}
+        self._events.publish("container", action, container.id, {**shown, **attributes})
+
+
+def _insert(connection: Any, container: Container) -> None:
+    container.insert(connection)
+    if container.image:
+        references.add(connection, "container", container.id, "image", container.image)
+
+
+def _delete(connection: Any, ident: str) -> None:
+    connection.execute("DELETE FROM container WHERE id = ?", (ident,))
+    references.drop_owner(connection, "container", ident)
