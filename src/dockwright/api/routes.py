@@ -1,6 +1,6 @@
 """Every path of the Engine API: what is served, and what is refused by name."""
 
-from dockwright.api.handlers import containers, execs, images, networks, streams, system, unimplemented
+from dockwright.api.handlers import containers, execs, images, networks, streams, system, unimplemented, volumes
 from dockwright.api.router import Handler, Route
 
 SERVED = [
@@ -42,6 +42,11 @@ SERVED = [
     Route("POST", "/images/load", images.load),
     Route("GET", "/networks", networks.list_),
     Route("GET", "/networks/{name}", networks.inspect),
+    Route("GET", "/volumes", volumes.list_),
+    Route("POST", "/volumes/create", volumes.create),
+    Route("POST", "/volumes/prune", volumes.prune),
+    Route("GET", "/volumes/{name}", volumes.inspect),
+    Route("DELETE", "/volumes/{name}", volumes.remove),
     Route("GET", "/dockwright/v1/containers/{name}/trace", containers.trace),
 ]
 
@@ -58,13 +63,11 @@ NOT_YET = _refused(
     "POST /images/{name}/push /session /grpc /containers/{name}/copy",
     "HEAD /containers/{name}/archive",
     "GET /containers/{name}/archive /images/{name}/attestations /images/search /distribution/{name}/json",
-    "PUT /containers/{name}/archive /volumes/{name}",
+    "PUT /containers/{name}/archive",
     "POST /containers/{name}/checkpoints",
     "GET /containers/{name}/checkpoints",
-    "DELETE /networks/{name} /volumes/{name}",
+    "DELETE /networks/{name}",
     "POST /networks/create /networks/{name}/connect /networks/{name}/disconnect /networks/prune",
-    "POST /volumes/create /volumes/prune",
-    "GET /volumes /volumes/{name}",
     "POST /dockwright/v1/plan",
 )
 
@@ -74,6 +77,7 @@ SWARM = _refused(
     "GET /tasks /tasks/{name} /tasks/{name}/logs /secrets /secrets/{name} /configs /configs/{name}",
     "POST /swarm/leave /swarm/update /swarm/unlock /nodes/{name}/update /services/create /services/{name}/update",
     "POST /secrets/create /secrets/{name}/update /configs/create /configs/{name}/update",
+    "PUT /volumes/{name}",
     "DELETE /nodes/{name} /services/{name} /secrets/{name} /configs/{name}",
 ) + _refused(unimplemented.no_swarm_support, "POST /swarm/init /swarm/join")
 

@@ -21,6 +21,7 @@ from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
 from dockwright.metadata import Database
 from dockwright.supervisor.manager import Supervisor
+from dockwright.volumes.manager import VolumeManager
 
 log = logging.getLogger("dockwright.daemon")
 DEFAULT_HOST = "unix:///run/dockwright/dockwright.sock"
@@ -61,10 +62,12 @@ class Engine:
         await supervisor.start()
         database = Database.open(self._paths.database)
         events = EventBus()
+        volumes = VolumeManager(database, self._paths, events)
+        await volumes.start()
         images = ImageManager(database, self._paths, events)
         containers = ContainerManager(database, self._paths, events, images, supervisor)
         await containers.restore()
-        server = self._server(containers, images, events)
+        server = self._server(containers, images, volumes, events)
         await server.serve(listen(self._config.hosts or [DEFAULT_HOST], self._group()))
         self._signals()
         log.info("API listen on %s", " ".join(self._config.hosts or [DEFAULT_HOST]))
@@ -74,10 +77,12 @@ class Engine:
         await supervisor.close()
         database.close()
 
-    def _server(self, containers: ContainerManager, images: ImageManager, events: EventBus) -> ApiServer:
+    def _server(
+        self, containers: ContainerManager, images: ImageManager, volumes: VolumeManager, events: EventBus
+    ) -> ApiServer:
         runtimes = {"runc": "dockwright-runc", **self._config.runtimes}
         system = System(engine_id(self._paths), self._config, containers, images, events, runtimes)
-        managers = Managers(containers, images, Absent("networks"), Absent("volumes"), events, system)
+        managers = Managers(containers, images, Absent("networks"), volumes, events, system)
         return ApiServer(managers, self._config)
 
     def _group(self) -> str:

@@ -1,1 +1,1 @@
-"""Volumes and their drivers."""
+"""Volumes: what containers keep beyond their lives. Rows in the database, directories below DATA/volumes."""

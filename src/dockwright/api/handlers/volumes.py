@@ -1,0 +1,53 @@
+"""volumes: list, create, inspect, remove, prune."""
+
+from typing import Any
+
+import msgspec
+
+from dockwright.api.answers import Answer, document, nothing
+from dockwright.api.exchange import Exchange
+from dockwright.api.handlers.unimplemented import SWARM_TEXT
+from dockwright.base.errors import Unavailable
+
+
+class CreateOptions(msgspec.Struct):
+    """The body of POST /volumes/create."""
+
+    Name: str | None = ""
+    Driver: str | None = ""
+    DriverOpts: dict[str, str] | None = None
+    Labels: dict[str, str] | None = None
+    ClusterVolumeSpec: dict[str, Any] | None = None
+
+
+async def list_(exchange: Exchange) -> Answer:
+    """GET /volumes."""
+    return document(exchange.managers.volumes.list(exchange.query.filters()))
+
+
+async def create(exchange: Exchange) -> Answer:
+    """POST /volumes/create; a volume of a cluster needs one."""
+    request = await exchange.body.json(CreateOptions)
+    if request.ClusterVolumeSpec is not None and exchange.version >= (1, 42):
+        raise Unavailable(SWARM_TEXT)
+    made = await exchange.managers.volumes.create(
+        request.Name or "", request.Driver or "", request.DriverOpts, request.Labels
+    )
+    return document(made, 201)
+
+
+async def inspect(exchange: Exchange) -> Answer:
+    """GET /volumes/{name}."""
+    return document(exchange.managers.volumes.inspect(exchange.name))
+
+
+async def remove(exchange: Exchange) -> Answer:
+    """DELETE /volumes/{name}."""
+    await exchange.managers.volumes.remove(exchange.name, exchange.query.flag("force"))
+    return nothing()
+
+
+async def prune(exchange: Exchange) -> Answer:
+    """POST /volumes/prune: only anonymous volumes since 1.42."""
+    everything = exchange.version < (1, 42)
+    return document(await exchange.managers.volumes.prune(exchange.query.filters(), everything))

@@ -1,0 +1,286 @@
+"""The volume manager: what the API and containers ask of volumes."""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from dockwright.base.errors import Conflict, EngineError, InvalidParameter, NotFound
+from dockwright.base.paths import Paths
+from dockwright.events import EventBus
+from dockwright.metadata import Database, references
+from dockwright.volumes import documents, options, store
+from dockwright.volumes.directories import Directories
+from dockwright.volumes.documents import DRIVER
+from dockwright.volumes.store import Request, Volume
+
+log = logging.getLogger("dockwright.volumes")
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+Filters = dict[str, list[str]]
+Requests = list[Request]
+Acquired = list[tuple[Volume, bool]]
+
+
+class VolumeManager:
+    """All volumes of one data root."""
+
+    def __init__(self, database: Database, paths: Paths, events: EventBus) -> None:
+        self._database, self._events = database, events
+        self._directories = Directories(paths)
+        self._lock = asyncio.Lock()
+        self._active: dict[str, set[str]] = {}
+        self._pruning = False
+        database.migrate("volumes", store.MIGRATIONS)
+
+    async def start(self) -> None:
+        """Finish the removals that an earlier daemon had begun."""
+        for name in store.condemned(self._database.read()):
+            try:
+                await self._discard(name)
+            except EngineError as error:
+                log.warning("%s", error.message)
+        for place in self._directories.discarded():
+            await asyncio.to_thread(self._directories.delete, place)
+
+    # what the API asks
+
+    async def create(
+        self, name: str, driver: str = "", driver_options: dict[str, str] | None = None,
+        labels: dict[str, str] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """POST /volumes/create. One that is there stays as it is.
+
+        Raises:
+            EngineError: in Docker's words.
+        """
+        request = Request(name, driver_options, labels)
+        self.check(request, driver)
+        (volume, _), *_ = await self._ensure("", [request], True)
+        return self._document(volume)
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """GET /volumes/{name}."""
+        return self._document(self.find(name))
+
+    def list(self, filters: Filters) -> dict[str, Any]:
+        """GET /volumes."""
+        connection = self._database.read()
+        chosen = documents.listed(store.every(connection), filters, lambda name: bool(store.users(connection, name)))
+        return {"Volumes": [self._document(volume) for volume in chosen], "Warnings": None}
+
+    async def remove(self, name: str, force: bool) -> None:
+        """DELETE /volumes/{name}; `force` only forgives a volume that is not there.
+
+        Raises:
+            NotFound, Conflict: in Docker's words.
+        """
+        try:
+            self.find(name)
+        except NotFound:
+            if force:
+                return
+            raise
+        await self._remove(name)
+
+    async def prune(self, filters: Filters, everything: bool) -> dict[str, Any]:
+        """POST /volumes/prune.
+
+        Args:
+            everything: also volumes with a name (what clients before 1.42 mean).
+        """
+        if self._pruning:
+            raise Conflict("a prune operation is already running")
+        self._pruning = True
+        try:
+            return await self._prune(filters, everything)
+        finally:
+            self._pruning = False
+
+    async def _prune(self, filters: Filters, everything: bool) -> dict[str, Any]:
+        connection = self._database.read()
+        chosen = documents.prunable(store.every(connection), filters, everything)
+        deleted, space = [], 0
+        for volume in chosen:
+            size = await asyncio.to_thread(self._directories.size, volume.name)
+            try:
+                await self._remove(volume.name)
+            except Conflict:
+                continue  # in use
+            deleted.append(volume.name)
+            space += size
+        self._events.publish("volume", "prune", "", {"reclaimed": str(space)})
+        return {"VolumesDeleted": deleted, "SpaceReclaimed": space}
+
+    # what containers ask
+
+    def check(self, request: Request, driver: str) -> None:
+        """Refuse what cannot be a volume.
+
+        Raises:
+            NotFound, InvalidParameter: in Docker's words.
+        """
+        label = f"create {request.name}: "
+        if driver not in ("", DRIVER):
+            raise NotFound(f'{label}error looking up volume plugin {driver}: plugin "{driver}" not found')
+        if len(request.name) == 1:
+            raise InvalidParameter(
+                f"{label}volume name is too short, names should be at least two alphanumeric characters"
+            )
+        if request.name and not _NAME.fullmatch(request.name):
+            raise InvalidParameter(
+                f'{label}"{request.name}" includes invalid characters for a local volume name, only '
+                '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
+            )
+        try:
+            options.check(request.options or {})
+        except EngineError as error:
+            raise error.prefixed(label) from None
+
+    async def acquire(self, container: str, requests: Requests, durable: bool) -> Acquired:
+        """The volumes a container is going to use and whether each is new, all noted as its own in one transaction.
+
+        Raises:
+            OSError: a directory could not be made; nothing is left then.
+        """
+        return await self._ensure(container, requests, durable)
+
+    async def release(self, container: str, made: Sequence[str]) -> None:
+        """Undo `acquire` for a container that is not made after all; `made` are the names that were new."""
+        await self._database.write(lambda c: references.drop_owner(c, "container", container), durable=False)
+        for name in made:
+            await self.remove_unused(name)
+
+    async def remove_unused(self, name: str) -> None:
+        """Remove a volume if no other container uses it."""
+        try:
+            await self.remove(name, force=True)
+        except Conflict:
+            return
+
+    def find(self, name: str) -> Volume:
+        """By its name.
+
+        Raises:
+            NotFound: in Docker's words.
+        """
+        volume = store.find(self._database.read(), name)
+        if volume is None:
+            raise NotFound(f"get {name}: no such volume")
+        return volume
+
+    def mountpoint(self, name: str) -> str:
+        """The directory that containers see."""
+        return self._directories.path(name)
+
+    async def activate(self, name: str, user: str) -> None:
+        """Make a volume ready for `user` (a container's id): its directory, and what its options want mounted there.
+
+        Raises:
+            NotFound: the volume has gone. Internal: in Docker's words, it could not be mounted.
+        """
+        volume, path = self.find(name), self.mountpoint(name)
+        async with self._lock:
+            self._directories.make(name)
+            if volume.options and not options.is_mounted(path):
+                await asyncio.to_thread(options.mount, volume.options, path)
+        self._active.setdefault(name, set()).add(user)
+
+    async def deactivate(self, name: str, user: str) -> None:
+        """The end of `activate`: the last user's end unmounts."""
+        users = self._active.get(name, set())
+        users.discard(user)
+        if users:
+            return
+        self._active.pop(name, None)
+        volume = store.find(self._database.read(), name)
+        if volume and volume.options:
+            async with self._lock:
+                options.unmount(self.mountpoint(name))
+
+    async def forget_strangers(self, containers: Collection[str]) -> None:
+        """At start: drop what containers had noted that were never finished, and their anonymous volumes."""
+        volumes = [(v, store.users(self._database.read(), v.name)) for v in store.every(self._database.read())]
+        strange = {(user, v.name) for v, users in volumes for user in users if user not in containers}
+        if not strange:
+            return
+
+        def rows(connection: Any) -> None:
+            for user, name in strange:
+                references.drop(connection, "container", user, "volume", name)
+
+        await self._database.write(rows)
+        for volume, _ in volumes:
+            if volume.anonymous and any(name == volume.name for _, name in strange):
+                await self.remove_unused(volume.name)
+
+    def publish(self, name: str, action: str, **attributes: str) -> None:
+        """Publish an event of a volume."""
+        self._events.publish("volume", action, name, {**attributes, "driver": DRIVER})
+
+    # the work
+
+    async def _ensure(self, container: str, requests: Requests, durable: bool) -> Acquired:
+        now = int(time.time())
+
+        def rows(connection: Any) -> Acquired:
+            found = [store.ensure(connection, request, now) for request in requests]
+            for volume, _ in found:
+                if container:
+                    references.add(connection, "container", container, "volume", volume.name)
+            return found
+
+        async with self._lock:
+            named = any(request.name and not store.find(self._database.read(), request.name) for request in requests)
+            made = await self._database.write(rows, durable or named)
+            try:
+                for volume, new in made:
+                    if new:
+                        self._directories.make(volume.name)
+            except OSError:
+                await self._undo(container, made)
+                raise
+        for volume, new in made:
+            if new:
+                self.publish(volume.name, "create")
+        return made
+
+    async def _undo(self, container: str, made: Acquired) -> None:
+        """Take the new rows back; a directory that was there before its row is not ours to remove."""
+
+        def rows(connection: Any) -> None:
+            references.drop_owner(connection, "container", container)
+            for volume, new in made:
+                if new:
+                    connection.execute("DELETE FROM volume WHERE name = ?", (volume.name,))
+
+        await self._database.write(rows)
+        for volume, new in made:
+            if new:
+                self._directories.remove_empty(volume.name)
+
+    async def _remove(self, name: str) -> None:
+        async with self._lock:
+            store.refuse_used(self._database.read(), name)
+            self._unmounted(name)
+            await self._database.write(lambda c: store.condemn(c, name))
+            place = await self._discard(name)
+        self.publish(name, "destroy")
+        await asyncio.to_thread(self._directories.delete, place)
+
+    def _unmounted(self, name: str) -> None:
+        """Undo what options have mounted there; a mount of somebody else's is a refusal."""
+        volume = store.find(self._database.read(), name)
+        if volume and volume.options:
+            options.unmount(self.mountpoint(name))
+        self._directories.refuse_mounted(name)
+
+    async def _discard(self, name: str) -> str:
+        """Row `removing` to no row, with the directory in the trash; returns its place there."""
+        place = self._directories.discard(name)
+        await self._database.write(lambda c: store.drop(c, name), durable=False)
+        return place
+
+    def _document(self, volume: Volume) -> dict[str, Any]:
+        return documents.document(volume, self.mountpoint(volume.name))

@@ -1,0 +1,109 @@
+"""A volume as a row. Its state is `ready`, or `removing` from the decision to remove it until its directory is in the trash."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from dockwright.base.errors import Conflict
+from dockwright.base.ids import new_id
+from dockwright.metadata import references
+
+ANONYMOUS = "com.docker.volume.anonymous"
+MIGRATIONS = [
+    """
+    CREATE TABLE volume (name TEXT PRIMARY KEY, state TEXT NOT NULL, created INTEGER NOT NULL, options TEXT NOT NULL,
+                         labels TEXT NOT NULL)
+    """
+]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a volume should be, if it is not there yet.
+
+    Attributes:
+        name: "" for a fresh one of 64 hex digits.
+        anonymous: whether a fresh one is labelled so; then `prune` may take it.
+    """
+
+    name: str = ""
+    options: dict[str, str] | None = None
+    labels: dict[str, str] | None = None
+    anonymous: bool = True
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume of the local driver. created: seconds since the epoch. labels, options: None where none were given."""
+
+    name: str
+    created: int
+    options: dict[str, str] | None
+    labels: dict[str, str] | None
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether nobody has given it a name."""
+        return ANONYMOUS in (self.labels or {})
+
+
+def _volume(row: sqlite3.Row) -> Volume:
+    return Volume(row["name"], row["created"], json.loads(row["options"]), json.loads(row["labels"]))
+
+
+def find(connection: sqlite3.Connection, name: str) -> Volume | None:
+    """The volume of that name, unless it is being removed."""
+    row = connection.execute("SELECT * FROM volume WHERE name = ? AND state = 'ready'", (name,)).fetchone()
+    return _volume(row) if row else None
+
+
+def every(connection: sqlite3.Connection) -> list[Volume]:
+    """All volumes, by name."""
+    return [_volume(row) for row in connection.execute("SELECT * FROM volume WHERE state = 'ready' ORDER BY name")]
+
+
+def ensure(connection: sqlite3.Connection, request: Request, now: int) -> tuple[Volume, bool]:
+    """The volume that was asked for and whether it is new; one that is there stays as it is."""
+    found = find(connection, request.name) if request.name else None
+    if found:
+        return found, False
+    if request.name in condemned(connection):
+        raise Conflict(f"create {request.name}: the volume is being removed")
+    labels = request.labels
+    if not request.name and request.anonymous:
+        labels = {**(labels or {}), ANONYMOUS: ""}
+    made = Volume(request.name or new_id(), now, request.options or None, labels)
+    row = (made.name, now, json.dumps(made.options), json.dumps(made.labels))
+    connection.execute("INSERT INTO volume VALUES (?, 'ready', ?, ?, ?)", row)
+    return made, True
+
+
+def users(connection: sqlite3.Connection, name: str) -> list[str]:
+    """The ids of the containers that use a volume, stopped ones too."""
+    return [owner for _, owner in references.users(connection, "volume", name)]
+
+
+def refuse_used(connection: sqlite3.Connection, name: str) -> None:
+    """Raises Conflict, in Docker's words, while a container uses a volume."""
+    if owners := users(connection, name):
+        raise Conflict(f"remove {name}: volume is in use - [{', '.join(owners)}]")
+
+
+def condemn(connection: sqlite3.Connection, name: str) -> None:
+    """Decide that a volume goes: from here on it is not found any more.
+
+    Raises:
+        Conflict: in Docker's words, while a container uses it.
+    """
+    refuse_used(connection, name)
+    connection.execute("UPDATE volume SET state = 'removing' WHERE name = ?", (name,))
+
+
+def condemned(connection: sqlite3.Connection) -> list[str]:
+    """Names of those whose removal has begun."""
+    return [row["name"] for row in connection.execute("SELECT name FROM volume WHERE state = 'removing'")]
+
+
+def drop(connection: sqlite3.Connection, name: str) -> None:
+    """Forget a condemned volume."""
+    connection.execute("DELETE FROM volume WHERE name = ? AND state = 'removing'", (name,))
