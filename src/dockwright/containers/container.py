@@ -82,9 +82,9 @@ class Container:
         return f"{self.host.CgroupParent or '/docker'}/{self.id}"
 
     def next_exit(self) -> "asyncio.Future[int]":
-        """The exit code, when the container's process ends the next time."""
+        """The exit code, when the container's process ends the next time. Cancel it to wait no more."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self.exits.append(future)
+        self.exits = [*(other for other in self.exits if not other.done()), future]
         return future
 
     def wake_exits(self) -> None:

@@ -9,19 +9,23 @@ from dockwright.base.ids import new_id
 from dockwright.base.paths import Paths
 from dockwright.base.times import now
 from dockwright.containers import config as configs
-from dockwright.containers import hostconfig, names
+from dockwright.containers import hostconfig, logopts, names
 from dockwright.containers.container import Container
 from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
 from dockwright.runtime.cgroups.layout import layout
-from dockwright.types.container import CreateRequest
+from dockwright.types.container import CreateRequest, HostConfig, LogConfig
 
 
 class Creation:
-    """create and rename."""
+    """create and rename.
 
-    def __init__(self, store: Store, paths: Paths, images: ImageManager) -> None:
-        self._store, self._paths, self._images = store, paths, images
+    Args:
+        log: the daemon's log driver and options.
+    """
+
+    def __init__(self, store: Store, paths: Paths, images: ImageManager, log: LogConfig) -> None:
+        self._store, self._paths, self._images, self._log = store, paths, images, log
 
     async def create(
         self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]
@@ -41,6 +45,8 @@ class Creation:
 
     def _planned(self, name: str, request: CreateRequest) -> Container:
         """The container as it will be; every check of the request is made here."""
+        request.HostConfig = request.HostConfig or HostConfig()
+        request.HostConfig.LogConfig = logopts.merged(request.HostConfig.LogConfig, self._log)
         host = hostconfig.completed(request.HostConfig, layout().is_v2)
         image = self._images.resolve(request.Image) if request.Image else None
         ident = new_id()

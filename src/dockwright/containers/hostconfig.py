@@ -6,6 +6,7 @@ Nothing is accepted and ignored: a test walks all fields of the struct (docs/arc
 import msgspec
 
 from dockwright.base.errors import InvalidParameter, NotSupported
+from dockwright.containers import logopts
 from dockwright.spec.capabilities import normalise
 from dockwright.types.container import HostConfig, LogConfig, RestartPolicy
 
@@ -69,12 +70,7 @@ def _check(host: HostConfig) -> None:
         raise InvalidParameter(f"unknown or invalid runtime name: {host.Runtime}")
     if host.PidMode not in ("", "host") or host.IpcMode not in ("private", "shareable", "host", "none"):
         raise NotSupported("joining another container's namespaces is not implemented yet")
-    if host.LogConfig.Type not in ("json-file", "none"):
-        raise InvalidParameter(
-            f'error looking up logging plugin {host.LogConfig.Type}: plugin "{host.LogConfig.Type}" not found'
-        )
-    if host.LogConfig.Config:
-        raise NotSupported("log options are not implemented yet")
+    logopts.check(host.LogConfig)
     _check_memory(host)
 
 

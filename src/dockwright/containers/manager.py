@@ -22,23 +22,29 @@ from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
 from dockwright.metadata import Database
 from dockwright.supervisor.manager import Supervisor
+from dockwright.types.container import LogConfig
 from dockwright.types.streams import ExecCreateRequest
 
 
 class ContainerManager:
-    """All containers of one data root. The methods are those of docs/architecture.md, "containers"."""
+    """All containers of one data root. The methods are those of docs/architecture.md, "containers".
+
+    Args:
+        log: log driver and options of containers that name none.
+    """
 
     def __init__(
-        self, database: Database, paths: Paths, events: EventBus, images: ImageManager, supervisor: Supervisor
-    ) -> None:
+        self, database: Database, paths: Paths, events: EventBus, images: ImageManager, supervisor: Supervisor,
+        log: LogConfig,
+    ) -> None:  # fmt: skip
         store = self._store = Store(database, events)
         execs = self._execs = Execs(store, images.layers)
-        creation = Creation(store, paths, images)
+        creation = Creation(store, paths, images, log)
         stopping = Stopping(store)
         removal = Removal(store, paths, images, supervisor, stopping)
         life = Life(store, paths, images, supervisor, execs, stopping, removal)
         restoring = Restoring(store, supervisor, stopping, removal, life)
-        streams, seeing = Streams(store), Seeing(store, paths, images)
+        streams, seeing = Streams(store, paths), Seeing(store, paths, images)
 
         self.create, self.rename, self.remove = creation.create, creation.rename, removal.remove
         self.start, self.restart, self.pause, self.unpause = life.start, life.restart, life.pause, life.unpause

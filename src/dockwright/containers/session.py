@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from dockwright.base.errors import EngineError, InvalidParameter
@@ -41,7 +42,9 @@ class Session:
     """One attach or exec.
 
     Args:
+        connection: to the shim, or None for the replay only.
         until: what the end of the stream waits for: an exec's client asks for the exit code as soon as it sees the end.
+        replay: what is sent first: the log so far.
 
     Attributes:
         multiplexed: whether output is in stdcopy frames (no terminal).
@@ -54,8 +57,9 @@ class Session:
         stdin: bool,
         detach: bytes,
         until: "asyncio.Future[None] | None" = None,
+        replay: AsyncIterator[bytes] | None = None,
     ) -> None:
-        self._connection, self._until = connection, until
+        self._connection, self._until, self._replay = connection, until, replay
         self.tty, self.multiplexed = tty, not tty
         self._stdin, self._detach = stdin, detach
         self.detached = False
@@ -64,13 +68,23 @@ class Session:
         """Relay until the output ends, the client goes or detaches."""
         try:
             if self._connection is None:
-                raise EngineError("nothing to attach to")
+                await self._send_replay(stream)
+                return stream.close()
             self._reader, self._writer = await self._connection
-        except EngineError:
-            stream.close()  # no live stream was asked for, or the start has failed, which the starter is told
-            return
+        except (EngineError, ConnectionError):
+            return stream.close()  # the start has failed, which the starter is told; or the client has gone
+        return await self._relay(stream)
+
+    async def _send_replay(self, stream: Stream) -> None:
+        if self._replay:
+            async for piece in self._replay:
+                stream.write(piece)
+                await stream.drain()
+
+    async def _relay(self, stream: Stream) -> None:
         feeder = asyncio.create_task(self._feed(stream))
         try:
+            await self._send_replay(stream)
             await self._deliver(stream)
         except ConnectionError:
             self.detached = True

@@ -6,13 +6,14 @@ import os
 from dockwright.base.errors import EngineError, Internal, InvalidParameter
 from dockwright.base.files import write_atomic
 from dockwright.base.paths import Paths
+from dockwright.containers import logopts
 from dockwright.containers.container import Container
 from dockwright.images.layers import Layers
 from dockwright.kernel.process import capget
 from dockwright.runtime.cgroups.layout import layout
 from dockwright.spec.build import Inputs, build
 from dockwright.spec.users import identify
-from dockwright.supervisor.task import Task, TaskSpec
+from dockwright.supervisor.task import Position, Task, TaskSpec
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 HOSTS = (
@@ -42,13 +43,12 @@ def task_spec(container: Container, paths: Paths, layers: Layers) -> TaskSpec:
     binds = _engine_files(container, paths)
     bundle = paths.task(container.id)
     os.makedirs(f"{bundle}/rootfs", mode=0o700, exist_ok=True)
-    path = log_path(container, paths)
     return TaskSpec(
         spec=build(_inputs(container, layers, binds)), bundle=bundle,
         sandbox={"kind": "host" if container.host.NetworkMode == "host" else "none"},
         rootfs=layers.mount(container.id), overlay_base=layers.base, tty=container.config["Tty"],
         stdin=container.config["OpenStdin"], stdin_once=container.config["StdinOnce"],
-        log={"driver": "json-file", "path": path} if path else {}, seccomp_cache=paths.seccomp_cache,
+        log=logopts.plan(container, log_path(container, paths)), seccomp_cache=paths.seccomp_cache,
     )  # fmt: skip
 
 
@@ -102,29 +102,32 @@ def _rlimits(container: Container) -> list[dict[str, object]]:
     return list(limits.values())
 
 
-async def attached(container: Container, streams: tuple[str, ...]) -> "asyncio.Future[Connection]":
+async def attached(container: Container, streams: tuple[str, ...], position: Position) -> "asyncio.Future[Connection]":
     """A connection to the container's streams: at once if it runs, else when it starts.
 
     A client waits for the answer to its attach before it asks for the start, so this must not wait.
+
+    Args:
+        position: is filled in with where the log is at the moment the connection begins.
     """
     if container.state.running and container.task:
-        return asyncio.ensure_future(container.task.attach(streams))
+        return asyncio.ensure_future(container.task.attach(streams, position=position))
     future: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
-    container.attached.append((streams, future))
+    container.attached.append((streams, position, future))
     return future
 
 
 async def attach_waiting(container: Container, task: Task) -> None:
     """Connect those who attached before the start, so that they miss nothing."""
     waiting, container.attached = container.attached, []
-    for streams, future in waiting:
+    for streams, position, future in waiting:
         if not future.done():
-            future.set_result(await task.attach(streams))
+            future.set_result(await task.attach(streams, position=position))
 
 
 def end_waiting(container: Container) -> None:
     """The start failed before they could be connected."""
-    for _, future in container.attached:
+    for *_, future in container.attached:
         if not future.done():
             future.set_exception(Internal("the container could not be started"))
     container.attached = []

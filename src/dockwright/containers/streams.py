@@ -2,36 +2,54 @@
 
 from collections.abc import AsyncIterator
 
-from dockwright.base.errors import Conflict, NotSupported
-from dockwright.containers import starting
+from dockwright.base.errors import Conflict
+from dockwright.base.paths import Paths
+from dockwright.containers import logs, starting
+from dockwright.containers.container import Container
 from dockwright.containers.session import Session, detach_sequence
 from dockwright.containers.store import Store
+from dockwright.supervisor.logs.watch import Watcher
+from dockwright.supervisor.task import Position
 from dockwright.types.streams import AttachOptions, LogOptions
 
 
 class Streams:
     """attach, resize and logs."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, paths: Paths) -> None:
+        self._store, self._paths, self._watcher = store, paths, Watcher()
 
     async def attach(self, ref: str, options: AttachOptions) -> Session:
         """POST /containers/{id}/attach; to a container that has not started yet, it waits for the start."""
         container = self._store.find(ref)
         if container.state.paused:
             raise Conflict(f"container {ref} is paused, unpause the container before attach")
-        if options.logs:
-            raise NotSupported("attach with logs=1 is not implemented yet")
         refusal = f"Invalid detach keys ({options.detach_keys}) provided"
         detach = detach_sequence(options.detach_keys, refusal)
-        chosen = [name for name in ("stdin", "stdout", "stderr") if getattr(options, name)]
-        stdin = options.stdin and container.config["OpenStdin"]
+        tty, stdin = container.config["Tty"], options.stdin and container.config["OpenStdin"]
+        streams = tuple(name for name in ("stdin", "stdout", "stderr") if getattr(options, name) and (name != "stdin" or stdin))
+        if options.logs:
+            logs.refuse_unreadable(container)
         if not options.stream:
-            return Session(None, container.config["Tty"], False, detach)
-        streams = tuple(name for name in chosen if name != "stdin" or stdin)
+            return Session(None, tty, False, detach, replay=self._replay(container, options, Position()))
         self._store.event(container, "attach")
-        connection = await starting.attached(container, streams)
-        return Session(connection, container.config["Tty"], stdin, detach)
+        position = Position()
+        connection = await starting.attached(container, streams, position)
+        replay = self._replay(container, options, position) if options.logs else None
+        return Session(connection, tty, stdin, detach, replay=replay)
+
+    async def _replay(self, container: Container, options: AttachOptions, position: Position) -> AsyncIterator[bytes]:
+        """The log up to the moment from which the live stream shows all, and the line that was unfinished then."""
+        if not options.logs:
+            return
+        framed = not container.config["Tty"]
+        wanted = LogOptions(stdout=options.stdout, stderr=options.stderr)
+        path = starting.log_path(container, self._paths)
+        async for piece in logs.read(path, wanted, framed, position.end):
+            yield piece
+        for stream, rest in position.rest.items():
+            if rest and getattr(options, stream):
+                yield logs.frame(stream, rest) if framed else rest
 
     async def resize(self, ref: str, height: int, width: int) -> None:
         """POST /containers/{id}/resize."""
@@ -43,7 +61,19 @@ class Streams:
         self._store.event(container, "resize", height=str(height), width=str(width))
 
     async def logs(self, ref: str, options: LogOptions) -> AsyncIterator[bytes]:
-        """GET /containers/{id}/logs: not there yet."""
-        self._store.find(ref)
-        raise NotSupported("reading logs is not implemented yet")
+        """GET /containers/{id}/logs. The first piece is empty: from then on an answer can begin."""
+        container = self._store.find(ref)
+        logs.refuse_unreadable(container)
+        path, framed = starting.log_path(container, self._paths), not container.config["Tty"]
+        if options.follow and container.state.running:
+            ended = container.next_exit()
+            try:
+                yield b""
+                async for piece in logs.follow(path, options, framed, self._watcher, ended):
+                    yield piece
+            finally:
+                ended.cancel()
+            return
         yield b""
+        async for piece in logs.read(path, options, framed):
+            yield piece

@@ -27,8 +27,7 @@ class Waiter:
             self._removal = loop.create_future()
             container.removals.append(self._removal)
         elif condition == "next-exit" or container.state.running:
-            self._exit = loop.create_future()
-            container.exits.append(self._exit)
+            self._exit = container.next_exit()
 
     async def result(self) -> dict[str, Any]:
         """{"StatusCode": n}, once the condition holds."""

@@ -21,6 +21,7 @@ from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
 from dockwright.metadata import Database
 from dockwright.supervisor.manager import Supervisor
+from dockwright.types.container import LogConfig
 from dockwright.volumes.manager import VolumeManager
 
 log = logging.getLogger("dockwright.daemon")
@@ -65,7 +66,8 @@ class Engine:
         volumes = VolumeManager(database, self._paths, events)
         await volumes.start()
         images = ImageManager(database, self._paths, events)
-        containers = ContainerManager(database, self._paths, events, images, supervisor)
+        log_config = LogConfig(self._config.log_driver, self._config.log_opts)
+        containers = ContainerManager(database, self._paths, events, images, supervisor, log_config)
         await containers.restore()
         server = self._server(containers, images, volumes, events)
         await server.serve(listen(self._config.hosts or [DEFAULT_HOST], self._group()))

@@ -169,7 +169,9 @@ class Shim:
         if stdio is None:
             connection.send({"n": number, "kind": "NotFound", "error": "no such process to attach to"})
             return
-        connection.send({"n": number, "ok": None})
+        log = stdio.log
+        position = {"end": log.position(), "rest": log.rest()} if log else None
+        connection.send({"n": number, "ok": position})
         sock = connection.become_stream()
         early = connection.decoder.take_rest()
         client = stdio.attach(sock, tuple(message["streams"]))

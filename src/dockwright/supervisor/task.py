@@ -52,6 +52,14 @@ class ExitEvent:
     error: str = ""
 
 
+@dataclass
+class Position:
+    """Where a log is: (inode, size) of its file, None for no log; and the unfinished line of each stream."""
+
+    end: tuple[int, int] | None = None
+    rest: dict[str, bytes] = field(default_factory=dict)
+
+
 class Task:
     """One shim. Made by `Supervisor.spawn` and `Supervisor.adopt`."""
 
@@ -130,9 +138,13 @@ class Task:
         return list(await self.call("trace"))
 
     async def attach(
-        self, streams: tuple[str, ...], exec_id: str = ""
+        self, streams: tuple[str, ...], exec_id: str = "", position: "Position | None" = None
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A raw connection to the streams: Docker's frames (or raw tty bytes) out, stdin in."""
+        """A raw connection to the streams: Docker's frames (or raw tty bytes) out, stdin in.
+
+        Args:
+            position: is filled in with where the log is at the moment the connection begins.
+        """
         sock = await self._connect()
         sock.setblocking(False)
         loop = asyncio.get_running_loop()
@@ -144,6 +156,8 @@ class Task:
             if "error" in message:
                 writer.close()
                 raise _error(message)
+        if position and message.get("ok"):
+            position.end, position.rest = tuple(message["ok"]["end"]), message["ok"]["rest"]
         return reader, writer
 
     async def delete(self) -> None:

@@ -269,6 +269,7 @@ class Task:
     def _ended(self, pid: int, status: int) -> None:
         process = next((p for p in self.processes.values() if p.pid == pid and p.status is None), None)
         if process is None:
+            self._ended_helper(pid, status)
             return
         process.status = status
         process.stdio.drain()
@@ -276,6 +277,12 @@ class Task:
             self._kill_rest()
         process.stdio.cut()
         self._finish(process)
+
+    def _ended_helper(self, pid: int, status: int) -> None:
+        """An orphan, or what compresses the log."""
+        main = self.processes.get("")
+        if main and main.stdio.log:
+            main.stdio.log.reaped(pid, status)
 
     def _kill_rest(self) -> None:
         """init has gone: with a pid namespace of its own so has the rest; else (pid=host) what is in the cgroup goes now."""

@@ -1,1 +1,1 @@
-"""Log files: written by the shim, read by the daemon."""
+"""Log files: written by the shim (`writer`), read by the daemon (`reader`)."""

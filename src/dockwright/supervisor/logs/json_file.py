@@ -1,8 +1,8 @@
 """The json-file log as the shim writes it: one JSON object a line, rotated by size.
 
-A line is `{"log":"text\\n","stream":"stdout","time":"2026-01-02T03:04:05.678901234Z"}`. Output is split at newlines and
-at 16 KiB; a piece without its newline lacks the `\\n`. One time stamp is taken per read and one write(2) made per batch.
-Imported by the zygote: nothing heavy.
+A line is `{"log":"text\\n","stream":"stdout","time":"2026-01-02T03:04:05.678901234Z"}`. One time stamp is taken per read
+and one write(2) made per batch. Times never go back within a log, and no two files begin with the same time: that is how
+a reader tells them apart when they have moved on (segments.py). Imported by the zygote: nothing heavy.
 """
 
 from __future__ import annotations
@@ -10,54 +10,17 @@ from __future__ import annotations
 import os
 
 from dockwright.base.times import rfc3339_fixed
+from dockwright.supervisor.logs.lines import Lines
+from dockwright.supervisor.logs.rotation import Rotation
 
-PIECE = 16 * 1024
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
 _TABLE = {code: f"\\u{code:04x}" for code in range(32)}
-_TABLE.update({ord(char): text for char, text in _ESCAPES.items()})
-_TABLE.update({0x2028: "\\u2028", 0x2029: "\\u2029", 0x7F: "\x7f"})
-_TABLE.update({ord(char): f"\\u{ord(char):04x}" for char in "<>&"})
+_TABLE.update({ord("\n"): "\\n", ord("\r"): "\\r", ord('"'): '\\"', ord("\\"): "\\\\"})
+_TABLE.update({code: f"\\u{code:04x}" for code in (0x2028, 0x2029, *b"<>&")})
 
 
 def escape(piece: bytes) -> str:
-    """The content of a JSON string as Go's encoder writes it; what is not UTF-8 becomes U+FFFD."""
-    text = piece.decode("utf-8", "replace")
-    if text.isascii() and text.isprintable() and not set(text) & _SPECIAL:
-        return text
-    return text.translate(_TABLE)
-
-
-_SPECIAL = frozenset('"\\<>&')
-
-
-class Lines:
-    """Cuts one stream into log pieces."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """The pieces that `data` completes: lines, and 16 KiB parts of longer ones."""
-        *lines, rest = (self._rest + data).split(b"\n")
-        pieces = []
-        for line in lines:
-            pieces += _parts(line + b"\n")
-        while len(rest) >= PIECE:
-            pieces.append(rest[:PIECE])
-            rest = rest[PIECE:]
-        self._rest = rest
-        return pieces
-
-    def finish(self) -> list[bytes]:
-        """The last, unfinished line."""
-        rest, self._rest = self._rest, b""
-        return [rest] if rest else []
-
-
-def _parts(line: bytes) -> list[bytes]:
-    if len(line) <= PIECE + 1:
-        return [line]
-    return [line[i : i + PIECE] for i in range(0, len(line), PIECE)]
+    """The content of a JSON string as Docker writes it; what is not UTF-8 becomes U+FFFD."""
+    return piece.decode("utf-8", "replace").translate(_TABLE)
 
 
 class JsonFile:
@@ -65,13 +28,21 @@ class JsonFile:
 
     Args:
         path: the file. max_size: bytes, -1 for no limit. max_file: how many files are kept, at least 1.
-        attrs: added to each line, as JSON text ("" for none).
+        attrs: added to each line, as JSON text ("" for none). compress: gzip rotated files.
+
+    Attributes:
+        lost: how many pieces could not be written (full disk): the container goes on without them.
     """
 
-    def __init__(self, path: str, max_size: int = -1, max_file: int = 1, attrs: str = "") -> None:
-        self.path, self.max_size, self.max_file = path, max_size, max_file
+    def __init__(
+        self, path: str, max_size: int = -1, max_file: int = 1, attrs: str = "", compress: bool = False
+    ) -> None:
+        self.path, self.max_size = path, max_size
+        self.lost = 0
         self._attrs = f'"attrs":{attrs},' if attrs else ""
         self._lines = {"stdout": Lines(), "stderr": Lines()}
+        self._rotation = Rotation(path, max_file, compress)
+        self._last = 0
         self._fd = self._open()
         self._size = os.fstat(self._fd).st_size
 
@@ -88,34 +59,63 @@ class JsonFile:
         for stream, lines in self._lines.items():
             self._append(stream, lines.finish(), now)
         os.close(self._fd)
+        self._rotation.close()
+
+    def position(self) -> tuple[int, int]:
+        """Inode of the file and how much is in it: what comes later is beyond."""
+        return os.fstat(self._fd).st_ino, self._size
+
+    def rest(self) -> dict[str, bytes]:
+        """Unfinished lines, which are not in the file yet."""
+        return {stream: lines.rest for stream, lines in self._lines.items()}
+
+    def reaped(self, pid: int, status: int) -> bool:
+        """A child has ended; whether it was one of the log's."""
+        return self._rotation.reaped(pid, status)
 
     def _append(self, stream: str, pieces: list[bytes], now: int) -> None:
         if not pieces:
             return
-        tail = f'","stream":"{stream}",{self._attrs}"time":"{rfc3339_fixed(now)}"}}\n'
+        now = self._last = max(now, self._last)
+        tail = self._tail(stream, now)
         batch = "".join([f'{{"log":"{escape(piece)}{tail}' for piece in pieces]).encode()
-        if self.max_size > 0 and self._size + len(batch) > self.max_size and self._size:
-            self._rotate()
+        if self.max_size < 0 or self._size + len(batch) <= self.max_size:
+            self._put(batch, len(pieces))
+        else:
+            self._spread(stream, pieces, now)
+
+    def _tail(self, stream: str, now: int) -> str:
+        return f'","stream":"{stream}",{self._attrs}"time":"{rfc3339_fixed(now)}"}}\n'
+
+    def _spread(self, stream: str, pieces: list[bytes], now: int) -> None:
+        """Write with rotations in between: a file takes lines until it has reached its size."""
+        batch, count, tail = b"", 0, self._tail(stream, now)
+        for piece in pieces:
+            if self._size + len(batch) >= self.max_size:
+                self._put(batch, count)
+                self._rotate()
+                now = self._last = now + 1
+                batch, count, tail = b"", 0, self._tail(stream, now)
+            batch += f'{{"log":"{escape(piece)}{tail}'.encode()
+            count += 1
+        self._put(batch, count)
+
+    def _put(self, batch: bytes, count: int) -> None:
+        """Write whole lines, or none: half a line would spoil the next one too."""
         view = memoryview(batch)
-        while view:
-            view = view[os.write(self._fd, view) :]
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError:
+            self.lost += count
+            os.ftruncate(self._fd, self._size)
+            return
         self._size += len(batch)
 
     def _rotate(self) -> None:
-        """path.1 is the youngest of the old ones; the oldest makes room. With a single file it is begun anew."""
         os.close(self._fd)
-        for number in range(self.max_file - 1, 1, -1):
-            _rename(f"{self.path}.{number - 1}", f"{self.path}.{number}")
-        if self.max_file > 1:
-            _rename(self.path, f"{self.path}.1")
-        else:
-            os.unlink(self.path)
-        self._fd = self._open()
-        self._size = 0
-
-
-def _rename(old: str, new: str) -> None:
-    try:
-        os.rename(old, new)
-    except FileNotFoundError:
-        return  # fewer files than allowed so far
+        try:
+            self._rotation.rotate()
+        finally:
+            self._fd = self._open()
+            self._size = os.fstat(self._fd).st_size

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def open_log(options: dict[str, Any]) -> JsonFile | None:
-    """The log that `options` describe: {"driver", "path", "max_size", "max_file", "attrs"}; None for driver "none".
+    """The log that `options` describe: {"driver", "path", "max_size", "max_file", "compress", "attrs"}; None for driver "none".
 
     Raises:
         InvalidParameter: a driver we do not have. OSError: the file cannot be opened.
@@ -21,5 +21,5 @@ def open_log(options: dict[str, Any]) -> JsonFile | None:
         return None
     if driver == "json-file":
         size, count = options.get("max_size", -1), options.get("max_file", 1)
-        return JsonFile(options["path"], size, count, options.get("attrs", ""))
+        return JsonFile(options["path"], size, count, options.get("attrs", ""), bool(options.get("compress")))
     raise InvalidParameter(f'logger: no log driver named "{driver}" is registered')
