@@ -1,7 +1,8 @@
 """What tests need, and what becomes of those that lack it.
 
-tests/unit needs nothing; tests/root needs root on a real kernel; tests/api also the real `docker` client. A test that
-cannot run says why; with --require-root or --require-peers it fails instead.
+tests/unit needs nothing; tests/root needs root on a real kernel; tests/api also the real `docker` client;
+tests/sidebyside a real dockerd too. A test that cannot run says why; with --require-root or --require-peers it fails
+instead.
 """
 
 import os
@@ -9,6 +10,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+
+NEEDS_ROOT, NEEDS_DOCKER = ("root", "api", "sidebyside"), ("api", "sidebyside")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,15 +23,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if os.geteuid() == 0 or config.getoption("--require-root"):
         return
     for item in items:
-        if _folder(item) in ("root", "api"):
+        if _folder(item) in NEEDS_ROOT:
             item.add_marker(pytest.mark.skip(reason="needs root"))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if _folder(item) in ("root", "api") and os.geteuid() != 0:
+    if _folder(item) in NEEDS_ROOT and os.geteuid() != 0:
         pytest.fail("needs root")
-    if _folder(item) == "api" and not shutil.which("docker"):
+    if _folder(item) in NEEDS_DOCKER and not shutil.which("docker"):
         report = pytest.fail if item.config.getoption("--require-peers") else pytest.skip
         report("needs the docker client")
 
