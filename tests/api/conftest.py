@@ -26,10 +26,14 @@ def images():  # type: ignore[no-untyped-def]
 
 
 class Daemon:
-    """One dockwrightd on roots of its own."""
+    """One dockwrightd on roots of its own, in a network namespace of its own (bridges and rules are the host's else)."""
 
     def __init__(self) -> None:
         self.root = tempfile.mkdtemp(prefix="dw")
+        self.netns = os.path.basename(self.root)
+        subprocess.run(["ip", "netns", "add", self.netns], check=True)
+        self.inside = ["nsenter", f"--net=/run/netns/{self.netns}"]
+        subprocess.run([*self.inside, "ip", "link", "set", "lo", "up"], check=True)
         self.process: subprocess.Popen[bytes] | None = None
         self.host = f"unix://{self.root}/s"
 
@@ -37,9 +41,8 @@ class Daemon:
         code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from dockwright.daemon.main import main; sys.exit(main())"
         arguments = ["-H", self.host, "--data-root", f"{self.root}/data", "--exec-root", f"{self.root}/exec"]
         log = open(f"{self.root}/log", "ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments, "--pidfile", f"{self.root}/pid"], stdout=log, stderr=log
-        )
+        command = [sys.executable, "-c", code, *arguments, "--pidfile", f"{self.root}/pid"]
+        self.process = subprocess.Popen([*self.inside, *command], stdout=log, stderr=log)
         log.close()
         deadline = time.monotonic() + 20
         while not os.path.exists(f"{self.root}/s") or self.docker("version").returncode:
@@ -62,6 +65,7 @@ class Daemon:
         for ident in self.docker("ps", "-aq").stdout.decode().split():
             self.docker("rm", "-f", ident)
         self.end()
+        subprocess.run(["ip", "netns", "delete", self.netns], check=True)
         shutil.rmtree(self.root)
 
 

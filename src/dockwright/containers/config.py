@@ -11,9 +11,10 @@ from dockwright.types.container import CreateRequest
 _PLAIN = (
     "Hostname", "Domainname", "User", "AttachStdin", "AttachStdout", "AttachStderr", "ExposedPorts", "Tty", "OpenStdin",
     "StdinOnce", "Env", "Cmd", "Image", "Volumes", "WorkingDir", "Entrypoint", "OnBuild", "Labels", "StopSignal", "StopTimeout",
+    "MacAddress",
 )  # fmt: skip
-_OPTIONAL = ("ExposedPorts", "StopSignal", "StopTimeout")
-_REFUSED = ("Healthcheck", "NetworkDisabled", "MacAddress", "Volumes", "ExposedPorts", "Shell")
+_OPTIONAL = ("ExposedPorts", "MacAddress", "StopSignal", "StopTimeout")
+_REFUSED = ("Healthcheck", "NetworkDisabled", "Volumes", "Shell")
 _STRINGS = ("Hostname", "Domainname", "User", "Image", "WorkingDir")
 _FLAGS = ("AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce")
 
@@ -50,6 +51,8 @@ def _inherit(config: dict[str, Any], image: dict[str, Any]) -> None:
     for name in ("User", "WorkingDir", "StopSignal"):
         if not config.get(name) and image.get(name):
             config[name] = image[name]
+    if image.get("ExposedPorts"):
+        config["ExposedPorts"] = {**image["ExposedPorts"], **(config.get("ExposedPorts") or {})}
     if not config["Entrypoint"]:
         config["Cmd"] = config["Cmd"] or image.get("Cmd")
         config["Entrypoint"] = None if config["Entrypoint"] == [""] else image.get("Entrypoint")

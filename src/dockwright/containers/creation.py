@@ -9,7 +9,7 @@ from dockwright.base.ids import new_id
 from dockwright.base.paths import Paths
 from dockwright.base.times import now
 from dockwright.containers import config as configs
-from dockwright.containers import hostconfig, logopts, names
+from dockwright.containers import hostconfig, logopts, names, networking
 from dockwright.containers.container import Container
 from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
@@ -33,7 +33,7 @@ class Creation:
         """POST /containers/create; an error leaves nothing behind."""
         if platform:
             raise NotSupported("choosing a platform is not implemented yet")
-        container = self._planned(name, request)
+        container, warnings = self._planned(name, request)
         self._store.add(container)
         try:
             await self._make(container)
@@ -41,20 +41,23 @@ class Creation:
             await self._unmake(container)
             raise
         self._store.event(container, "create")
-        return {"Id": container.id, "Warnings": []}
+        return {"Id": container.id, "Warnings": warnings}
 
-    def _planned(self, name: str, request: CreateRequest) -> Container:
-        """The container as it will be; every check of the request is made here."""
+    def _planned(self, name: str, request: CreateRequest) -> tuple[Container, list[str]]:
+        """The container as it will be, and warnings; every check of the request is made here."""
         request.HostConfig = request.HostConfig or HostConfig()
         request.HostConfig.LogConfig = logopts.merged(request.HostConfig.LogConfig, self._log)
         host = hostconfig.completed(request.HostConfig, layout().is_v2)
+        warnings = networking.check(request, host, self._store)
         image = self._images.resolve(request.Image) if request.Image else None
         ident = new_id()
         wanted = names.checked(name) if name else names.made_up(self._store.names(), ident)
         self._store.refuse_taken(wanted)
         host_name = os.uname().nodename if host.NetworkMode == "host" else ""
         config = configs.merged(request, image, ident, host_name)
-        return Container(ident, wanted, now(), image.id if image else "", config, host)
+        if mac := networking.endpoint_mac(request):
+            config["MacAddress"] = mac
+        return Container(ident, wanted, now(), image.id if image else "", config, host), warnings
 
     async def _make(self, container: Container) -> None:
         chain = self._images.chain_of(self._images.resolve(container.image)) if container.image else ""

@@ -10,7 +10,9 @@ from dockwright.base.times import ZERO
 from dockwright.containers.container import Container
 
 
-def inspect(container: Container, graph_driver: dict[str, Any], log_path: str, folder: str) -> dict[str, Any]:
+def inspect(
+    container: Container, graph_driver: dict[str, Any], log_path: str, folder: str, network: dict[str, Any]
+) -> dict[str, Any]:
     """GET /containers/{id}/json."""
     state, command = container.state, container.command
     started = state.started_at != ZERO
@@ -26,33 +28,17 @@ def inspect(container: Container, graph_driver: dict[str, Any], log_path: str, f
         "LogPath": log_path if started else "", "Name": f"/{container.name}", "RestartCount": 0, "Driver": "overlay2",
         "Platform": "linux", "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "", "ExecIDs": None,
         "HostConfig": msgspec.to_builtins(container.host), "GraphDriver": graph_driver, "Mounts": [],
-        "Config": dict(container.config), "NetworkSettings": _network(container),
+        "Config": dict(container.config), "NetworkSettings": network,
     }  # fmt: skip
 
 
-def _network(container: Container) -> dict[str, Any]:
-    mode = container.host.NetworkMode or "none"
-    endpoint = {
-        "IPAMConfig": None, "Links": None, "Aliases": None, "MacAddress": "", "DriverOpts": None, "NetworkID": "",
-        "EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "", "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0, "DNSNames": None,
-    }  # fmt: skip
-    return {
-        "Bridge": "", "SandboxID": "", "SandboxKey": "", "Ports": {}, "HairpinMode": False, "LinkLocalIPv6Address": "",
-        "LinkLocalIPv6PrefixLen": 0, "SecondaryIPAddresses": None, "SecondaryIPv6Addresses": None, "EndpointID": "",
-        "Gateway": "", "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "IPAddress": "", "IPPrefixLen": 0,
-        "IPv6Gateway": "", "MacAddress": "", "Networks": {mode: endpoint},
-    }  # fmt: skip
-
-
-def summary(container: Container) -> dict[str, Any]:
+def summary(container: Container, network: dict[str, Any], ports: list[dict[str, Any]]) -> dict[str, Any]:
     """One row of GET /containers/json."""
-    settings = _network(container)
     return {
         "Id": container.id, "Names": [f"/{container.name}"], "Image": container.config["Image"],
         "ImageID": container.image, "Command": _command(container.command), "Created": int(_seconds(container.created)),
-        "Ports": [], "Labels": container.config["Labels"], "State": container.state.status, "Status": status(container),
-        "HostConfig": {"NetworkMode": container.host.NetworkMode}, "NetworkSettings": {"Networks": settings["Networks"]},
+        "Ports": ports, "Labels": container.config["Labels"], "State": container.state.status, "Status": status(container),
+        "HostConfig": {"NetworkMode": container.host.NetworkMode}, "NetworkSettings": {"Networks": network["Networks"]},
         "Mounts": [],
     }  # fmt: skip
 

@@ -14,11 +14,12 @@ IMPLEMENTED = frozenset({
     "AutoRemove", "CapAdd", "CapDrop", "CgroupnsMode", "CpuPeriod", "CpuQuota", "CpuShares", "CpusetCpus", "CpusetMems",
     "ContainerIDFile", "ConsoleSize", "GroupAdd", "LogConfig", "MaskedPaths", "Memory", "MemoryReservation", "MemorySwap",
     "MemorySwappiness", "NanoCpus", "NetworkMode", "OomScoreAdj", "PidMode", "PidsLimit", "Privileged", "ReadonlyPaths",
-    "ReadonlyRootfs", "RestartPolicy", "ShmSize", "Sysctls", "Tmpfs", "UTSMode", "Ulimits", "IpcMode", "Runtime",
+    "ReadonlyRootfs", "RestartPolicy", "PortBindings", "PublishAllPorts", "ExtraHosts", "Dns", "DnsOptions", "DnsSearch",
+    "ShmSize", "Sysctls", "Tmpfs", "UTSMode", "Ulimits", "IpcMode", "Runtime",
 })  # fmt: skip
 SHM_SIZE = 64 << 20
 SMALLEST_MEMORY = 6 << 20
-NETWORKS = ("none", "host")
+NETWORKS = ("none", "host", "bridge")
 
 
 def completed(given: HostConfig | None, cgroup_v2: bool) -> HostConfig:
@@ -59,10 +60,8 @@ def _refuse_unknown(host: HostConfig) -> None:
 def _check(host: HostConfig) -> None:
     normalise(host.CapAdd, "CapAdd")
     normalise(host.CapDrop, "CapDrop")
-    if host.NetworkMode not in NETWORKS:
-        raise NotSupported(
-            f"network mode {host.NetworkMode} is not implemented yet: use --network none or --network host"
-        )
+    if host.NetworkMode not in NETWORKS and not (host.NetworkMode or "").startswith("container:"):
+        raise NotSupported(f"network {host.NetworkMode}: user-defined networks are not implemented yet")
     assert host.RestartPolicy and host.LogConfig
     if host.RestartPolicy.Name != "no":
         raise NotSupported(f"restart policy {host.RestartPolicy.Name} is not implemented yet")

@@ -1,19 +1,23 @@
 """A container's life: start, the end of its process, restart, pause."""
 
 import asyncio
+from typing import NoReturn
 
 from dockwright.base.errors import Conflict, EngineError, NotModified, NotSupported
 from dockwright.base.paths import Paths
 from dockwright.base.times import now, rfc3339
-from dockwright.containers import starting
+from dockwright.containers import networking, starting
 from dockwright.containers.container import Container
 from dockwright.containers.execs import Execs
 from dockwright.containers.removal import Removal
 from dockwright.containers.stopping import Stopping
 from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
+from dockwright.networks import Attachment, NetworkManager
 from dockwright.supervisor.manager import Supervisor
 from dockwright.supervisor.task import ExitEvent, Task
+
+NOT_STARTED = 128  # exit code of a start that failed before there was a process
 
 
 class Life:
@@ -21,9 +25,10 @@ class Life:
 
     def __init__(
         self, store: Store, paths: Paths, images: ImageManager, supervisor: Supervisor, execs: Execs,
-        stopping: Stopping, removal: Removal,
+        stopping: Stopping, removal: Removal, networks: NetworkManager,
     ) -> None:  # fmt: skip
         self._store, self._paths, self._images, self._supervisor = store, paths, images, supervisor
+        self._networks = networks
         self._execs, self._stopping, self._removal = execs, stopping, removal
 
     async def start(self, ref: str) -> None:
@@ -44,24 +49,34 @@ class Life:
         task = container.task = await self._supervisor.spawn(container.id)
         task.on_exit(lambda event: self.on_exit(container, event))
         try:
-            spec = starting.task_spec(container, self._paths, self._images.layers)
-            await task.create(spec)
+            attachment = await self._connect(container)
+        except EngineError as error:
+            await self._failed(container, task, NOT_STARTED, error)
+        try:
+            spec = starting.task_spec(container, self._paths, self._images.layers, attachment)
+            namespace = await task.create(spec)
             await starting.attach_waiting(container, task)
+            opened = await self._networks.activate(container.id, namespace)
             container.state.pid = await task.start()
         except EngineError as error:
-            await self._failed(container, task, error)
+            await self._failed(container, task, *starting.explained(error))
         state = container.state
         state.running, state.started_at = True, now()
         state.exit_code, state.error, state.oom_killed = 0, "", False
         await self._store.save(container)
-        container.trace = await task.trace()
+        container.trace = [*(step.record() for step in opened), *await task.trace()]
         self._store.event(container, "start")
 
-    async def _failed(self, container: Container, task: Task, error: EngineError) -> None:
-        """A failed start: the error in Docker's words, the exit code from its text; an auto-removed container goes."""
-        code, explained = starting.explained(error)
+    async def _connect(self, container: Container) -> Attachment:
+        """Addresses, ports and the sandbox's plan."""
+        wishes = networking.wishes(container, self._store)
+        return await self._networks.connect(container.id, container.name, container.config["Hostname"], wishes)
+
+    async def _failed(self, container: Container, task: Task, code: int, explained: EngineError) -> NoReturn:
+        """A failed start: the error in Docker's words and the exit code that goes with it; an auto-removed container goes."""
         await task.delete()
         container.task = None
+        await self._networks.release(container.id)
         starting.end_waiting(container)
         container.state.exit_code, container.state.error, container.state.pid = code, explained.message, 0
         await self._store.save(container)
@@ -80,20 +95,35 @@ class Life:
             asyncio.get_running_loop().create_task(self.ended(container, event))
 
     async def ended(self, container: Container, event: ExitEvent) -> None:
-        """The container's own process has ended."""
+        """The container's own process has ended. A start that is under way first says that it has run."""
+        async with container.lock:
+            if container.state.running or container.state.pid:
+                await self._ended(container, event)
+
+    async def _ended(self, container: Container, event: ExitEvent) -> None:
         state = container.state
-        if not state.running and not state.pid:
-            return
         state.running = state.paused = False
         state.pid, state.exit_code, state.oom_killed = 0, event.status, event.oom_killed
         state.finished_at, state.error = rfc3339(event.at), event.error
         if event.oom_killed:
             self._store.event(container, "oom")
+        await self._networks.close(container.id)
         self._store.event(container, "die", exitCode=str(event.status))
         await self._store.save(container)
         container.wake_exits()
-        if container.host.AutoRemove and not state.removing:
+        if state.removing:
+            return
+        if container.host.AutoRemove:
             await self._removal.finish(container)
+        else:
+            await self._let_go(container)
+
+    async def _let_go(self, container: Container) -> None:
+        """The exit has been answered: the shim may end, and with it the network namespace; then the address is free."""
+        if container.task:
+            await container.task.delete()
+            container.task = None
+        await self._networks.release(container.id)
 
     async def restart(self, ref: str, timeout: int | None, signal: str) -> None:
         """POST /containers/{id}/restart."""

@@ -21,6 +21,7 @@ from dockwright.containers.waiting import Waiter
 from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
 from dockwright.metadata import Database
+from dockwright.networks import NetworkManager
 from dockwright.supervisor.manager import Supervisor
 from dockwright.types.container import LogConfig
 from dockwright.types.streams import ExecCreateRequest
@@ -35,16 +36,16 @@ class ContainerManager:
 
     def __init__(
         self, database: Database, paths: Paths, events: EventBus, images: ImageManager, supervisor: Supervisor,
-        log: LogConfig,
+        networks: NetworkManager, log: LogConfig,
     ) -> None:  # fmt: skip
         store = self._store = Store(database, events)
         execs = self._execs = Execs(store, images.layers)
         creation = Creation(store, paths, images, log)
         stopping = Stopping(store)
-        removal = Removal(store, paths, images, supervisor, stopping)
-        life = Life(store, paths, images, supervisor, execs, stopping, removal)
-        restoring = Restoring(store, supervisor, stopping, removal, life)
-        streams, seeing = Streams(store, paths), Seeing(store, paths, images)
+        removal = Removal(store, paths, images, supervisor, stopping, networks)
+        life = Life(store, paths, images, supervisor, execs, stopping, removal, networks)
+        restoring = Restoring(store, supervisor, stopping, removal, life, networks)
+        streams, seeing = Streams(store, paths), Seeing(store, paths, images, networks)
 
         self.create, self.rename, self.remove = creation.create, creation.rename, removal.remove
         self.start, self.restart, self.pause, self.unpause = life.start, life.restart, life.pause, life.unpause

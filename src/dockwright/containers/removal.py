@@ -8,6 +8,7 @@ from dockwright.containers.container import Container
 from dockwright.containers.stopping import Stopping
 from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
+from dockwright.networks import NetworkManager
 from dockwright.supervisor.manager import Supervisor
 
 
@@ -15,10 +16,11 @@ class Removal:
     """rm."""
 
     def __init__(
-        self, store: Store, paths: Paths, images: ImageManager, supervisor: Supervisor, stopping: Stopping
-    ) -> None:
+        self, store: Store, paths: Paths, images: ImageManager, supervisor: Supervisor, stopping: Stopping,
+        networks: NetworkManager,
+    ) -> None:  # fmt: skip
         self._store, self._paths, self._images = store, paths, images
-        self._supervisor, self._stopping = supervisor, stopping
+        self._supervisor, self._stopping, self._networks = supervisor, stopping, networks
 
     async def remove(self, ref: str, force: bool, volumes: bool, link: bool) -> None:
         """DELETE /containers/{id}."""
@@ -45,6 +47,7 @@ class Removal:
         if container.task:
             await container.task.delete()
             container.task = None
+        await self._networks.release(container.id)
         self._supervisor.forget(container.id)
         await self._images.layers.remove(container.id)
         shutil.rmtree(self._paths.container(container.id), ignore_errors=True)

@@ -7,6 +7,7 @@ from dockwright.containers.life import Life
 from dockwright.containers.removal import Removal
 from dockwright.containers.stopping import Stopping
 from dockwright.containers.store import Store
+from dockwright.networks import NetworkManager
 from dockwright.supervisor.manager import Supervisor
 from dockwright.supervisor.task import ExitEvent
 
@@ -15,10 +16,11 @@ class Restoring:
     """restore and shutdown."""
 
     def __init__(
-        self, store: Store, supervisor: Supervisor, stopping: Stopping, removal: Removal, life: Life
-    ) -> None:
+        self, store: Store, supervisor: Supervisor, stopping: Stopping, removal: Removal, life: Life,
+        networks: NetworkManager,
+    ) -> None:  # fmt: skip
         self._store, self._supervisor = store, supervisor
-        self._stopping, self._removal, self._life = stopping, removal, life
+        self._stopping, self._removal, self._life, self._networks = stopping, removal, life, networks
 
     async def restore(self) -> None:
         """After a start: adopt the shims that live, read the records of those that ended meanwhile."""
@@ -27,6 +29,7 @@ class Restoring:
                 await self._restore(container)
             elif container.state.removing:
                 await self._removal.finish(container)
+        await self._networks.keep_only(c.id for c in self._store if c.state.running)
 
     async def _restore(self, container: Container) -> None:
         task = await self._supervisor.adopt(container.id, container.cgroup)

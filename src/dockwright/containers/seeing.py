@@ -6,8 +6,10 @@ from typing import Any
 from dockwright.base.errors import NotSupported
 from dockwright.base.paths import Paths
 from dockwright.containers import documents, starting
+from dockwright.containers.container import Container
 from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
+from dockwright.networks import NetworkManager
 
 Rows = list[dict[str, Any]]
 
@@ -15,8 +17,8 @@ Rows = list[dict[str, Any]]
 class Seeing:
     """inspect, list, top, stats, trace: they change nothing."""
 
-    def __init__(self, store: Store, paths: Paths, images: ImageManager) -> None:
-        self._store, self._paths, self._images = store, paths, images
+    def __init__(self, store: Store, paths: Paths, images: ImageManager, networks: NetworkManager) -> None:
+        self._store, self._paths, self._images, self._networks = store, paths, images, networks
 
     async def inspect(self, ref: str, size: bool) -> dict[str, Any]:
         """GET /containers/{id}/json."""
@@ -25,7 +27,8 @@ class Seeing:
             raise NotSupported("container sizes are not implemented yet")
         folder = self._paths.container(container.id)
         graph = self._images.layers.graph_driver(container.id)
-        return documents.inspect(container, graph, starting.log_path(container, self._paths), folder)
+        network = self._networks.settings(container.id, container.host.NetworkMode or "")
+        return documents.inspect(container, graph, starting.log_path(container, self._paths), folder, network)
 
     async def list(self, all: bool, limit: int, size: bool, filters: dict[str, Sequence[str]]) -> Rows:
         """GET /containers/json."""
@@ -34,7 +37,11 @@ class Seeing:
         chosen = sorted(self._store, key=lambda c: c.created, reverse=True)
         if not all and not limit:
             chosen = [container for container in chosen if container.state.running]
-        return [documents.summary(container) for container in chosen[: limit or None]]
+        return [self._summary(container) for container in chosen[: limit or None]]
+
+    def _summary(self, container: Container) -> dict[str, Any]:
+        network = self._networks.settings(container.id, container.host.NetworkMode or "")
+        return documents.summary(container, network, self._networks.port_rows(container.id))
 
     async def top(self, ref: str, ps_args: str) -> dict[str, Any]:
         """GET /containers/{id}/top: not there yet."""

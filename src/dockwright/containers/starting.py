@@ -4,22 +4,18 @@ import asyncio
 import os
 
 from dockwright.base.errors import EngineError, Internal, InvalidParameter
-from dockwright.base.files import write_atomic
 from dockwright.base.paths import Paths
-from dockwright.containers import logopts
+from dockwright.containers import logopts, networking
 from dockwright.containers.container import Container
 from dockwright.images.layers import Layers
 from dockwright.kernel.process import capget
+from dockwright.networks import Attachment
 from dockwright.runtime.cgroups.layout import layout
 from dockwright.spec.build import Inputs, build
 from dockwright.spec.users import identify
 from dockwright.supervisor.task import Position, Task, TaskSpec
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-HOSTS = (
-    "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\n"
-    "ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
-)
 NOFILE_SOFT, NOFILE_HARD = 1024, 524288
 _PREFIX = (
     "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
@@ -34,46 +30,33 @@ def log_path(container: Container, paths: Paths) -> str:
     return f"{folder}/{container.id}-json.log" if container.host.LogConfig.Type == "json-file" else ""
 
 
-def task_spec(container: Container, paths: Paths, layers: Layers) -> TaskSpec:
+def task_spec(container: Container, paths: Paths, layers: Layers, attachment: Attachment) -> TaskSpec:
     """Write the engine's files and plan the container.
 
     Raises:
         Internal: an unknown user or group, in Docker's words.
     """
-    binds = _engine_files(container, paths)
+    binds = _engine_files(container, paths, attachment)
     bundle = paths.task(container.id)
     os.makedirs(f"{bundle}/rootfs", mode=0o700, exist_ok=True)
     return TaskSpec(
         spec=build(_inputs(container, layers, binds)), bundle=bundle,
-        sandbox={"kind": "host" if container.host.NetworkMode == "host" else "none"},
+        sandbox=attachment.sandbox,
         rootfs=layers.mount(container.id), overlay_base=layers.base, tty=container.config["Tty"],
         stdin=container.config["OpenStdin"], stdin_once=container.config["StdinOnce"],
         log=logopts.plan(container, log_path(container, paths)), seccomp_cache=paths.seccomp_cache,
     )  # fmt: skip
 
 
-def _engine_files(container: Container, paths: Paths) -> list[dict[str, object]]:
+def _engine_files(container: Container, paths: Paths, attachment: Attachment) -> list[dict[str, object]]:
     """hostname, hosts and resolv.conf, and their mounts."""
-    folder, name = paths.container(container.id), container.config["Hostname"]
-    if container.host.NetworkMode == "host":
-        hosts, resolv = _host_file("/etc/hosts"), _host_file("/etc/resolv.conf")
-    else:
-        hosts, resolv = HOSTS.encode(), _host_file("/etc/resolv.conf")
-    mode = "ro" if container.host.ReadonlyRootfs else "rw"
-    mounts: list[dict[str, object]] = []
-    for file, content in (("resolv.conf", resolv), ("hostname", f"{name}\n".encode()), ("hosts", hosts)):
-        write_atomic(f"{folder}/{file}", content, mode=0o644)
-        options = ["rbind", "rprivate", mode]
-        mounts.append({"destination": f"/etc/{file}", "type": "bind", "source": f"{folder}/{file}", "options": options})
-    return mounts
-
-
-def _host_file(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return b""
+    donor = paths.container((container.host.NetworkMode or "").removeprefix(networking.JOIN))
+    sources = networking.files(paths.container(container.id), donor, container.config["Hostname"], attachment)
+    options = ["rbind", "rprivate", "ro" if container.host.ReadonlyRootfs else "rw"]
+    return [
+        {"destination": f"/etc/{name}", "type": "bind", "source": source, "options": options}
+        for name, source in sources.items()
+    ]
 
 
 def _inputs(container: Container, layers: Layers, binds: list[dict[str, object]]) -> Inputs:

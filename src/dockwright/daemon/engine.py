@@ -17,9 +17,11 @@ from dockwright.base.paths import Paths
 from dockwright.containers.manager import ContainerManager
 from dockwright.daemon import config as configuration
 from dockwright.daemon.config import Config
+from dockwright.daemon.network import network_config
 from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
 from dockwright.metadata import Database
+from dockwright.networks import NetworkManager
 from dockwright.supervisor.manager import Supervisor
 from dockwright.types.container import LogConfig
 from dockwright.volumes.manager import VolumeManager
@@ -66,25 +68,29 @@ class Engine:
         volumes = VolumeManager(database, self._paths, events)
         await volumes.start()
         images = ImageManager(database, self._paths, events)
+        networks = NetworkManager(database, self._paths, events, network_config(self._config))
+        await networks.start()
         log_config = LogConfig(self._config.log_driver, self._config.log_opts)
-        containers = ContainerManager(database, self._paths, events, images, supervisor, log_config)
+        containers = ContainerManager(database, self._paths, events, images, supervisor, networks, log_config)
         await containers.restore()
-        server = self._server(containers, images, volumes, events)
+        server = self._server(containers, images, networks, volumes, events)
         await server.serve(listen(self._config.hosts or [DEFAULT_HOST], self._group()))
         self._signals()
         log.info("API listen on %s", " ".join(self._config.hosts or [DEFAULT_HOST]))
         await self._stop.wait()
         await server.close()
         await containers.shutdown(self._everything or not self._config.live_restore)
+        await networks.shutdown()
         await supervisor.close()
         database.close()
 
     def _server(
-        self, containers: ContainerManager, images: ImageManager, volumes: VolumeManager, events: EventBus
-    ) -> ApiServer:
+        self, containers: ContainerManager, images: ImageManager, networks: NetworkManager, volumes: VolumeManager,
+        events: EventBus,
+    ) -> ApiServer:  # fmt: skip
         runtimes = {"runc": "dockwright-runc", **self._config.runtimes}
         system = System(engine_id(self._paths), self._config, containers, images, events, runtimes)
-        managers = Managers(containers, images, Absent("networks"), volumes, events, system)
+        managers = Managers(containers, images, networks, volumes, events, system)
         return ApiServer(managers, self._config)
 
     def _group(self) -> str:

@@ -41,6 +41,7 @@ RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_TABLE = 1, 4, 5, 15
 IFF_UP = 1
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO = 1, 3, 4, 10, 18
 IFLA_IFALIAS, IFLA_NET_NS_FD, IFLA_INFO_KIND, IFLA_INFO_DATA = 20, 28, 1, 2
+IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_MODE = 4, 5, 4
 VETH_INFO_PEER = 1
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_FLAGS = 1, 2, 4, 8
 IFA_F_NODAD = 2
@@ -233,6 +234,17 @@ def bridge(name: str, mtu: int = 0, mac: str = "") -> Message:
     return RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload + info
 
 
+def port_hairpin(name: str) -> Message:
+    """Let the bridge port `name` send frames back to where they came from (linux/if_link.h, IFLA_BRPORT_MODE).
+
+    With br_netfilter a packet to one's own published port is rewritten inside the bridge and would be dropped there.
+    """
+    slave = attribute(IFLA_INFO_SLAVE_KIND, b"bridge")
+    slave += attribute(IFLA_INFO_SLAVE_DATA | NLA_F_NESTED, attribute(IFLA_BRPORT_MODE, b"\1"))
+    payload = _LINK.pack(0, 0, 0, 0, 0) + text(IFLA_IFNAME, name)
+    return RTM_NEWLINK, 0, payload + attribute(IFLA_LINKINFO | NLA_F_NESTED, slave)
+
+
 def link_up(index: int) -> Message:
     """Set the link `index` up."""
     return RTM_NEWLINK, 0, _LINK.pack(0, 0, index, IFF_UP, IFF_UP)
@@ -374,7 +386,7 @@ def make_host_link(outside: Netlink, interface: Mapping[str, Any], netns_fd: int
 
     Args:
         outside: a socket of the namespace with the bridge.
-        interface: name, host, bridge, and optionally mac and mtu.
+        interface: name, host, bridge, and optionally mac, mtu and hairpin.
         netns_fd: descriptor of the sandbox's network namespace.
 
     Raises:
@@ -385,7 +397,7 @@ def make_host_link(outside: Netlink, interface: Mapping[str, Any], netns_fd: int
         interface["host"], master, interface["name"], netns_fd, interface.get("mac") or "", interface.get("mtu") or 0
     )
     try:
-        outside.batch([message])
+        outside.batch([message, *([port_hairpin(interface["host"])] if interface.get("hairpin") else [])])
     except OSError as error:
         raise OSError(
             error.errno,

@@ -59,6 +59,11 @@ def extra_hosts(entries: Iterable[str], host_gateway: str) -> list[tuple[str, st
     return found
 
 
+def host_hosts(path: str = "/etc/hosts") -> str:
+    """The host's own hosts file, which a container on the host's network sees."""
+    return _read(path)
+
+
 class ResolvConf:
     """The parts of a resolv.conf. Unknown directives are kept in `other`; of several `search` lines the last counts."""
 

@@ -112,8 +112,9 @@ class Shim:
         self.loop = Loop()
         self.path = path
         self.connections: list[Connection] = []
+        self.deleted = False
         k.prctl(k.PR_SET_CHILD_SUBREAPER, 1)
-        self.task = Task(self.loop, task_id, directory, self.announce)
+        self.task = Task(self.loop, task_id, directory, self.announce, self.maybe_end)
         self.listener = self._listen(path)
         self.loop.add(self.listener.fileno(), self._accept, read=True)
         if first:
@@ -153,7 +154,7 @@ class Shim:
             return self._attach(connection, number, message)
         if operation == "delete":
             connection.send({"n": number, "ok": None})
-            return self.end()
+            return self.delete()
         try:
             answer = self.task.perform(operation, message)
         except EngineError as error:
@@ -178,17 +179,24 @@ class Shim:
         if early and "stdin" in client.streams:
             stdio.feed(early)
 
-    def maybe_end(self) -> None:
-        """Nobody listens and the record is on disk: there is nothing left to do."""
-        if not self.connections and self.task.over:
-            self.end()
-
-    def end(self) -> None:
-        """Stop serving."""
-        self.task.close()
-        if os.path.exists(self.path):
+    def delete(self) -> None:
+        """Clean up now, and end as soon as attached clients have taken what is still theirs."""
+        if not self.deleted:
+            self.deleted = True
+            self.task.close()
+            self.loop.remove(self.listener.fileno())
+            self.listener.close()
             os.unlink(self.path)
-        self.loop.running = False
+        self.maybe_end()
+
+    def maybe_end(self) -> None:
+        """End if there is nothing left to do: told so, or nobody listens, the record is on disk and all output taken."""
+        if self.task.delivering:
+            return
+        if self.deleted:
+            self.loop.running = False
+        elif not self.connections and self.task.over:
+            self.delete()
 
 
 def main(task_id: str, directory: str, path: str, first: _socket.socket | None) -> None:

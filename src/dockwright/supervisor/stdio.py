@@ -105,6 +105,7 @@ class Client:
         if self in self.stdio.clients:
             self.stdio.clients.remove(self)
         self.stdio.relax()
+        self.stdio.settle()
 
 
 class Stdio:
@@ -113,7 +114,7 @@ class Stdio:
     Args:
         loop: the shim's loop. tty: a pty instead of pipes. want_stdin: keep stdin open for clients.
         stdin_once: close stdin when the client that fed it leaves. log: has write and finish, or None.
-        on_end: called when all output has been drained.
+        on_end: called with this when the output has ended and all clients have it.
     """
 
     def __init__(self, loop: Loop, tty: bool, want_stdin: bool, stdin_once: bool, log: Any, on_end: Any) -> None:
@@ -257,7 +258,12 @@ class Stdio:
         self.close_stdin()
         for client in tuple(self.clients):
             client.finish()
-        self.on_end()
+        self.settle()
+
+    def settle(self) -> None:
+        """Say so when the output has ended and everybody has taken it."""
+        if self.ended and not self.clients:
+            self.on_end(self)
 
     # stdin
 

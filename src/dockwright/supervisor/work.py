@@ -37,18 +37,24 @@ class Process:
         self.id, self.stdio = ident, stdio
         self.pid = 0
         self.status: int | None = None
-        self.drained = False
 
 
 class Task:
     """What a shim does for its container.
 
     Args:
-        loop: the shim's. announce: tells events to whoever is connected.
+        loop: the shim's. announce: tells events to whoever is connected. settled: called when streams are done with.
+
+    Attributes:
+        delivering: streams of processes that live, or whose output clients are still taking.
     """
 
-    def __init__(self, loop: Loop, task_id: str, directory: str, announce: Callable[[Message], None]) -> None:
+    def __init__(
+        self, loop: Loop, task_id: str, directory: str, announce: Callable[[Message], None], settled: Callable[[], None]
+    ) -> None:
         self.loop, self.id, self.directory, self.announce = loop, task_id, directory, announce
+        self.settled = settled
+        self.delivering: list[Stdio] = []
         self.sandbox: Sandbox | None = None
         self.init: container.Init | None = None
         self.processes: dict[str, Process] = {}
@@ -233,10 +239,18 @@ class Task:
     def _stdio(self, ident: str, message: Message) -> Stdio:
         options = message["stdio"]
         log = None if ident else writer.open_log(options.get("log") or {})
-        return Stdio(
+        stdio = Stdio(
             self.loop, bool(options.get("tty")), bool(options.get("stdin")), bool(options.get("stdin_once")), log,
-            lambda: self._drained(ident),
+            self._delivered,
         )  # fmt: skip
+        self.delivering.append(stdio)
+        return stdio
+
+    def _delivered(self, stdio: Stdio) -> None:
+        """A process's output has ended, and its clients have all of it."""
+        if stdio in self.delivering:
+            self.delivering.remove(stdio)
+            self.settled()
 
     # the end of processes
 
@@ -288,11 +302,6 @@ class Task:
         """init has gone: with a pid namespace of its own so has the rest; else (pid=host) what is in the cgroup goes now."""
         if self.init and not any(n["type"] == "pid" for n in self._spec["linux"]["namespaces"]):
             self.init.group.kill()
-
-    def _drained(self, ident: str) -> None:
-        process = self.processes.get(ident)
-        if process:
-            process.drained = True
 
     def _finish(self, process: Process) -> None:
         """Record and tell an end; for the container itself also clean up, after the answer."""

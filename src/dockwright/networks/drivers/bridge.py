@@ -32,6 +32,7 @@ class BridgeDriver:
             "bridge": network.link,
             "mac": endpoint.mac,
             "mtu": network.mtu,
+            "hairpin": bool(endpoint.bindings),
             "addresses": [f"{endpoint.address}/{network.pool.subnet.prefixlen}"],
             "sysctls": {"net.ipv6.conf.eth0.disable_ipv6": "1", "net.ipv4.conf.eth0.arp_notify": "1"},
         }

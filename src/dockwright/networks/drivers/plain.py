@@ -1,4 +1,4 @@
-"""The drivers `host` and `null`: nothing in the kernel; the host's namespace, or one of the container's own with lo."""
+"""The drivers without a link: the host's namespace, one of the container's own with only lo, another container's."""
 
 from typing import Any
 
@@ -25,6 +25,24 @@ class NullDriver:
     def plan(self, network: Network, endpoint: Endpoint) -> dict[str, Any]:
         """A namespace of its own."""
         return {"kind": "none", "sysctls": dict(SYSCTLS)}
+
+    def remove(self, network: Network) -> None:
+        """Nothing to remove."""
+
+
+class JoinDriver:
+    """Another container's network namespace.
+
+    Args:
+        path: of that namespace.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def plan(self, network: Network, endpoint: Endpoint) -> dict[str, Any]:
+        """The namespace is joined, nothing is made."""
+        return {"kind": "join", "path": self._path}
 
     def remove(self, network: Network) -> None:
         """Nothing to remove."""

@@ -49,7 +49,7 @@ table ip {name} {{
 		fib daddr type local jump published-ports
 	}}
 	chain nat-output {{
-		type nat hook output priority dstnat; policy accept;
+		type nat hook output priority -100; policy accept;
 		fib daddr type local jump published-ports
 	}}
 	chain published-ports {{

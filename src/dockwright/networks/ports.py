@@ -1,0 +1,146 @@
+"""Publishing a container's ports: choosing and reserving them (connect), opening (activate), closing (release).
+
+A port is reserved by a socket that netd binds, so no other program of the host can have it meanwhile; the firewall's map
+then carries remote packets straight to the container.
+"""
+
+import errno
+import logging
+import os
+from collections.abc import Iterable
+
+from dockwright.base.errors import EngineError, Internal, InvalidParameter
+from dockwright.base.steps import Step
+from dockwright.grammar.ports import PortError, Publication
+from dockwright.networks import hostports
+from dockwright.networks.firewall.firewall import Firewall, RuleStep
+from dockwright.networks.firewall.ruleset import Published
+from dockwright.networks.network import Endpoint
+from dockwright.networks.publish import Binding, addresses_of, publications
+from dockwright.networks.request import EndpointRequest
+from dockwright.supervisor.netd_client import NetdClient, PortTaken
+
+log = logging.getLogger("dockwright.networks")
+
+
+class Ports:
+    """The published ports of all endpoints.
+
+    Args:
+        netd: holds them. firewall: carries to them; None where the engine writes no rules (netd carries alone then).
+        default_ip: host address of ports published without one.
+    """
+
+    def __init__(self, netd: NetdClient, firewall: Firewall | None, default_ip: str) -> None:
+        self._netd, self._firewall, self._default_ip = netd, firewall, default_ip
+        self._host = hostports.read()
+        self._ipv6 = os.path.exists("/proc/sys/net/ipv6")
+
+    async def reserve(self, endpoint: Endpoint, request: EndpointRequest) -> None:
+        """Choose the host ports `request` wants and bind them; `endpoint.bindings` says which.
+
+        Raises:
+            InvalidParameter: a malformed binding. Internal: a port is taken; nothing is reserved then (Docker's texts).
+        """
+        try:
+            wanted = publications(request)
+        except PortError as error:
+            raise InvalidParameter(str(error)) from None
+        try:
+            for publication in wanted:
+                endpoint.bindings += await self._reserve(endpoint, publication)
+        except EngineError as error:
+            await self.close(endpoint)
+            head = f"driver failed programming external connectivity on endpoint {endpoint.name} ({endpoint.id}): "
+            raise Internal(f"failed to set up container networking: {head}{error.message}") from None
+
+    async def _reserve(self, endpoint: Endpoint, wanted: Publication) -> list[Binding]:
+        """The bindings of one publication: the same number on each of its addresses."""
+        addresses = addresses_of(wanted, self._default_ip, self._ipv6)
+        refusal: PortTaken | None = None
+        for port in self._host.choices(wanted.protocol, addresses, wanted.host_port):
+            bindings = [Binding(wanted.protocol, address, port, wanted.port) for address in addresses]
+            self._host.take(wanted.protocol, addresses, port)
+            try:
+                await self._netd.reserve(endpoint.id, [binding.key for binding in bindings])
+            except PortTaken as error:
+                self._give_back(bindings)
+                refusal = error
+            except EngineError:
+                self._give_back(bindings)
+                raise
+            else:
+                return bindings
+        raise refused(refusal)
+
+    def _give_back(self, bindings: Iterable[Binding]) -> None:
+        for binding in bindings:
+            self._host.give_back(binding.key)
+
+    def rule(self, endpoint: Endpoint) -> Step | None:
+        """The firewall's part of opening `endpoint`'s ports, as a step; None if there is nothing to open."""
+        return RuleStep(self._firewall, published(endpoint)) if self._firewall and endpoint.bindings else None
+
+    async def open(self, endpoint: Endpoint) -> None:
+        """Let netd carry what the firewall does not: loopback, IPv6, everything while the table is away.
+
+        Raises:
+            Internal: the port went to somebody else meanwhile.
+        """
+        if endpoint.bindings and endpoint.address:
+            target = str(endpoint.address)
+            targets = [(*binding.key, target, binding.port) for binding in endpoint.bindings]
+            try:
+                await self._netd.open(endpoint.id, targets)
+            except PortTaken as error:
+                raise refused(error) from None
+
+    async def close(self, endpoint: Endpoint) -> None:
+        """Close and give up `endpoint`'s ports."""
+        if not endpoint.bindings:
+            return
+        if self._firewall and endpoint.active:
+            try:
+                self._firewall.unpublish(published(endpoint))
+            except EngineError as error:
+                log.error("cannot close the ports of %s: %s", endpoint.name, error.message)
+        await self._netd.release(endpoint.id)
+        self._give_back(endpoint.bindings)
+        endpoint.bindings = []
+        endpoint.active = False
+
+    async def restore(self, endpoints: Iterable[Endpoint]) -> None:
+        """After a restart: netd still holds its ports; what it holds for nobody goes, what it lost is reserved again."""
+        known = {endpoint.id: endpoint for endpoint in endpoints if endpoint.bindings}
+        for endpoint in known.values():
+            for binding in endpoint.bindings:
+                self._host.take(binding.protocol, [binding.host_ip], binding.host_port)
+        adopted = await self._netd.adopt()
+        for owner in [owner for owner in self._netd.held if owner not in known] if adopted else ():
+            await self._netd.release(owner)
+        await self.again(endpoint for endpoint in known.values() if not adopted or endpoint.id not in self._netd.held)
+
+    async def again(self, endpoints: Iterable[Endpoint]) -> None:
+        """Reserve and open once more what netd held before it died."""
+        for endpoint in endpoints:
+            try:
+                await self._netd.reserve(endpoint.id, [binding.key for binding in endpoint.bindings])
+                if endpoint.active:
+                    await self.open(endpoint)
+            except (PortTaken, EngineError) as error:
+                log.error("the published ports of %s cannot be held again: %s", endpoint.name, error)
+
+
+def published(endpoint: Endpoint) -> list[Published]:
+    """The bindings with the address they lead to."""
+    return [(binding, str(endpoint.address)) for binding in endpoint.bindings]
+
+
+def refused(error: PortTaken | None) -> Internal:
+    """Docker's words for a port that another program of the host has."""
+    if error is None:
+        return Internal("all ports are allocated")
+    protocol, address, port = error.binding
+    shown = f"[{address}]" if ":" in address else address
+    why = "address already in use" if error.errno == errno.EADDRINUSE else os.strerror(error.errno).lower()
+    return Internal(f"failed to bind host port {shown}:{port}/{protocol}: {why}")
