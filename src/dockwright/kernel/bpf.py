@@ -11,7 +11,7 @@ from _struct import Struct
 
 from dockwright.kernel.libc import syscall
 
-BPF_PROG_LOAD, BPF_PROG_ATTACH = 5, 8
+BPF_PROG_LOAD, BPF_PROG_ATTACH, BPF_PROG_DETACH, BPF_PROG_GET_FD_BY_ID, BPF_PROG_QUERY = 5, 8, 9, 13, 16
 BPF_PROG_TYPE_CGROUP_DEVICE, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI = 15, 6, 2
 _INSTRUCTION = Struct("<BBhi")
 
@@ -75,3 +75,25 @@ def attach_device_program(cgroup: int, program: int) -> None:
     """BPF_PROG_ATTACH to a cgroup's descriptor, beside the programs of its ancestors."""
     attributes = Struct("=IIII").pack(cgroup, program, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI)
     syscall("bpf", BPF_PROG_ATTACH, attributes, len(attributes), what="bpf attach")
+
+
+def detach_device_program(cgroup: int, program: int) -> None:
+    """BPF_PROG_DETACH of one program from a cgroup's descriptor."""
+    attributes = Struct("=IIII").pack(cgroup, program, BPF_CGROUP_DEVICE, 0)
+    syscall("bpf", BPF_PROG_DETACH, attributes, len(attributes), what="bpf detach")
+
+
+def attached_device_programs(cgroup: int) -> list[int]:
+    """Descriptors of the device programs attached to this very cgroup (BPF_PROG_QUERY). The caller closes them."""
+    identifiers = (ctypes.c_uint32 * 64)()
+    attributes = ctypes.create_string_buffer(
+        Struct("=IIIIQII").pack(cgroup, BPF_CGROUP_DEVICE, 0, 0, ctypes.addressof(identifiers), len(identifiers), 0), 64
+    )
+    syscall("bpf", BPF_PROG_QUERY, attributes, len(attributes), what="bpf query")
+    (count,) = Struct("=I").unpack_from(attributes, 24)
+    return [_by_identifier(number) for number in identifiers[:count]]
+
+
+def _by_identifier(number: int) -> int:
+    attributes = Struct("=III").pack(number, 0, 0)
+    return syscall("bpf", BPF_PROG_GET_FD_BY_ID, attributes, len(attributes), what="bpf program")

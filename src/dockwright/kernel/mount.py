@@ -112,6 +112,31 @@ def fsmount(context: int, attributes: int = 0) -> int:
     return syscall("fsmount", context, 1, attributes, what="fsmount")
 
 
+def new_filesystem(kind: str, source: str, data: list[str], attributes: int) -> int:
+    """A detached mount of a new instance of file system `kind`.
+
+    Args:
+        data: options for the file system: `key=value` or `flag`.
+        attributes: MOUNT_ATTR_* of the mount.
+
+    Raises:
+        OSError: with `kind` or the refused option as its file name.
+    """
+    context = fsopen(kind)
+    try:
+        fsconfig_string(context, "source", source or kind)
+        for option in data:
+            key, equals, value = option.partition("=")
+            if equals:
+                fsconfig_string(context, key, value)
+            else:
+                fsconfig_flag(context, key)
+        fsconfig_create(context)
+        return fsmount(context, attributes)
+    finally:
+        os.close(context)
+
+
 def openat2(directory: int, path: str, flags: int, resolve: int = RESOLVE_IN_ROOT, mode: int = 0) -> int:
     """openat2(2), asked again while it answers EAGAIN (a rename raced with the look-up).
 
@@ -126,3 +151,13 @@ def openat2(directory: int, path: str, flags: int, resolve: int = RESOLVE_IN_ROO
             if error.errno != errno.EAGAIN:
                 raise
     raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
+
+
+PROC_SUPER_MAGIC, DEVPTS_SUPER_MAGIC = 0x9FA0, 0x1CD1  # include/uapi/linux/magic.h
+
+
+def file_system_type(descriptor: int) -> int:
+    """The magic number of the file system behind a descriptor (fstatfs(2), f_type)."""
+    buffer = ctypes.create_string_buffer(256)
+    check(libc.fstatfs(descriptor, buffer), "fstatfs")
+    return int.from_bytes(buffer.raw[:8], "little")

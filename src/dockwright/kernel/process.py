@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 
-from dockwright.kernel.libc import check, libc, syscall
+from dockwright.kernel.libc import check, libc, prepare, syscall
 
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWTIME = 0x10000000, 0x20000000, 0x40000000, 0x80
@@ -98,14 +98,14 @@ def setdomainname(name: str) -> None:
     check(libc.setdomainname(raw, len(raw)), "setdomainname")
 
 
-def capset(effective: int, permitted: int, inheritable: int) -> None:
-    """capset(2) for the calling thread; each argument is a 64-bit mask."""
+def prepare_capset(effective: int, permitted: int, inheritable: int) -> tuple[object, ...]:
+    """capset(2) for the calling thread, to be invoked later; each argument is a 64-bit mask."""
     header = (ctypes.c_uint32 * 2)(_LINUX_CAPABILITY_VERSION_3, 0)
     low, high = 0xFFFFFFFF, 32
     data = (ctypes.c_uint32 * 6)(
         effective & low, permitted & low, inheritable & low, effective >> high, permitted >> high, inheritable >> high
     )
-    syscall("capset", ctypes.byref(header), ctypes.byref(data), what="capset")
+    return prepare("capset", ctypes.byref(header), ctypes.byref(data))
 
 
 def capget() -> tuple[int, int, int]:

@@ -6,10 +6,9 @@ Sources: seccomp(2), include/uapi/linux/seccomp.h, libseccomp's seccomp.h (secco
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import os
 
-from dockwright.kernel.libc import syscall
+from dockwright.kernel.libc import invoke, prepare
 
 SECCOMP_SET_MODE_FILTER = 1
 FLAGS = {
@@ -38,11 +37,11 @@ class Filter:
     def __init__(self, code: bytes, flags: int = 0) -> None:
         self._buffer = ctypes.create_string_buffer(code, len(code))
         self._program = _Program(len(code) // 8, ctypes.addressof(self._buffer))
-        self._flags = flags
+        self._call = prepare("seccomp", SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(self._program))
 
     def load(self) -> None:
         """Confine the calling thread. EACCES without CAP_SYS_ADMIN or no_new_privs."""
-        syscall("seccomp", SECCOMP_SET_MODE_FILTER, self._flags, ctypes.byref(self._program), what="seccomp")
+        invoke(self._call, "seccomp")
 
 
 class Comparison(ctypes.Structure):

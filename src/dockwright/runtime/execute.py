@@ -6,38 +6,62 @@ CLONE_PARENT, so that the process is in the pid namespace and yet our own child.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 
 from dockwright.kernel import process as k
-from dockwright.runtime import channel
-from dockwright.runtime.container import Init
+from dockwright.kernel.mount import O_PATH
+from dockwright.runtime import channel, console
+from dockwright.runtime.cgroups.layout import unified_path
+from dockwright.runtime.container import write_score
 from dockwright.runtime.failure import RuntimeFailure, explain
+from dockwright.runtime.init import default_signals
 from dockwright.runtime.namespaces import FLAGS
 from dockwright.runtime.process import Program, adopt_stdio
 from dockwright.runtime.seccomp import filter_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
+
+    from dockwright.runtime.cgroups.group import Cgroup
+
+    class Target(Protocol):
+        """A container that runs."""
+
+        @property
+        def pid(self) -> int: ...
+        @property
+        def spec(self) -> dict[str, Any]: ...
+        @property
+        def group(self) -> Cgroup: ...
 
 
 def execute(
-    init: Init, process: dict[str, Any], *, stdio: tuple[int, int, int] = (0, 1, 2), console: int = -1,
-    seccomp_cache: str = "",
+    container: Target, process: dict[str, Any], *, stdio: tuple[int, int, int] = (0, 1, 2), console: int = -1,
+    console_socket: int = -1, seccomp_cache: str = "", preserve: int = 0,
 ) -> int:  # fmt: skip
-    """Run `process` (an OCI process object) in the container of `init`; returns its pid, a child of ours.
+    """Run `process` (an OCI process object) in a container; returns its pid, a child of ours.
+
+    Args:
+        container: has id, pid, spec and group: an Init, or a State read from disk.
+        stdio, console, console_socket, preserve: as for container.create.
 
     Raises:
         RuntimeFailure: in runc's words.
     """
-    linux = init.spec.get("linux") or {}
+    linux = container.spec.get("linux") or {}
     filter_ = filter_of(linux["seccomp"], seccomp_cache) if linux.get("seccomp") else None
-    entry = _Entry(init, Program(process, filter_), stdio, console)
+    program = Program(process, filter_, linux.get("personality"))
+    try:
+        entry = _Entry(container, program, stdio, console, console_socket, preserve)
+    except OSError as error:
+        raise RuntimeFailure(explain(error)) from None
     try:
         return entry.make()
     except OSError as error:
-        raise RuntimeFailure(f"unable to start container process: {explain(error)}") from None
+        raise RuntimeFailure(explain(error)) from None
     finally:
         entry.close()
 
@@ -45,13 +69,25 @@ def execute(
 class _Entry:
     """The way in: our side and both children."""
 
-    def __init__(self, init: Init, program: Program, stdio: tuple[int, int, int], console: int) -> None:
-        self.program, self.stdio, self.console = program, stdio, console
-        self.kinds = [n["type"] for n in (init.spec.get("linux") or {}).get("namespaces") or ()]
+    def __init__(
+        self, container: Target, program: Program, stdio: tuple[int, int, int], console: int, console_socket: int,
+        preserve: int,
+    ) -> None:  # fmt: skip
+        self.container, self.program, self.stdio, self.console = container, program, stdio, console
+        self.console_socket, self.preserve = console_socket, preserve
+        self.kinds = [n["type"] for n in (container.spec.get("linux") or {}).get("namespaces") or ()]
         self.held: list[int] = []
-        self.pidfd = self._hold(k.pidfd_open(init.pid))
-        self.tasks = [self._hold(fd) for fd in init.group.join_descriptors()]
-        self.unified = self._hold(init.group.unified_descriptor())
+        try:
+            self._open()
+        except OSError:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        group = self.container.group
+        self.pidfd = self._hold(k.pidfd_open(self.container.pid))
+        self.tasks = [self._hold(fd) for fd in group.join_descriptors()]
+        self.unified = self._hold(group.unified_descriptor())
         self.report, self.child_report = (self._hold(fd) for fd in os.pipe())
         self.child_gate, self.gate = (self._hold(fd) for fd in os.pipe())
 
@@ -67,7 +103,7 @@ class _Entry:
 
     def make(self) -> int:
         """Our side."""
-        helper = k.clone3(0, cgroup=self.unified)
+        helper = self._clone()
         if helper == 0:
             self._child(self._enter)
         for fd in (self.child_report, self.child_gate):
@@ -78,12 +114,30 @@ class _Entry:
         if report is None or "error" in report:
             raise RuntimeFailure(report["error"] if report else "the helper ended before it had entered the container")
         pid = int(report["pid"])
-        self.program.limit(pid)
+        try:
+            write_score(pid, self.container.spec)
+            self.program.limit(pid)
+        except BaseException:
+            os.kill(pid, 9)
+            os.waitpid(pid, 0)
+            raise
         channel.go(self.gate)
         report = channel.receive(self.report)
         if report is not None:
+            os.waitpid(pid, 0)
             raise RuntimeFailure(str(report.get("error")))
         return pid
+
+    def _clone(self) -> int:
+        """The helper, born in the container's v2 cgroup: in init's own where that one has been handed children."""
+        try:
+            return k.clone3(0, cgroup=self.unified)
+        except OSError as error:
+            if error.errno not in (errno.EBUSY, errno.EOPNOTSUPP):
+                raise
+        inner = unified_path(self.container.pid)
+        directory = self._hold(os.open(self.container.group.layout.unified + inner, os.O_RDONLY | os.O_CLOEXEC))
+        return k.clone3(0, cgroup=directory)
 
     def _child(self, work: object) -> None:
         """Run `work` in a child; failures are reported, and the child never returns."""
@@ -102,6 +156,7 @@ class _Entry:
         """The helper: cgroups, namespaces, and the real child."""
         gc.disable()
         k.prctl(k.PR_SET_DUMPABLE, 0)
+        default_signals()
         os.close(self.report)
         os.close(self.gate)
         for fd in self.tasks:
@@ -109,7 +164,11 @@ class _Entry:
         flags = 0
         for kind in self.kinds:
             flags |= FLAGS[kind]
-        k.setns(self.pidfd, flags)
+        if flags:
+            k.setns(self.pidfd, flags)
+        if flags & k.CLONE_NEWUSER:
+            os.setresgid(0, 0, 0)
+            os.setresuid(0, 0, 0)
         pid = k.clone3(k.CLONE_PARENT)
         if pid == 0:
             self._child(self._become)
@@ -120,9 +179,23 @@ class _Entry:
         """The process itself."""
         channel.await_go(self.child_gate)
         os.setsid()
+        if self.console_socket >= 0:
+            self._open_console()
         adopt_stdio(self.stdio, self.console)
+        self.program.own_stdio()
         self.program.enter_directory()
         self.program.home()
         path = self.program.locate()
-        k.close_range(3, flags=k.CLOSE_RANGE_CLOEXEC)
+        k.close_range(3 + self.preserve, flags=k.CLOSE_RANGE_CLOEXEC)
         self.program.become(path)
+
+    def _open_console(self) -> None:
+        """A pty of the container's devpts, its master sent out."""
+        root = os.open("/", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        master, self.console, name = console.open_pair(root)
+        size = self.program.console_size
+        if any(size):
+            console.resize(self.console, *size)
+        console.hand_out(self.console_socket, name, master)
+        for fd in (root, master):
+            os.close(fd)

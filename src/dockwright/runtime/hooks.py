@@ -9,7 +9,7 @@ import os
 import select
 import time
 
-from dockwright.base.steps import Step
+from dockwright.base.steps import Step, perform
 from dockwright.runtime.failure import RuntimeFailure, words
 
 TYPE_CHECKING = False
@@ -21,33 +21,56 @@ class Hook(Step):
     """One hook of one kind.
 
     Args:
-        context: its `state_text()` is the document the hook reads.
+        number: its place among those of its kind. context: its `state_text()` is the document the hook reads.
     """
 
-    __slots__ = ("context", "entry", "name")
+    __slots__ = ("context", "entry", "name", "number")
 
-    def __init__(self, name: str, entry: dict[str, Any], actor: str, context: Any) -> None:
-        self.name, self.entry, self.context = name, entry, context
+    def __init__(self, name: str, number: int, entry: dict[str, Any], actor: str, context: Any) -> None:
+        self.name, self.number, self.entry, self.context = name, number, entry, context
         super().__init__(actor, "process", f"run {name} hook {entry['path']}")
 
     def execute(self) -> None:
+        head = f"error running {self.name} hook #{self.number}: "
         try:
             status, output = run(self.entry, self.context.state_text(self.name))
         except OSError as error:
-            raise RuntimeFailure(
-                f"error running {self.name} hook: fork/exec {self.entry['path']}: {words(error)}"
-            ) from None
+            raise RuntimeFailure(f"{head}fork/exec {self.entry['path']}: {words(error)}") from None
         if status:
-            reason = f"exit status {status}" if status > 0 else f"signal: {-status}"
-            text = output.decode("utf-8", "replace").strip()
-            raise RuntimeFailure(
-                f"error running {self.name} hook: error running hook #0: {reason}, stdout: , stderr: {text}"
-            )
+            reason = f"exit status {status}" if status > 0 else f"signal: {signal_name(-status)}"
+            raise RuntimeFailure(f"{head}{reason}, stdout: , stderr: {output.decode('utf-8', 'replace').strip()}")
 
 
 def steps(spec: dict[str, Any], name: str, actor: str, context: Any) -> list[Step]:
     """The hooks of kind `name` as steps."""
-    return [Hook(name, entry, actor, context) for entry in (spec.get("hooks") or {}).get(name) or ()]
+    entries = (spec.get("hooks") or {}).get(name) or ()
+    return [Hook(name, number, entry, actor, context) for number, entry in enumerate(entries)]
+
+
+def run_all(spec: dict[str, Any], name: str, context: Any) -> list[Step]:
+    """Run the hooks of a kind whose failures do not count (poststart, poststop): each is noted and the next one run.
+
+    Returns:
+        the steps; one that failed says so in its text.
+    """
+    ran = steps(spec, name, "shim", context)
+    for step in ran:
+        try:
+            perform([step])
+        except RuntimeFailure as failure:
+            step.text += f" ({failure.message})"
+            warn(failure.message)
+    return ran
+
+
+def warn(text: str) -> None:
+    """Say it on standard error, as a line of the runtime's log."""
+    os.write(2, f"level=warning msg={text!r}\n".encode())
+
+
+def signal_name(number: int) -> str:
+    """A signal as Go prints it in an exit status."""
+    return {9: "killed", 15: "terminated", 6: "aborted", 11: "segmentation fault"}.get(number, str(number))
 
 
 def run(entry: dict[str, Any], document: str) -> tuple[int, bytes]:
@@ -89,7 +112,7 @@ def _feed(fd: int, document: str) -> None:
 
 def _until(fd: int, pid: int, timeout: int) -> bytes:
     """Read what the hook says until it closes its output; at the deadline it is killed."""
-    deadline = time.monotonic() + timeout if timeout else None
+    deadline = time.monotonic() + timeout if timeout > 0 else None
     output = b""
     while True:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())

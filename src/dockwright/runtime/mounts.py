@@ -15,7 +15,7 @@ from dockwright.base.steps import Step
 from dockwright.kernel import mount as m
 from dockwright.runtime import paths
 from dockwright.runtime.cgroups.layout import layout
-from dockwright.runtime.failure import RuntimeFailure, explain
+from dockwright.runtime.failure import RuntimeFailure, words
 from dockwright.runtime.options import Options
 
 TYPE_CHECKING = False
@@ -49,7 +49,7 @@ class Mount(Step):
     @property
     def destination(self) -> str:
         """Where it goes, inside the container."""
-        return os.path.normpath("/" + str(self.entry["destination"]))
+        return paths.clean(str(self.entry["destination"]))
 
     @property
     def is_bind(self) -> bool:
@@ -101,7 +101,7 @@ class Mount(Step):
         """A detached mount of a new file system, in init's namespaces."""
         source = self.entry.get("source") or kind
         copied = self._copied() if self.options.copy_up else None
-        tree = new_filesystem(kind, source, self.options.data, self.options.set)
+        tree = m.new_filesystem(kind, source, self.options.data, self.options.set)
         if copied is not None:
             fill(tree, copied)
         return tree
@@ -112,6 +112,7 @@ class Mount(Step):
     def _attach(self, tree: int) -> None:
         target = self._target(tree)
         try:
+            self._keep_out_of_proc(target)
             m.move_mount(tree, target)
         except OSError as error:
             if error.errno == errno.EINVAL:
@@ -121,6 +122,12 @@ class Mount(Step):
             os.close(target)
         self._propagate(tree)
         os.close(tree)
+
+    def _keep_out_of_proc(self, target: int) -> None:
+        """The look at the path in `check` again, now that links have been followed."""
+        allowed = self.destination == "/proc" or self.destination in PROC_ALLOWED
+        if not allowed and m.file_system_type(target) == m.PROC_SUPER_MAGIC:
+            raise RuntimeFailure(f'"{self.destination}" cannot be mounted because it is inside /proc')
 
     def _target(self, tree: int) -> int:
         """A descriptor of the mount point, made if missing; procfs and sysfs only go on real directories."""
@@ -146,9 +153,9 @@ class Mount(Step):
     def _cgroup(self) -> None:
         where = layout()
         if where.is_v2:
-            self._attach(new_filesystem("cgroup2", "cgroup", self.options.data, self.options.set))
+            self._attach(m.new_filesystem("cgroup2", "cgroup", self.options.data, self.options.set))
             return
-        self._attach(new_filesystem("tmpfs", "tmpfs", ["mode=755"], self.options.set & ~m.MOUNT_ATTR_RDONLY))
+        self._attach(m.new_filesystem("tmpfs", "tmpfs", ["mode=755"], self.options.set & ~m.MOUNT_ATTR_RDONLY))
         for name, tree in self.context.cgroup_trees or self._fresh_hierarchies():
             target = paths.make_directory(self.context.root, f"{self.destination}/{name}")
             m.mount_setattr(tree, self.options.set, self.options.clear)
@@ -167,7 +174,7 @@ class Mount(Step):
         for point in dict.fromkeys(layout().v1.values()):
             names = [name for name, where in layout().v1.items() if where == point]
             options = ["none", *names] if names[0].startswith("name=") else names
-            trees.append((os.path.basename(point), new_filesystem("cgroup", "cgroup", options, 0)))
+            trees.append((os.path.basename(point), m.new_filesystem("cgroup", "cgroup", options, 0)))
         return trees
 
     def _link_controllers(self) -> None:
@@ -187,31 +194,6 @@ def host_cgroup_trees(path: str) -> list[tuple[str, int]]:
         (os.path.basename(point), m.open_tree(m.AT_FDCWD, f"{point}/{path.strip('/')}", flags))
         for point in dict.fromkeys(layout().v1.values())
     ]
-
-
-def new_filesystem(kind: str, source: str, data: list[str], attributes: int) -> int:
-    """A detached mount of a new instance of file system `kind`.
-
-    Args:
-        data: options for the file system: `key=value` or `flag`.
-        attributes: MOUNT_ATTR_* of the mount.
-
-    Raises:
-        OSError: with `kind` or the refused option as its file name.
-    """
-    context = m.fsopen(kind)
-    try:
-        m.fsconfig_string(context, "source", source or kind)
-        for option in data:
-            key, equals, value = option.partition("=")
-            if equals:
-                m.fsconfig_string(context, key, value)
-            else:
-                m.fsconfig_flag(context, key)
-        m.fsconfig_create(context)
-        return m.fsmount(context, attributes)
-    finally:
-        os.close(context)
 
 
 def fill(tree: int, source: int) -> None:
@@ -270,10 +252,11 @@ def _text(entry: dict[str, Any]) -> str:
     return f"mount {kind} {source} at {entry['destination']}" + (f" ({options})" if options else "")
 
 
-def mount_failure(entry: dict[str, Any], error: OSError) -> RuntimeFailure:
+def mount_failure(entry: dict[str, Any], error: OSError) -> str:
     """runc's text for a mount that failed."""
-    source = entry.get("source") or entry.get("type") or ""
-    target = os.path.join("rootfs", entry["destination"].lstrip("/"))
-    return RuntimeFailure(
-        f'error mounting "{source}" to rootfs at "{entry["destination"]}": mount {source}:{target}: {explain(error)}'
-    )
+    source, target = entry.get("source") or entry.get("type") or "", entry["destination"]
+    head = f'error mounting "{source}" to rootfs at "{target}": '
+    if error.errno == errno.ENOENT and error.filename == source:
+        return head + f"stat {source}: {words(error)}"  # the source of a bind
+    named = isinstance(error.filename, str) and error.filename not in ("fsconfig", source, target)
+    return head + f"mount {source}:{target}" + (f" ({error.filename})" if named else "") + f": {words(error)}"

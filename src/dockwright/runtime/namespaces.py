@@ -32,8 +32,9 @@ class Namespaces:
         self.joined: list[tuple[int, str]] = []
         self.kinds = [entry["type"] for entry in entries]
         if len(set(self.kinds)) != len(self.kinds):
-            raise RuntimeFailure("malformed spec file: duplicated ns")
-        for entry in sorted(entries, key=lambda e: list(FLAGS).index(_known(e["type"]))):
+            twice = next(entry for entry in entries if self.kinds.count(entry["type"]) > 1)
+            raise RuntimeFailure(f"malformed spec file: duplicated ns {_shown(twice)}")
+        for entry in sorted(entries, key=_order):
             path, flag = entry.get("path") or "", FLAGS[entry["type"]]
             if path:
                 self.joined.append((flag, path))
@@ -68,7 +69,16 @@ class Namespaces:
         return opened
 
 
-def _known(kind: str) -> str:
-    if kind not in FLAGS:
-        raise RuntimeFailure(f'namespace "{kind}" does not exist')
-    return kind
+def _order(entry: dict[str, Any]) -> int:
+    """Its place in the order of joining.
+
+    Raises:
+        RuntimeFailure: there is no such namespace.
+    """
+    if entry["type"] not in FLAGS:
+        raise RuntimeFailure(f"namespace {_shown(entry)} does not exist")
+    return list(FLAGS).index(entry["type"])
+
+
+def _shown(entry: dict[str, Any]) -> str:
+    return f'{{"{entry["type"]}" "{entry.get("path") or ""}"}}'

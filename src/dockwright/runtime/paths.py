@@ -14,6 +14,11 @@ from dockwright.kernel.mount import O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLIN
 RESOLVE = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
 
 
+def clean(path: str) -> str:
+    """`path` as an absolute path without `.`, `..` and doubled slashes (normpath alone keeps two leading ones)."""
+    return "/" + os.path.normpath("/" + path).lstrip("/")
+
+
 def open_in_root(root: int, path: str, flags: int = O_PATH, resolve: int = RESOLVE) -> int:
     """A descriptor of `path` inside the tree of descriptor `root`."""
     return openat2(root, path.lstrip("/") or ".", flags, resolve)
@@ -70,4 +75,4 @@ def dangling(root: int, path: str, depth: int = 0) -> str:
         os.close(fd)
     if depth > 40:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-    return dangling(root, os.path.normpath(os.path.join(parent, target)), depth + 1)
+    return dangling(root, clean(os.path.join(parent, target)), depth + 1)

@@ -9,14 +9,15 @@ import os
 
 from dockwright.base.steps import Step
 from dockwright.kernel import process as k
-from dockwright.runtime import hooks
+from dockwright.runtime import hooks, procfs
 from dockwright.runtime.cgroups import devices, limits
 from dockwright.runtime.cgroups.group import Cgroup, write
-from dockwright.runtime.failure import RuntimeFailure, explain
-from dockwright.runtime.mounts import Mount, new_filesystem
+from dockwright.runtime.failure import RuntimeFailure, explain, words
+from dockwright.runtime.mounts import Mount
 from dockwright.runtime.namespaces import Namespaces
 from dockwright.runtime.rootfs import (
     DEVICES,
+    Console,
     Devices,
     InitStep,
     MaskedPaths,
@@ -25,6 +26,7 @@ from dockwright.runtime.rootfs import (
     ReadOnlyPaths,
     Root,
     RootAttributes,
+    WorkingDirectory,
 )  # fmt: skip
 
 TYPE_CHECKING = False
@@ -107,15 +109,13 @@ class Sysctls(InitStep):
         super().__init__(context, "namespace", "set sysctls " + " ".join(f"{n}={v}" for n, v in values.items()))
 
     def execute(self) -> None:
-        proc = new_filesystem("proc", "proc", [], 0)
+        proc = procfs.open_own()
         for name, value in self.values.items():
             path = "sys/" + (name if "/" in name else name.replace(".", "/"))
             try:
-                fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=proc)
-                os.write(fd, value.encode())
-                os.close(fd)
+                procfs.write(proc, path, value)
             except OSError as error:
-                raise RuntimeFailure(f"error writing to /proc/{path}: {explain(error)}") from None
+                raise RuntimeFailure(f"error writing to /proc/{path}: {words(error)}") from None
         os.close(proc)
 
 
@@ -187,6 +187,13 @@ def _root_steps(spec: Spec, linux: Spec, context: Any, root_source: Spec | None)
     steps += mounts
     if own_dev:
         steps.append(Devices(context, defaults + listed))
+    process = spec.get("process") or {}
+    if context.console_socket >= 0:
+        size = process.get("consoleSize") or {}
+        context.size = (size.get("height", 0), size.get("width", 0))
+        steps.append(Console(context))
+    if len(process.get("cwd") or "") > 1:
+        steps.append(WorkingDirectory(context, process["cwd"]))
     steps += hooks.steps(spec, "createContainer", "init", context)
     steps.append(Pivot(context))
     propagation = linux.get("rootfsPropagation") or ""

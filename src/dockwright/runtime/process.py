@@ -11,8 +11,8 @@ import os
 import stat
 
 from dockwright.kernel import process as k
-from dockwright.kernel.libc import check, libc, syscall
-from dockwright.runtime import capabilities
+from dockwright.kernel.libc import check, invoke, libc, prepare, string_array, syscall
+from dockwright.runtime import apparmor, capabilities
 from dockwright.runtime.failure import RuntimeFailure, explain, words
 
 TYPE_CHECKING = False
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dockwright.kernel.seccomp import Filter
 
 TIOCSCTTY = 0x540E
+PTY_MAJORS = (136, 143)  # Unix98 pty slaves (Documentation/admin-guide/devices.txt)
 PASSWD_LIMIT = 10 << 20  # bytes read of an image's /etc/passwd (CVE-2026-47262)
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 RLIMITS = (
@@ -30,24 +31,33 @@ RLIMITS = (
 )  # fmt: skip
 
 
+PERSONALITIES = {"LINUX": 0, "LINUX32": 0x0008}  # include/uapi/linux/personality.h
+IO_CLASSES = ("", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE")  # ioprio_set(2), by number
+
+
 class Program:
     """The user's process as the spec's `process` describes it.
 
     Args:
         process: the OCI process object.
-        seccomp: the filter to load, or None.
-        bounding_known: highest capability this kernel knows.
+        seccomp: the filter to load, or None. personality: linux.personality of the spec, or None.
+
+    Raises:
+        RuntimeFailure: it has no arguments.
     """
 
-    def __init__(self, process: dict[str, Any], seccomp: Filter | None) -> None:
+    def __init__(self, process: dict[str, Any], seccomp: Filter | None, personality: dict[str, Any] | None) -> None:
         self.arguments: list[str] = process.get("args") or []
         self.environment: list[str] = list(process.get("env") or [])
         self.cwd: str = process.get("cwd") or "/"
-        self.terminal = bool(process.get("terminal"))
+        size = process.get("consoleSize") or {}
+        self.console_size = (size.get("height", 0), size.get("width", 0))
         self.no_new_privileges = bool(process.get("noNewPrivileges"))
         self.apparmor: str = process.get("apparmorProfile") or ""
         self.rlimits: list[dict[str, Any]] = process.get("rlimits") or []
         self.seccomp = seccomp
+        self.personality = PERSONALITIES[personality["domain"]] if personality else None
+        self.io_priority: dict[str, Any] | None = process.get("ioPriority")
         user = process.get("user") or {}
         self.uid, self.gid = user.get("uid", 0), user.get("gid", 0)
         self.groups: list[int] = user.get("additionalGids") or []
@@ -55,7 +65,7 @@ class Program:
         caps = process.get("capabilities")
         self.capabilities = None if caps is None else {key: capabilities.mask(value) for key, value in caps.items()}
         if not self.arguments:
-            raise RuntimeFailure("process args cannot be empty")
+            raise RuntimeFailure("args must not be empty")
 
     def limit(self, pid: int) -> None:
         """Set the resource limits of process `pid`, from outside (prlimit(2)).
@@ -134,50 +144,104 @@ class Program:
     def become(self, path: str) -> None:
         """Drop to the spec's privileges and execve(2) `path`; returns only by an exception.
 
+        All that comes after the seccomp filter is prepared before it: from there on only the system calls of
+        `AFTER_FILTER` are made, so that a filter that allows nothing else still lets the program start.
+
         Raises:
             RuntimeFailure: one of the steps was refused.
         """
-        environment = {}
-        for variable in self.environment:
-            name, _, value = variable.partition("=")
-            environment[os.fsencode(name)] = os.fsencode(value)
-        arguments = [os.fsencode(a) for a in self.arguments]
-        if self.umask is not None:
-            os.umask(self.umask)
+        last = self._last_calls()
+        execve = self._execve(path)
         try:
-            self._drop()
+            self._first_calls()
+            for call, what in last:
+                invoke(call, what)
+            if self.no_new_privileges and self.seccomp:
+                self.seccomp.load()
         except OSError as error:
             raise RuntimeFailure(explain(error)) from None
         try:
-            os.execve(os.fsencode(path), arguments, environment)
+            invoke(execve, path)
         except OSError as error:
             raise RuntimeFailure(f"exec {path}: {words(error)}") from None
 
-    def _drop(self) -> None:
+    def _execve(self, path: str) -> tuple[object, ...]:
+        arguments = [os.fsencode(a) for a in self.arguments]
+        environment = [os.fsencode(v) for v in _last_of_each(self.environment)]
+        return prepare("execve", os.fsencode(path), string_array(arguments), string_array(environment))
+
+    def _first_calls(self) -> None:
+        """What needs privileges and more of the kernel than a filter may allow."""
+        if self.umask is not None:
+            os.umask(self.umask)
+        if self.personality is not None:
+            syscall("personality", self.personality)
+        if self.io_priority:
+            syscall("ioprio_set", 1, 0, io_priority(self.io_priority))
+        if self.apparmor:
+            apparmor.confine_at_exec(self.apparmor)
+        caps = self.capabilities
+        if caps is not None:
+            drop_bounding(caps.get("bounding", 0))
+        k.prctl(k.PR_SET_KEEPCAPS, 1)
+        os.setgroups(self.groups)
+        check(libc.setresgid(self.gid, self.gid, self.gid), "setgid")
         if self.no_new_privileges:
             k.prctl(k.PR_SET_NO_NEW_PRIVS, 1)
         elif self.seccomp:
             self.seccomp.load()
-        caps = self.capabilities
-        if caps is not None:
-            for number in range(64):
-                if not caps.get("bounding", 0) >> number & 1 and not _drop_bounding(number):
-                    break
-        k.prctl(k.PR_SET_KEEPCAPS, 1)
-        self._identity()
-        k.prctl(k.PR_SET_KEEPCAPS, 0)
-        if caps is not None:
-            held = k.capget()[1]
-            keep = [caps.get(name, 0) & held for name in ("effective", "permitted", "inheritable")]
-            k.capset(*keep)
-            raise_ambient(caps.get("ambient", 0))
-        if self.no_new_privileges and self.seccomp:
-            self.seccomp.load()
 
-    def _identity(self) -> None:
-        os.setgroups(self.groups)
-        check(libc.setresgid(self.gid, self.gid, self.gid), "setgid")
-        syscall("setresuid", self.uid, self.uid, self.uid, what="setuid")
+    def _last_calls(self) -> list[tuple[tuple[object, ...], str]]:
+        """setresuid, capset, prctl: the drop that comes after a filter which needs CAP_SYS_ADMIN to be loaded."""
+        calls = [(prepare("setresuid", self.uid, self.uid, self.uid), "setuid")]
+        caps = self.capabilities
+        if caps is None:
+            return calls
+        sets = [caps.get(name, 0) for name in ("effective", "permitted", "inheritable")]
+        calls.append((k.prepare_capset(*sets), "unable to apply caps"))
+        calls.append((_ambient(k.PR_CAP_AMBIENT_CLEAR_ALL), "ambient capabilities"))
+        # the kernel lets only what is permitted and inheritable become ambient; the rest is left out, as runc does
+        ambient = caps.get("ambient", 0) & sets[1] & sets[2]
+        for number in range(64):
+            if ambient >> number & 1:
+                calls.append((_ambient(k.PR_CAP_AMBIENT_RAISE, number), "ambient capabilities"))
+        return calls
+
+    def own_stdio(self) -> None:
+        """Give the user its pipes and terminals (and nothing else: a file is its owner's, CVE-2026-88264)."""
+        if not self.uid:
+            return
+        for fd in range(3):
+            info = os.fstat(fd)
+            if stat.S_ISFIFO(info.st_mode) or stat.S_ISSOCK(info.st_mode) or _is_terminal(info):
+                try:
+                    os.fchown(fd, self.uid, info.st_gid)
+                except OSError as error:
+                    if error.errno not in (errno.EPERM, errno.EINVAL, errno.EROFS):
+                        raise  # else: owned by somebody outside our user namespace
+
+
+# what is called between loading the filter and the user's program; tests/root/runtime proves it by strace
+AFTER_FILTER = ("setresuid", "capset", "prctl", "seccomp", "execve")
+
+
+def io_priority(entry: dict[str, Any]) -> int:
+    """process.ioPriority as ioprio_set(2) takes it."""
+    return IO_CLASSES.index(entry["class"]) << 13 | int(entry.get("priority", 0))
+
+
+def _ambient(operation: int, number: int = 0) -> tuple[object, ...]:
+    return prepare("prctl", k.PR_CAP_AMBIENT, operation, number, 0, 0)
+
+
+def _last_of_each(environment: list[str]) -> list[str]:
+    """One entry per variable, the last one given."""
+    entries = {variable.partition("=")[0]: variable for variable in environment if "=" in variable}
+    return list(entries.values())
+
+
+def _is_terminal(info: os.stat_result) -> bool:
+    return stat.S_ISCHR(info.st_mode) and PTY_MAJORS[0] <= os.major(info.st_rdev) <= PTY_MAJORS[1]
 
 
 def _rlimit(value: int) -> int:
@@ -189,23 +253,17 @@ def _executable(path: str) -> bool:
     return stat.S_ISREG(mode) and bool(mode & 0o111)
 
 
-def _drop_bounding(number: int) -> bool:
-    """Drop one capability from the bounding set; False behind the last one the kernel knows."""
-    try:
-        k.prctl(k.PR_CAPBSET_DROP, number)
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-        return False
-    return True
-
-
-def raise_ambient(mask: int) -> None:
-    """Clear the ambient set, then raise those of `mask`."""
-    k.prctl(k.PR_CAP_AMBIENT, k.PR_CAP_AMBIENT_CLEAR_ALL)
+def drop_bounding(keep: int) -> None:
+    """Drop every capability that is not in `keep` from the bounding set."""
     for number in range(64):
-        if mask >> number & 1:
-            k.prctl(k.PR_CAP_AMBIENT, k.PR_CAP_AMBIENT_RAISE, number)
+        if keep >> number & 1:
+            continue
+        try:
+            k.prctl(k.PR_CAPBSET_DROP, number)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return  # behind the last one this kernel knows
 
 
 def home_of(uid: int) -> str:

@@ -11,9 +11,8 @@ import stat
 
 from dockwright.base.steps import Step
 from dockwright.kernel import mount as m
-from dockwright.runtime import paths
+from dockwright.runtime import console, paths
 from dockwright.runtime.failure import RuntimeFailure
-from dockwright.runtime.mounts import new_filesystem
 from dockwright.runtime.options import PROPAGATION
 
 TYPE_CHECKING = False
@@ -99,7 +98,7 @@ class Devices(InitStep):
         finally:
             os.close(directory)
         if self.context.console >= 0:
-            self._console()
+            bind_console(self.context.root, self.context.console)
 
     def _make(self, device: dict[str, Any]) -> None:
         parent_path, name = os.path.split(device["path"])
@@ -137,13 +136,50 @@ class Devices(InitStep):
             _replace("ptmx", directory)
             os.symlink("pts/ptmx", "ptmx", dir_fd=directory)
 
-    def _console(self) -> None:
-        """Bind the pty's slave, by its descriptor, to /dev/console."""
-        tree = m.open_tree(self.context.console, "", m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | m.AT_EMPTY_PATH)
-        target = paths.make_file(self.context.root, "/dev/console")
-        m.move_mount(tree, target)
-        os.close(tree)
-        os.close(target)
+
+class Console(InitStep):
+    """A pty of the container's own devpts: its slave becomes /dev/console, its master goes to who asked for it."""
+
+    __slots__ = ()
+
+    def __init__(self, context: Any) -> None:
+        super().__init__(context, "mount", "open a pty in the container, bind it to /dev/console, hand out its master")
+
+    def execute(self) -> None:
+        master, slave, name = console.open_pair(self.context.root)
+        height, width = self.context.size
+        if height or width:
+            console.resize(slave, height, width)
+        bind_console(self.context.root, slave)
+        console.hand_out(self.context.console_socket, name, master)
+        os.close(master)
+        os.close(self.context.console_socket)
+        self.context.console = slave
+
+
+class WorkingDirectory(InitStep):
+    """process.cwd is made if the image lacks it."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, context: Any, path: str) -> None:
+        self.path = path
+        super().__init__(context, "mount", f"make the working directory {path} unless it is there")
+
+    def execute(self) -> None:
+        try:
+            os.close(paths.make_directory(self.context.root, self.path))
+        except OSError:
+            return  # chdir(2) will say it
+
+
+def bind_console(root: int, slave: int) -> None:
+    """Bind a pty's slave, by its descriptor, to /dev/console."""
+    tree = m.open_tree(slave, "", m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | m.AT_EMPTY_PATH)
+    target = paths.make_file(root, "/dev/console")
+    m.move_mount(tree, target)
+    os.close(tree)
+    os.close(target)
 
 
 def _has(directory: int, name: str) -> bool:
@@ -170,6 +206,8 @@ class Pivot(InitStep):
         super().__init__(context, "mount", "pivot_root into it and detach the host's tree")
 
     def execute(self) -> None:
+        if not self.context.pivot:
+            return self._move()
         old = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         os.fchdir(self.context.root)
         m.pivot_root(".", ".")
@@ -178,6 +216,17 @@ class Pivot(InitStep):
         m.umount2(".", m.MNT_DETACH)
         os.close(old)
         os.chdir("/")
+        return self._enter()
+
+    def _move(self) -> None:
+        """For a host whose root is an initramfs, which pivot_root(2) refuses."""
+        os.fchdir(self.context.root)
+        m.mount(".", "/", "", m.MS_MOVE)
+        os.chroot(".")
+        os.chdir("/")
+        self._enter()
+
+    def _enter(self) -> None:
         os.close(self.context.root)
         self.context.root = os.open("/", m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
@@ -250,7 +299,7 @@ class MaskedPaths(InitStep):
     def _cover(self, target: int, null: int) -> int:
         """A detached mount that shows nothing, of the kind of `target`."""
         if stat.S_ISDIR(os.fstat(target).st_mode):
-            return new_filesystem("tmpfs", "tmpfs", ["nr_blocks=1", "nr_inodes=1"], m.MOUNT_ATTR_RDONLY)
+            return m.new_filesystem("tmpfs", "tmpfs", ["nr_blocks=1", "nr_inodes=1"], m.MOUNT_ATTR_RDONLY)
         flags = m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | m.AT_EMPTY_PATH
         return m.open_tree(null, "", flags)
 

@@ -93,7 +93,7 @@ def _block(rule: Rule) -> bytes:
 
 
 def attach(directory: str, rules: list[Rule]) -> None:
-    """Load the program of `rules` and attach it to the v2 cgroup `directory`, in place of one already there."""
+    """Load the program of `rules` and attach it to the v2 cgroup `directory`, beside any already there."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         loaded = bpf.load_device_program(program(rules))
@@ -103,3 +103,20 @@ def attach(directory: str, rules: list[Rule]) -> None:
             os.close(loaded)
     finally:
         os.close(fd)
+
+
+def replace(directory: str, rules: list[Rule]) -> None:
+    """Attach the program of `rules` to a v2 cgroup in place of those it has; its ancestors' stay.
+
+    The new one is attached before the old ones go, so at no moment is more allowed than before and after.
+    """
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    old: list[int] = []
+    try:
+        old = bpf.attached_device_programs(fd)
+        attach(directory, rules)
+        for program_fd in old:
+            bpf.detach_device_program(fd, program_fd)
+    finally:
+        for descriptor in [*old, fd]:
+            os.close(descriptor)

@@ -89,6 +89,15 @@ def own_paths() -> dict[str, str]:
     return paths
 
 
+def unified_path(pid: int) -> str:
+    """The v2 cgroup of a process, "" if it has none (/proc/PID/cgroup)."""
+    with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as lines:
+        for line in lines:
+            if line.startswith("0::"):
+                return line[3:].rstrip("\n")
+    return ""
+
+
 def available_v2(unified: str) -> list[str]:
     """The controllers of a v2 root."""
     with open(os.path.join(unified, "cgroup.controllers"), encoding="ascii") as file:

@@ -158,3 +158,12 @@ def cpu_weight(shares: int) -> int:
 def io_weight(weight: int) -> int:
     """A blkio weight (10..1000) as a v2 io.weight (1..10000), linearly."""
     return 1 + (weight - 10) * 9999 // 990
+
+
+def merge(kept: Resources, change: Resources) -> None:
+    """Note in `kept` what `change` names: parts are merged, lists and values replaced."""
+    for key, value in change.items():
+        if isinstance(value, dict) and isinstance(kept.get(key), dict):
+            merge(kept[key], value)
+        elif value is not None:
+            kept[key] = value
