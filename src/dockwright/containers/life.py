@@ -13,9 +13,9 @@ from dockwright.containers.removal import Removal
 from dockwright.containers.stopping import Stopping
 from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
-from dockwright.networks import Attachment, NetworkManager
+from dockwright.networks import NetworkManager
 from dockwright.supervisor.manager import Supervisor
-from dockwright.supervisor.task import ExitEvent, Task
+from dockwright.supervisor.task import ExitEvent, TaskSpec
 
 NOT_STARTED = 128  # exit code of a start that failed before there was a process
 
@@ -46,36 +46,42 @@ class Life:
     async def _start(self, container: Container) -> None:
         if container.task:
             await container.task.delete()
-        task = container.task = await self._supervisor.spawn(container.id)
+        spawning = asyncio.ensure_future(self._supervisor.spawn(container.id))  # the zygote forks while we plan
+        try:
+            spec = await self._plan(container)
+        except EngineError as error:
+            container.task = await spawning
+            await self._failed(container, NOT_STARTED, error)
+        try:
+            task = container.task = await spawning
+        except EngineError as error:
+            await self._failed(container, NOT_STARTED, error)
         task.on_exit(lambda event: self.on_exit(container, event))
         try:
-            attachment = await self._connect(container)
-        except EngineError as error:
-            await self._failed(container, task, NOT_STARTED, error)
-        try:
-            spec = starting.task_spec(container, self._paths, self._images.layers, attachment)
             namespace = await task.create(spec)
             await starting.attach_waiting(container, task)
             opened = await self._networks.activate(container.id, namespace)
-            container.state.pid = await task.start()
+            container.state.pid, steps = await task.start()
         except EngineError as error:
-            await self._failed(container, task, *starting.explained(error))
+            await self._failed(container, *starting.explained(error))
         state = container.state
         state.running, state.started_at = True, now()
         state.exit_code, state.error, state.oom_killed = 0, "", False
         await self._store.save(container)
-        container.trace = [*(step.record() for step in opened), *await task.trace()]
+        container.trace = [*(step.record() for step in opened), *steps]
         self._store.event(container, "start")
 
-    async def _connect(self, container: Container) -> Attachment:
-        """Addresses, ports and the sandbox's plan."""
+    async def _plan(self, container: Container) -> TaskSpec:
+        """Addresses, ports, the engine's files, and what the shim shall make."""
         wishes = networking.wishes(container, self._store)
-        return await self._networks.connect(container.id, container.name, container.config["Hostname"], wishes)
+        attachment = await self._networks.connect(container.id, container.name, container.config["Hostname"], wishes)
+        return starting.task_spec(container, self._paths, self._images.layers, attachment)
 
-    async def _failed(self, container: Container, task: Task, code: int, explained: EngineError) -> NoReturn:
+    async def _failed(self, container: Container, code: int, explained: EngineError) -> NoReturn:
         """A failed start: the error in Docker's words and the exit code that goes with it; an auto-removed container goes."""
-        await task.delete()
-        container.task = None
+        if container.task:
+            await container.task.delete()
+            container.task = None
         await self._networks.release(container.id)
         starting.end_waiting(container)
         container.state.exit_code, container.state.error, container.state.pid = code, explained.message, 0

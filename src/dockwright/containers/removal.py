@@ -1,5 +1,6 @@
 """Removing a container with all that belongs to it."""
 
+import asyncio
 import shutil
 
 from dockwright.base.errors import Conflict, NotSupported
@@ -21,6 +22,7 @@ class Removal:
     ) -> None:  # fmt: skip
         self._store, self._paths, self._images = store, paths, images
         self._supervisor, self._stopping, self._networks = supervisor, stopping, networks
+        self._cleaning: set[asyncio.Task[None]] = set()
 
     async def remove(self, ref: str, force: bool, volumes: bool, link: bool) -> None:
         """DELETE /containers/{id}."""
@@ -42,16 +44,34 @@ class Removal:
         await self.finish(container)
 
     async def finish(self, container: Container) -> None:
-        """Remove a container that does not run (any more)."""
+        """Remove a container that does not run (any more).
+
+        The answer goes out as soon as its row says `removing` and uses nothing: the row is the journal of what is left to
+        clean up, which a later daemon goes on with (DECISIONS 27).
+        """
         container.state.removing = True
+        await self._store.retire(container)
+        self._store.event(container, "destroy")
+        container.wake_removals()
+        cleaning = asyncio.get_running_loop().create_task(self.clean(container))
+        self._cleaning.add(cleaning)
+        cleaning.add_done_callback(self._cleaning.discard)
+
+    async def clean(self, container: Container) -> None:
+        """Take away what a retired container leaves: shim, network, layers, files, and last its row."""
         if container.task:
             await container.task.delete()
             container.task = None
         await self._networks.release(container.id)
-        self._supervisor.forget(container.id)
+        await asyncio.to_thread(self._unlink, container.id)
         await self._images.layers.remove(container.id)
-        shutil.rmtree(self._paths.container(container.id), ignore_errors=True)
         await self._store.delete(container)
-        self._store.forget(container)
-        self._store.event(container, "destroy")
-        container.wake_removals()
+
+    def _unlink(self, ident: str) -> None:
+        self._supervisor.forget(ident)
+        shutil.rmtree(self._paths.container(ident), ignore_errors=True)
+
+    async def settle(self) -> None:
+        """Wait for all cleaning that is under way."""
+        while self._cleaning:
+            await asyncio.gather(*self._cleaning, return_exceptions=True)

@@ -28,7 +28,8 @@ class Restoring:
             if container.state.running or container.state.pid:
                 await self._restore(container)
             elif container.state.removing:
-                await self._removal.finish(container)
+                self._store.forget(container)
+                await self._removal.clean(container)
         await self._networks.keep_only(c.id for c in self._store if c.state.running)
 
     async def _restore(self, container: Container) -> None:
@@ -53,6 +54,7 @@ class Restoring:
         if stop_containers:
             stops = (self._stopping.stop_and_wait(c, None, "") for c in running)
             await asyncio.gather(*stops, return_exceptions=True)
+        await self._removal.settle()
         for container in self._store:
             if container.task:
                 container.task.close()

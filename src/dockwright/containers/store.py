@@ -88,6 +88,11 @@ class Store:
         """Write its state: what a power cut may take, a restart of the daemon may not."""
         await self._database.write(container.save_state, durable=False)
 
+    async def retire(self, container: Container) -> None:
+        """It is being removed: nobody finds it any more, its name is free, and it uses nothing."""
+        await self._database.write(lambda c: _retire(c, container), durable=False)
+        self.forget(container)
+
     async def delete(self, container: Container) -> None:
         """Drop its row and what it used."""
         await self._database.write(lambda c: _delete(c, container.id), durable=False)
@@ -102,6 +107,12 @@ def _insert(connection: Any, container: Container) -> None:
     container.insert(connection)
     if container.image:
         references.add(connection, "container", container.id, "image", container.image)
+
+
+def _retire(connection: Any, container: Container) -> None:
+    container.save_state(connection)
+    connection.execute("UPDATE container SET name = id WHERE id = ?", (container.id,))
+    references.drop_owner(connection, "container", container.id)
 
 
 def _delete(connection: Any, ident: str) -> None:

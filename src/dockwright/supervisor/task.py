@@ -97,9 +97,14 @@ class Task:
         )  # fmt: skip
         return str(answer["sandbox"])
 
-    async def start(self) -> int:
-        """Make the container in the sandbox and start it; returns init's pid. RuntimeFailure comes as Internal."""
-        return int((await self.call("start", deadline=START_DEADLINE))["pid"])
+    async def start(self) -> tuple[int, list[Any]]:
+        """Make the container in the sandbox and start it; RuntimeFailure comes as Internal.
+
+        Returns:
+            init's pid, and the step records of sandbox and runtime.
+        """
+        answer = await self.call("start", deadline=START_DEADLINE)
+        return int(answer["pid"]), list(answer["trace"])
 
     async def kill(self, signal: int, exec_id: str = "", everything: bool = False) -> None:
         """Signal init, an exec, or with `everything` kill all."""

@@ -136,7 +136,7 @@ class Task:
             self._failed(main)
             raise
         stdio.begin()
-        return {"pid": main.pid}
+        return {"pid": main.pid, "trace": self.trace()}
 
     def _failed(self, main: Process) -> None:
         """The start failed: nothing may be left."""
