@@ -3,8 +3,6 @@
 Nothing is accepted and ignored: a test walks all fields of the struct (docs/architecture.md).
 """
 
-import msgspec
-
 from dockwright.base.errors import InvalidParameter, NotSupported
 from dockwright.containers import logopts
 from dockwright.spec.capabilities import normalise
@@ -51,10 +49,9 @@ def completed(given: HostConfig | None, cgroup_v2: bool) -> HostConfig:
 
 
 def _refuse_unknown(host: HostConfig) -> None:
-    for name in msgspec.structs.fields(HostConfig):
-        value = getattr(host, name.name)
-        if value and name.name not in IMPLEMENTED:
-            raise NotSupported(f"HostConfig.{name.name} is not implemented yet")
+    for name in HostConfig.__struct_fields__:
+        if getattr(host, name) and name not in IMPLEMENTED:
+            raise NotSupported(f"HostConfig.{name} is not implemented yet")
 
 
 def _check(host: HostConfig) -> None:
