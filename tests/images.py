@@ -5,7 +5,7 @@ import io
 import json
 import subprocess
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 Entry = tuple[str, bytes, str | bytes | None, int]
@@ -38,8 +38,13 @@ def busybox_layer() -> bytes:
     return tar(entries)
 
 
-def docker_archive(layers: list[bytes], names: list[str], config: dict[str, object] | None = None) -> bytes:
-    """What `docker save` would write of an image of these layers."""
+def docker_archive(
+    layers: list[bytes],
+    names: list[str],
+    config: dict[str, object] | None = None,
+    packed: Callable[[bytes], bytes] = lambda layer: layer,
+) -> bytes:
+    """What `docker save` would write of an image of these layers, each `packed`."""
     diffs = ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]
     document = json.dumps({
         "architecture": "amd64", "os": "linux", "created": "2024-01-01T00:00:00Z",
@@ -49,5 +54,5 @@ def docker_archive(layers: list[bytes], names: list[str], config: dict[str, obje
     files = [f"{number}/layer.tar" for number in range(len(layers))]
     manifest = json.dumps([{"Config": "config.json", "RepoTags": names, "Layers": files}]).encode()
     entries: list[Entry] = [("config.json", tarfile.REGTYPE, document, 0o644)]
-    entries += [(file, tarfile.REGTYPE, layer, 0o644) for file, layer in zip(files, layers, strict=True)]
+    entries += [(file, tarfile.REGTYPE, packed(layer), 0o644) for file, layer in zip(files, layers, strict=True)]
     return tar([*entries, ("manifest.json", tarfile.REGTYPE, manifest, 0o644)])

@@ -12,7 +12,6 @@ from dockwright.api.server import ApiServer
 from dockwright.api.system import System
 from dockwright.base.errors import EngineError, NotSupported
 from dockwright.base.files import write_atomic
-from dockwright.base.ids import new_id
 from dockwright.base.paths import Paths
 from dockwright.containers.manager import ContainerManager
 from dockwright.daemon import config as configuration
@@ -20,7 +19,7 @@ from dockwright.daemon.config import Config
 from dockwright.daemon.network import network_config
 from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
-from dockwright.metadata import Database
+from dockwright.metadata import Database, identity
 from dockwright.networks import NetworkManager
 from dockwright.supervisor.manager import Supervisor
 from dockwright.types.container import LogConfig
@@ -64,16 +63,18 @@ class Engine:
         supervisor = Supervisor(self._paths)
         await supervisor.start()
         database = Database.open(self._paths.database)
+        ident, trusted = identity.establish(database, self._paths.engine_id)
         events = EventBus()
+        images = ImageManager(database, self._paths, events, self._config.storage_driver, trusted)
         volumes = VolumeManager(database, self._paths, events)
         await volumes.start()
-        images = ImageManager(database, self._paths, events)
         networks = NetworkManager(database, self._paths, events, network_config(self._config))
         await networks.start()
         log_config = LogConfig(self._config.log_driver, self._config.log_opts)
         containers = ContainerManager(database, self._paths, events, images, supervisor, networks, log_config)
         await containers.restore()
-        server = self._server(containers, images, networks, volumes, events)
+        await images.layers.forget_strangers({row["Id"] for row in await containers.list(True, 0, False, {})})
+        server = self._server(ident, containers, images, networks, volumes, events)
         await server.serve(listen(self._config.hosts or [DEFAULT_HOST], self._group()))
         self._signals()
         log.info("API listen on %s", " ".join(self._config.hosts or [DEFAULT_HOST]))
@@ -85,11 +86,11 @@ class Engine:
         database.close()
 
     def _server(
-        self, containers: ContainerManager, images: ImageManager, networks: NetworkManager, volumes: VolumeManager,
-        events: EventBus,
+        self, ident: str, containers: ContainerManager, images: ImageManager, networks: NetworkManager,
+        volumes: VolumeManager, events: EventBus,
     ) -> ApiServer:  # fmt: skip
         runtimes = {"runc": "dockwright-runc", **self._config.runtimes}
-        system = System(engine_id(self._paths), self._config, containers, images, events, runtimes)
+        system = System(ident, self._config, containers, images, events, runtimes)
         managers = Managers(containers, images, networks, volumes, events, system)
         return ApiServer(managers, self._config)
 
@@ -148,13 +149,3 @@ def prepare(paths: Paths) -> None:
         shutil.rmtree(paths.sockets, ignore_errors=True)
     write_atomic(mark, boot.encode())
 
-
-def engine_id(paths: Paths) -> str:
-    """The data root's id, made at its first use."""
-    try:
-        with open(paths.engine_id, encoding="ascii") as file:
-            return file.read().strip()
-    except FileNotFoundError:
-        ident = new_id()
-        write_atomic(paths.engine_id, ident.encode(), mode=0o644, durable=True)
-        return ident

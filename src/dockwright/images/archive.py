@@ -1,99 +1,212 @@
-"""Reading what `docker save` and its kin write: a tar with manifest.json, configs and layers of any compression."""
+"""An image archive: its members as verified blobs, and what images they make up.
 
-import bz2
-import json
-import lzma
+Two forms, often in one file: docker-archive (manifest.json names configs and layers) and OCI layout (index.json leads to
+manifests by digest). manifest.json decides what is loaded, as with Docker; a manifest of the OCI form that says the same is kept.
+"""
+
 import os
-import tarfile
-from collections.abc import Callable
-from typing import IO, Any, cast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from backports import zstd
-from isal import igzip
+import msgspec
 
 from dockwright.base.errors import InvalidParameter
+from dockwright.grammar import reference
+from dockwright.images import oci
+from dockwright.images.content import Blob, Ingest
+from dockwright.images.inflate import Source
+from dockwright.images.tarstream import FILE, HARDLINK, SYMLINK, TarReader
 
-LARGEST_DOCUMENT = 8 << 20  # bytes of a manifest or config
-_MAGIC: tuple[tuple[bytes, Callable[[IO[bytes]], Any]], ...] = (
-    (b"\x1f\x8b", lambda f: igzip.open(f, "rb")),  # type: ignore[no-untyped-call]
-    (b"\x28\xb5\x2f\xfd", lambda f: zstd.open(f, "rb")),
-    (b"\xfd7zXZ\x00", lambda f: lzma.open(f, "rb")),
-    (b"BZh", lambda f: bz2.open(f, "rb")),
-)
-
-
-def decompressed(file: IO[bytes]) -> IO[bytes]:
-    """`file` (seekable), inflated if its first bytes say that it is compressed."""
-    start = file.tell()
-    head = file.read(6)
-    file.seek(start)
-    for magic, opener in _MAGIC:
-        if head.startswith(magic):
-            return cast(IO[bytes], opener(file))
-    return file
+MANIFEST, INDEX = "manifest.json", "index.json"
+MOST_MEMBERS = 1 << 17
+MOST_LINKS = 16
+DEEPEST_INDEX = 4
+NAME, REF_NAME = "io.containerd.image.name", "org.opencontainers.image.ref.name"
 
 
-class Archive:
-    """An image archive spooled to a file.
+class Entry(msgspec.Struct):
+    """One image of manifest.json."""
 
-    Raises:
-        InvalidParameter: it is no tar, or has no manifest.json.
+    Config: str = ""
+    RepoTags: list[str] | None = None
+    Layers: list[str] | None = None
+
+
+@dataclass
+class Found:
+    """One image of an archive.
+
+    Attributes:
+        config: its document's blob. layers: their blobs, lowest first. names: full references. manifest: the OCI manifest
+            it came with.
     """
 
-    def __init__(self, path: str) -> None:
-        self._file = open(path, "rb")
-        try:
-            self._tar = tarfile.open(fileobj=decompressed(self._file), mode="r:")
-            self.members = {os.path.normpath(m.name): m for m in self._tar}
-        except (tarfile.TarError, EOFError, OSError, lzma.LZMAError, zstd.ZstdError, ValueError) as error:
-            self._file.close()
-            raise InvalidParameter(f"Error processing tar file: {error}") from error
+    config: Blob
+    layers: list[Blob]
+    names: list[reference.Reference]
+    manifest: Blob | None = None
 
-    def __enter__(self) -> "Archive":
-        return self
+    def all(self) -> list[Blob]:
+        """Everything the image is made of."""
+        return [self.config, *self.layers, *([self.manifest] if self.manifest else [])]
 
-    def __exit__(self, *_: object) -> None:
-        self._tar.close()
-        self._file.close()
 
-    def manifest(self) -> list[dict[str, Any]]:
-        """manifest.json: Config, RepoTags, Layers of each image."""
-        if "manifest.json" not in self.members:
-            raise InvalidParameter("invalid archive: does not contain a manifest.json")
-        found = self.document("manifest.json")
-        if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
-            raise InvalidParameter("invalid manifest.json")
+@dataclass
+class Archive:
+    """The members of one archive, by cleaned name."""
+
+    members: dict[str, Blob] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, source: Source, ingest: Ingest) -> "Archive":
+        """Take a whole archive into `ingest`.
+
+        Raises:
+            InvalidParameter: no tar, or a broken one. OSError: the disk is full.
+        """
+        archive = cls()
+        tar = TarReader(source)
+        for entry in tar:
+            name = os.path.normpath("/" + entry.name)
+            if len(archive.members) + len(archive.links) >= MOST_MEMBERS:
+                raise InvalidParameter(f"invalid archive: more than {MOST_MEMBERS} members")
+            archive.links.pop(name, None)
+            if entry.kind == FILE and entry.pieces is None:
+                archive.members[name] = ingest.write(tar.data())
+            elif entry.kind == SYMLINK:
+                archive.links[name] = os.path.normpath(os.path.join(os.path.dirname(name), entry.link))
+            elif entry.kind == HARDLINK:
+                archive.links[name] = os.path.normpath("/" + entry.link)
+        return archive
+
+    def images(self) -> list[Found]:
+        """What is in it.
+
+        Raises:
+            InvalidParameter: nothing that could be loaded, or something that contradicts itself.
+        """
+        if "/" + MANIFEST in self.members:
+            return [self._of_entry(entry) for entry in self._entries()]
+        if "/" + INDEX in self.members:
+            return self._of_index()
+        raise InvalidParameter("invalid archive: does not contain a manifest.json")
+
+    def blob(self, name: str) -> Blob:
+        """A member by name; old archives link equal layers to each other."""
+        path = os.path.normpath("/" + name)
+        for _ in range(MOST_LINKS):
+            if path in self.members:
+                return self.members[path]
+            if path not in self.links:
+                raise InvalidParameter(f"open {name}: no such file or directory")
+            path = self.links[path]
+        raise InvalidParameter(f"open {name}: too many levels of symbolic links")
+
+    def _described(self, descriptor: oci.Descriptor) -> Blob:
+        """The blob of a descriptor, which it must fit."""
+        blob = self.blob(oci.member(descriptor.digest))
+        if blob.digest != descriptor.digest:
+            raise InvalidParameter(f"content digest {blob.digest} does not match {descriptor.digest}")
+        if blob.size != descriptor.size:
+            raise InvalidParameter(f"blob {descriptor.digest}: size {blob.size} does not match {descriptor.size}")
+        return blob
+
+    # docker-archive
+
+    def _entries(self) -> list[Entry]:
+        data = self.blob(MANIFEST).read(oci.LARGEST_DOCUMENT)
+        if data.strip() == b"null":
+            raise InvalidParameter("invalid manifest, manifest cannot be null (but can be [])")
+        return oci.decoded(data, list[Entry], MANIFEST)
+
+    def _of_entry(self, entry: Entry) -> Found:
+        config = self.blob(entry.Config)
+        found = Found(config, [self.blob(name) for name in entry.Layers or ()], [_tag(t) for t in entry.RepoTags or ()])
+        for descriptor in self._manifests():
+            manifest = self._kept(descriptor, config)
+            if manifest:
+                found.manifest, found.layers = manifest
+                break
         return found
 
-    def document(self, name: str) -> Any:
-        """A JSON member."""
+    def _kept(self, descriptor: oci.Descriptor, config: Blob) -> tuple[Blob, list[Blob]] | None:
+        """The manifest behind `descriptor` and its layers, if it is complete and of this config."""
         try:
-            return json.loads(self.read(name))
-        except (ValueError, RecursionError) as error:
-            raise InvalidParameter(f"{name}: {error}") from error
+            blob = self._described(descriptor)
+            manifest = oci.manifest(blob.read(oci.LARGEST_DOCUMENT))
+            if manifest.config.digest != config.digest:
+                return None
+            return blob, [self._described(layer) for layer in manifest.layers]
+        except InvalidParameter:
+            return None  # an archive for old clients is not refused for what only new ones read
 
-    def read(self, name: str) -> bytes:
-        """A small member's bytes."""
-        member = self._member(name)
-        if member.size > LARGEST_DOCUMENT:
-            raise InvalidParameter(f"{name} is too large: {member.size} bytes")
-        file = self._tar.extractfile(member)
-        return file.read() if file else b""
+    def _manifests(self) -> list[oci.Descriptor]:
+        if "/" + INDEX not in self.members:
+            return []
+        try:
+            index = oci.index(self.blob(INDEX).read(oci.LARGEST_DOCUMENT))
+        except InvalidParameter:
+            return []
+        return [entry for entry in index.manifests if oci.is_manifest(entry)]
 
-    def layer(self, name: str) -> IO[bytes]:
-        """A layer, inflated."""
-        file = self._tar.extractfile(self._member(name))
-        if file is None:
-            raise InvalidParameter(f"{name} is not a file")
-        return decompressed(file)
+    # OCI layout
 
-    def _member(self, name: str) -> tarfile.TarInfo:
-        """A member by name; old archives link equal layers to each other."""
-        for _ in range(16):
-            member = self.members.get(os.path.normpath(name))
-            if member is None:
-                raise InvalidParameter(f"open {name}: no such file or directory")
-            if not member.issym():
-                return member
-            name = os.path.join(os.path.dirname(name), member.linkname)
-        raise InvalidParameter(f"{name}: too many links")
+    def _of_index(self) -> list[Found]:
+        index = oci.index(self.blob(INDEX).read(oci.LARGEST_DOCUMENT))
+        found: dict[str, Found] = {}
+        for entry in self._chosen(index.manifests):
+            image = self._of_descriptor(entry)
+            known = found.setdefault(image.config.digest, image)
+            known.names += [name for name in _annotated(entry) if name not in known.names]
+        return list(found.values())
+
+    def _chosen(self, entries: list[oci.Descriptor]) -> Iterator[oci.Descriptor]:
+        """Every image the top index names; of those without a name only the best for this host."""
+        named = [entry for entry in entries if _annotated(entry)]
+        yield from named
+        if not named or len(entries) == 1:
+            plain = [entry for entry in entries if entry not in named and not oci.is_attestation(entry)]
+            yield from plain if len(plain) == 1 else oci.best(plain)[:1]
+
+    def _of_descriptor(self, descriptor: oci.Descriptor) -> Found:
+        for _ in range(DEEPEST_INDEX):
+            blob = self._described(descriptor)
+            data = blob.read(oci.LARGEST_DOCUMENT)
+            if not oci.is_index(descriptor, data):
+                manifest = oci.manifest(data, descriptor.media_type)
+                layers = [self._described(layer) for layer in manifest.layers]
+                return Found(self._described(manifest.config), layers, [], blob)
+            descriptor = self._present(oci.index(data, descriptor.media_type))
+        raise InvalidParameter(f"indexes are nested more than {DEEPEST_INDEX} deep")
+
+    def _present(self, index: oci.Index) -> oci.Descriptor:
+        """The best platform of an index among those the archive has."""
+        present = [entry for entry in index.manifests if "/" + oci.member(entry.digest) in self.members]
+        best = oci.best(present)
+        if not best:
+            raise InvalidParameter(f"no matching manifest for {oci.host_platform()} in the manifest list entries")
+        return best[0]
+
+
+def _tag(text: str) -> reference.Reference:
+    """A name of manifest.json, which must have a tag."""
+    try:
+        parsed = reference.parse(text)
+    except InvalidParameter:
+        raise InvalidParameter(f'invalid tag "{text}"') from None
+    if not parsed.tag or parsed.digest:
+        raise InvalidParameter(f'invalid tag "{text}"')
+    return parsed
+
+
+def _annotated(descriptor: oci.Descriptor) -> list[reference.Reference]:
+    """The name an index gives an image: containerd's whole one, else a ref.name that is more than a bare tag."""
+    annotations = descriptor.annotations or {}
+    text = annotations.get(NAME, "")
+    if not text and (":" in annotations.get(REF_NAME, "") or "/" in annotations.get(REF_NAME, "")):
+        text = annotations[REF_NAME]
+    if not text:
+        return []
+    parsed = reference.parse(text).tagged()
+    return [] if parsed.digest else [parsed]

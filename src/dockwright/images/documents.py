@@ -1,88 +1,102 @@
 """What the API says of images: list, inspect and history, in the newest shape."""
 
+import sqlite3
+import time
 from collections.abc import Callable
-from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from dockwright.base.errors import InvalidParameter
 from dockwright.base.times import ZERO, rfc3339
+from dockwright.grammar import reference
+from dockwright.images import created
+from dockwright.images.glob import matches
 from dockwright.images.store import Image
 
-FILTERS = ("reference", "dangling", "label", "before", "since")
-_TRUE, _FALSE = ("1", "true"), ("0", "false")
-
-
-def created_unix(image: Image) -> int:
-    """When the image was made, in seconds since the epoch; 0 if it does not say."""
-    return _unix(str(image.config.get("created") or ""))
-
-
-def _unix(text: str) -> int:
-    try:
-        return int(datetime.fromisoformat(text[:19] + "+00:00").timestamp())
-    except ValueError:
-        return 0
+FILTERS = ("reference", "dangling", "label", "before", "since", "until")
+_TRUE, _FALSE = ("1", "true", "t", "T", "TRUE", "True"), ("0", "false", "f", "F", "FALSE", "False")
+Filters = dict[str, list[str]]
 
 
 def summaries(
-    images: list[Image], filters: dict[str, list[str]], resolve: Callable[[str], Image], shared_size: bool
+    images: list[Image], filters: Filters, resolve: Callable[[str], Image], shared: dict[str, int] | None
 ) -> list[dict[str, Any]]:
-    """The list, filtered.
+    """The list, filtered, newest first.
+
+    Args:
+        shared: SharedSize by image id, None to leave it out (-1).
 
     Raises:
-        InvalidParameter: an unknown filter. NotFound: `before` or `since` of no image.
+        InvalidParameter: an unknown filter or a bad value. NotFound: `before` or `since` of no image.
     """
     for name in filters:
         if name not in FILTERS:
             raise InvalidParameter(f"invalid filter '{name}'")
-    chosen = [image for image in images if _dangling(image, filters) and _labelled(image, filters)]
-    for limit in filters.get("before") or ():
-        chosen = [image for image in chosen if _stamp(image) < _stamp(resolve(limit))]
-    for limit in filters.get("since") or ():
-        chosen = [image for image in chosen if _stamp(image) > _stamp(resolve(limit))]
-    rows = [_summary(image, filters.get("reference") or []) for image in chosen]
-    return [row for row in rows if row["RepoTags"] or not filters.get("reference")]
+    tests = [_dangling(filters), _labelled(filters), *_dated(filters, resolve)]
+    chosen = sorted((image for image in images if all(test(image) for test in tests)), key=stamp, reverse=True)
+    patterns = filters.get("reference") or []
+    rows = [_summary(image, patterns, shared) for image in chosen]
+    return [row for row in rows if row["RepoTags"] or not patterns]
 
 
-def _stamp(image: Image) -> str:
-    return str(image.config.get("created") or "")
+def stamp(image: Image) -> int:
+    """When the image was made, ns since the epoch; 0 if it does not say."""
+    return created.nanoseconds(str(image.config.get("created") or "")) or 0
 
 
-def _dangling(image: Image, filters: dict[str, list[str]]) -> bool:
-    for value in filters.get("dangling") or ():
+def _dangling(filters: Filters) -> Callable[[Image], bool]:
+    values = filters.get("dangling") or []
+    for value in values:
         if value not in _TRUE + _FALSE:
-            raise InvalidParameter(f"invalid filter 'dangling=[{value}]'")
-        if (value in _TRUE) == bool(image.names):
-            return False
-    return True
+            raise InvalidParameter(f"invalid filter 'dangling=[{' '.join(values)}]'")
+    wanted = {value in _TRUE for value in values}
+    return lambda image: not wanted or (not image.names) in wanted
 
 
-def _labelled(image: Image, filters: dict[str, list[str]]) -> bool:
-    own = image.container_config.get("Labels") or {}
-    for wanted in filters.get("label") or ():
-        key, equals, value = wanted.partition("=")
-        if key not in own or (equals and own[key] != value):
-            return False
-    return True
+def _labelled(filters: Filters) -> Callable[[Image], bool]:
+    pairs = [text.partition("=") for text in filters.get("label") or ()]
+
+    def test(image: Image) -> bool:
+        own = image.container_config.get("Labels") or {}
+        return all(key in own and (not equals or own[key] == value) for key, equals, value in pairs)
+
+    return test
 
 
-def _summary(image: Image, patterns: list[str]) -> dict[str, Any]:
-    tags = [tag for tag in image.familiar_tags if not patterns or any(_matches(tag, p) for p in patterns)]
+def _dated(filters: Filters, resolve: Callable[[str], Image]) -> list[Callable[[Image], bool]]:
+    """before and since an image, until a moment; all of them strict, all of them together."""
+    upper = [stamp(resolve(name)) for name in filters.get("before") or ()]
+    upper += [created.moment(text, time.time_ns()) for text in filters.get("until") or ()]
+    lower = [stamp(resolve(name)) for name in filters.get("since") or ()]
+    return [lambda image: all(stamp(image) < end for end in upper) and all(stamp(image) > start for start in lower)]
+
+
+def _summary(image: Image, patterns: list[str], shared: dict[str, int] | None) -> dict[str, Any]:
+    tags = [tag for tag in image.familiar_tags if not patterns or any(_named(tag, p) for p in patterns)]
     return {
-        "Containers": -1, "Created": created_unix(image), "Id": image.id,
+        "Containers": -1, "Created": stamp(image) // 1_000_000_000, "Id": image.id,
         "Labels": image.container_config.get("Labels"), "ParentId": "", "RepoDigests": [], "RepoTags": tags,
-        "SharedSize": -1, "Size": image.size,
+        "SharedSize": -1 if shared is None else shared.get(image.id, 0), "Size": image.size,
     }  # fmt: skip
 
 
-def _matches(tag: str, pattern: str) -> bool:
-    """Go's path.Match: a star does not cross a slash."""
-    for candidate in (tag, tag.rpartition(":")[0]):
-        parts, wanted = candidate.split("/"), pattern.split("/")
-        if len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted)):
-            return True
-    return False
+def _named(tag: str, pattern: str) -> bool:
+    """Whether a name fits a pattern: as users write it or whole, with or without its tag."""
+    parsed = reference.parse(tag)
+    whole = f"{parsed.domain}/{parsed.path}"
+    forms = (tag, parsed.familiar_name, whole, f"{whole}:{parsed.tag}")
+    try:
+        return any(matches(pattern, form) for form in forms)
+    except ValueError:
+        raise InvalidParameter("syntax error in pattern") from None
+
+
+def shared_sizes(connection: sqlite3.Connection) -> dict[str, int]:
+    """By image, the bytes of its layers that other images have as well."""
+    rows = connection.execute(
+        "SELECT image, sum(size) AS size FROM image_layer WHERE chain IN"
+        " (SELECT chain FROM image_layer GROUP BY chain HAVING count(DISTINCT image) > 1) GROUP BY image"
+    )
+    return {row["image"]: row["size"] for row in rows}
 
 
 def inspect(image: Image, graph_driver: dict[str, Any]) -> dict[str, Any]:
@@ -90,12 +104,14 @@ def inspect(image: Image, graph_driver: dict[str, Any]) -> dict[str, Any]:
     config, history = image.config, image.config.get("history") or []
     return {
         "Id": image.id, "RepoTags": image.familiar_tags, "RepoDigests": [], "Parent": "",
-        "Comment": config.get("comment") or (history[-1].get("comment", "") if history else ""),
+        "Comment": config.get("comment") or (history[-1].get("comment") or "" if history else ""),
         "Created": config.get("created") or ZERO, "DockerVersion": config.get("docker_version") or "",
         "Author": config.get("author") or "", "Config": _config(image), "Architecture": config.get("architecture") or "",
-        **({"Variant": config["variant"]} if config.get("variant") else {}),
-        "Os": config.get("os") or "linux", "Size": image.size, "GraphDriver": graph_driver,
-        "RootFS": {"Type": "layers", "Layers": image.diff_ids}, "Metadata": {"LastTagTime": rfc3339(image.tagged)},
+        **({"Variant": config["variant"]} if config.get("variant") else {}), "Os": config.get("os") or "linux",
+        **({"OsVersion": config["os.version"]} if config.get("os.version") else {}), "Size": image.size,
+        "GraphDriver": graph_driver,
+        "RootFS": {"Type": "layers", **({"Layers": image.diff_ids} if image.diff_ids else {})},
+        "Metadata": {"LastTagTime": rfc3339(image.tagged) if image.names else ZERO},
     }  # fmt: skip
 
 
@@ -111,12 +127,12 @@ def _config(image: Image) -> dict[str, Any]:
 def history(image: Image, sizes: list[int]) -> list[dict[str, Any]]:
     """The history, newest first; layers' sizes go to the entries that made layers."""
     rows, remaining = [], list(sizes)
-    entries = image.config.get("history") or [{} for _ in sizes]
-    for entry in entries:
+    for entry in image.config.get("history") or ({} for _ in sizes):
         size = remaining.pop(0) if remaining and not entry.get("empty_layer") else 0
+        when = created.nanoseconds(str(entry.get("created") or "")) or 0
         rows.append({
-            "Id": "<missing>", "Created": _unix(str(entry.get("created") or "")), "CreatedBy": entry.get("created_by", ""),
-            "Tags": None, "Size": size, "Comment": entry.get("comment", ""),
+            "Id": "<missing>", "Created": when // 1_000_000_000, "CreatedBy": entry.get("created_by") or "", "Tags": None,
+            "Size": size, "Comment": entry.get("comment") or "",
         })  # fmt: skip
     rows.reverse()
     if rows:

@@ -1,24 +1,27 @@
 """Layers on disk and their rows: image layers by chain ID, one writable layer (and its -init) per container.
 
-Row first, folder second; a row in state `creating` with no finished folder is removed at the next start.
+Row first, folder second; at the end the row says `removing`, then the folder goes, then the row.
 """
 
+import asyncio
 import hashlib
 import os
 import sqlite3
-import stat
-from typing import IO, Any
+from typing import Any
 
-from dockwright.base.errors import InvalidParameter, NotFound
+from dockwright.base.errors import NotFound
 from dockwright.base.ids import new_id
-from dockwright.images.snapshotters.overlay2 import Overlay2
-from dockwright.images.unpack import unpack
-from dockwright.kernel.mount import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2
+from dockwright.images.assembly import Assembler
+from dockwright.images.differ import Change
+from dockwright.images.merged import read_file
+from dockwright.images.snapshotters import Snapshotter
 from dockwright.metadata import Database
 
-INIT_DIRECTORIES = ("dev", "dev/pts", "dev/shm", "proc", "sys", "etc")
+INIT_DIRECTORIES = ("dev/pts", "dev/shm", "proc", "sys")
 INIT_FILES = (".dockerenv", "dev/console", "etc/hosts", "etc/hostname", "etc/resolv.conf")
-DEEPEST = 125
+INIT_LINKS = (("etc/mtab", "/proc/mounts"),)
+LARGEST_READ = 10 << 20
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def chain_ids(diff_ids: list[str]) -> list[str]:
@@ -33,137 +36,182 @@ def chain_ids(diff_ids: list[str]) -> list[str]:
 class Layers:
     """All layers of one storage driver."""
 
-    def __init__(self, database: Database, driver: Overlay2) -> None:
-        self._database, self._driver = database, driver
+    def __init__(self, database: Database, driver: Snapshotter, assembler: Assembler) -> None:
+        self._database, self._driver, self._assembler = database, driver, assembler
 
     @property
     def base(self) -> str:
         """Where the relative names in a mount's lowerdir start."""
         return self._driver.base
 
-    def has(self, chain: str) -> bool:
-        """Whether a layer is here, complete."""
-        row = (
-            self._database.read()
-            .execute("SELECT 1 FROM layer WHERE chain = ? AND state = 'ready'", (chain,))
-            .fetchone()
-        )
-        return row is not None
-
-    def unpack(self, stream: IO[bytes], ident: str, parent: str, diff: str) -> int:
-        """In a worker thread: unpack one layer and check that it is what it is said to be; returns its size.
-
-        Raises:
-            InvalidParameter: hostile, broken, or another layer. Nothing is left then.
-        """
-        target = self._driver.create(ident, self._ident(parent) if parent else "")
-        try:
-            found, size = unpack(stream, target)
-            if found != diff:
-                raise InvalidParameter(f'invalid diffID for layer: expected "{diff}", got "{found}"')
-            self._driver.commit(ident)
-        except BaseException:
-            self._driver.remove(ident)
-            raise
-        return size
-
-    def _ident(self, chain: str) -> str:
-        row = self._database.read().execute("SELECT ident FROM layer WHERE chain = ?", (chain,)).fetchone()
-        if row is None:
-            raise NotFound(f"layer does not exist: {chain}")
-        return str(row["ident"])
-
     async def create(self, container: str, image: str, chain: str, durable: bool = True) -> None:
-        """The writable layer of a container, on an init layer with the engine's mount points, on `chain` ("" for none)."""
-        ident = new_id()
-        row = (container, ident, image)
-        await self._database.write(lambda c: c.execute("INSERT INTO container_layer VALUES (?, ?, ?)", row), durable)
+        """The writable layer of a container, on an init layer with the engine's mount points, on `chain` ("" for none).
+
+        An image that another storage driver has unpacked is unpacked for this one first.
+        """
+        key = new_id()
+        row = (container, self._driver.name, key, chain)
+        await self._database.write(
+            lambda c: c.execute("INSERT INTO container_layer VALUES (?, ?, ?, ?, 'ready')", row), durable
+        )
         try:
-            init = self._driver.create(f"{ident}-init", self._ident(chain) if chain else "")
-            fill_init(init)
-            self._driver.create(ident, f"{ident}-init")
+            parent = await self._parent(image, chain)
+            if self._driver.stacked:
+                self._make(key, parent)  # a few small files: a thread would cost more than it saves
+            else:
+                await asyncio.to_thread(self._make, key, parent)
         except BaseException:
             await self.remove(container)
             raise
 
+    async def _parent(self, image: str, chain: str) -> str:
+        if not chain:
+            return ""
+        key = self._key(chain)
+        if not key:
+            await self._assembler.unpack_stored(image)
+            key = self._key(chain)
+        return key
+
+    def _make(self, key: str, parent: str) -> None:
+        fill_init(self._driver.prepare(f"{key}-init", parent))
+        self._driver.commit(f"{key}-init")
+        self._driver.prepare(key, f"{key}-init")
+
     async def remove(self, container: str) -> None:
-        """Remove a container's layers; one that has none is fine."""
-        ident = self._of(container)
-        if ident:
-            self._driver.remove(ident)
-            self._driver.remove(f"{ident}-init")
-            drop = "DELETE FROM container_layer WHERE container = ?"
-            await self._database.write(lambda c: c.execute(drop, (container,)), durable=False)
+        """Remove a container's layers, and those of an image that is gone and lived on for it alone; none is fine."""
+        row = self._row(container)
+        if row is None:
+            return
+        gone = "UPDATE container_layer SET state = 'removing' WHERE container = ?"
+        await self._database.write(lambda c: c.execute(gone, (container,)), durable=False)
+        await asyncio.to_thread(self._unlink, row["key"])
+        drop = "DELETE FROM container_layer WHERE container = ?"
+        await self._database.write(lambda c: c.execute(drop, (container,)), durable=False)
+        if row["chain"] and not self._has_image(row["chain"]):
+            await self._assembler.settle()
+
+    def _unlink(self, key: str) -> None:
+        self._driver.remove(key)
+        self._driver.remove(f"{key}-init")
+
+    def _has_image(self, chain: str) -> bool:
+        found = self._database.read().execute("SELECT 1 FROM image_layer WHERE chain = ?", (chain,)).fetchone()
+        return found is not None
 
     def mount(self, container: str) -> dict[str, Any]:
         """How a container's root is mounted."""
-        return self._driver.mount(self._existing(container))
+        return self._driver.mounts(self._existing(container))[0]
 
     def graph_driver(self, container: str) -> dict[str, Any]:
         """GraphDriver of a container's inspect."""
         return self._driver.graph_driver(self._existing(container))
 
     def image_graph_driver(self, chain: str) -> dict[str, Any]:
-        """GraphDriver of an image's inspect."""
-        return self._driver.graph_driver(self._ident(chain))
+        """GraphDriver of an image's inspect; no data where this driver has not unpacked it."""
+        key = self._key(chain) if chain else ""
+        return self._driver.graph_driver(key) if key else {"Data": None, "Name": self._driver.name}
 
-    def read_file(self, container: str, path: str, limit: int = 10 << 20) -> bytes:
-        """A file of the container's root without mounting it: the topmost layer that has it; b"" if none or not a file."""
-        for directory in self._driver.lowers(self._existing(container)):
-            found = _read_in(directory, path, limit)
-            if found is not None:
-                return found
-        return b""
+    def read_file(self, container: str, path: str, limit: int = LARGEST_READ) -> bytes:
+        """A file of the container's root without mounting it, as the container would see it; b"" if none or not a file."""
+        return read_file(self._driver.lowers(self._existing(container)), path, limit)
 
-    def drop_rows(self, connection: sqlite3.Connection, chains: list[str]) -> list[str]:
-        """Forget layers that no image uses any more; returns their folders' names, top first."""
-        idents = []
-        for chain in reversed(chains):
-            used = connection.execute("SELECT 1 FROM image_layer WHERE chain = ?", (chain,)).fetchone()
-            if used:
-                break
-            idents.append(connection.execute("SELECT ident FROM layer WHERE chain = ?", (chain,)).fetchone()["ident"])
-            connection.execute("DELETE FROM layer WHERE chain = ?", (chain,))
-        return idents
+    async def size(self, container: str) -> tuple[int, int]:
+        """SizeRw and SizeRootFs: bytes of the container's own files, and those with the image's."""
+        row = self._row(container)
+        if row is None:
+            raise NotFound(f"container {container} has no layer")
+        own = (await asyncio.to_thread(self._driver.usage, row["key"])).size
+        return own, own + self._image_size(row["chain"])
 
-    def _of(self, container: str) -> str:
+    def _image_size(self, chain: str) -> int:
+        """Bytes of a chain of layers."""
+        total = (
+            "WITH RECURSIVE below(chain, parent, size) AS ("
+            " SELECT chain, parent, size FROM layer WHERE chain = ? AND driver = ? AND state = 'ready' UNION"
+            " SELECT l.chain, l.parent, l.size FROM layer l JOIN below b ON l.chain = b.parent"
+            " WHERE l.driver = ? AND l.state = 'ready') SELECT coalesce(sum(size), 0) FROM below"
+        )
+        values = (chain, self._driver.name, self._driver.name)
+        return int(self._database.read().execute(total, values).fetchone()[0])
+
+    async def changes(self, container: str) -> list[Change]:
+        """(path, kind) of all that a container has changed, by path; kinds as in GET /containers/{id}/changes."""
+        return await asyncio.to_thread(self._driver.changes, self._existing(container))
+
+    async def forget_strangers(self, containers: set[str]) -> None:
+        """After a start: remove the layers of containers that a killed create never came to store.
+
+        Args:
+            containers: ids of those that exist.
+        """
+        rows = self._database.read().execute("SELECT container FROM container_layer").fetchall()
+        for row in rows:
+            if row["container"] not in containers:
+                await self.remove(row["container"])
+
+    def _key(self, chain: str) -> str:
         row = (
             self._database.read()
-            .execute("SELECT ident FROM container_layer WHERE container = ?", (container,))
+            .execute("SELECT key FROM layer WHERE driver = ? AND chain = ? AND state = 'ready'", (self._driver.name, chain))
             .fetchone()
         )
-        return str(row["ident"]) if row else ""
+        return str(row["key"]) if row else ""
+
+    def _row(self, container: str) -> sqlite3.Row | None:
+        found: sqlite3.Row | None = (
+            self._database.read().execute("SELECT * FROM container_layer WHERE container = ?", (container,)).fetchone()
+        )
+        return found
 
     def _existing(self, container: str) -> str:
-        ident = self._of(container)
-        if not ident:
+        row = self._row(container)
+        if row is None:
             raise NotFound(f"container {container} has no layer")
-        return ident
+        if row["driver"] != self._driver.name:
+            raise NotFound(f"container {container} was made with storage driver {row['driver']}, not {self._driver.name}")
+        return str(row["key"])
 
 
 def fill_init(directory: str) -> None:
-    """The mount points of the engine's own files, as Docker's init layer has them."""
-    for name in INIT_DIRECTORIES:
-        os.mkdir(f"{directory}/{name}", 0o755)
-    for name in INIT_FILES:
-        os.close(os.open(f"{directory}/{name}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o755))
-    os.symlink("/proc/mounts", f"{directory}/etc/mtab")
+    """The mount points of the engine's own files, as Docker's init layer has them.
+
+    On a copy of an image (vfs) files and links of the image that are in the way are removed, as Docker does it.
+    """
+    for path in INIT_DIRECTORIES:
+        os.close(_walk(directory, path))
+    for path in INIT_FILES:
+        parent = _walk(directory, os.path.dirname(path))
+        _unlink(parent, os.path.basename(path))
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+        if not os.path.isdir(f"/proc/self/fd/{parent}/{os.path.basename(path)}"):
+            os.close(os.open(os.path.basename(path), flags, 0o755, dir_fd=parent))
+        os.close(parent)
+    for path, target in INIT_LINKS:
+        parent = _walk(directory, os.path.dirname(path))
+        _unlink(parent, os.path.basename(path))
+        os.symlink(target, os.path.basename(path), dir_fd=parent)
+        os.close(parent)
 
 
-def _read_in(directory: str, path: str, limit: int) -> bytes | None:
-    """A file's content; b"" for a whiteout or no regular file, None where this layer says nothing."""
-    root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
-        fd = openat2(root, path.lstrip("/"), flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
-    except OSError:
-        return None
-    finally:
-        os.close(root)
-    try:
-        info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode) or not info.st_size:
-            return b"" if not stat.S_ISREG(info.st_mode) else None
-        return os.pread(fd, limit, 0)
-    finally:
+def _walk(directory: str, path: str) -> int:
+    """A descriptor of `path` below `directory`, made where it is missing; what is no directory on the way is removed."""
+    fd = os.open(directory, _DIRECTORY)
+    for part in filter(None, path.split("/")):
+        _unlink(fd, part)
+        try:
+            os.mkdir(part, 0o755, dir_fd=fd)
+        except FileExistsError:
+            pass  # the image's directory
+        inner = os.open(part, _DIRECTORY, dir_fd=fd)
         os.close(fd)
+        fd = inner
+    return fd
+
+
+def _unlink(parent: int, name: str) -> None:
+    """Remove a file or link; a directory stays, a missing one is fine."""
+    try:
+        os.unlink(name, dir_fd=parent)
+    except (FileNotFoundError, IsADirectoryError):
+        pass

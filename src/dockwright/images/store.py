@@ -1,8 +1,15 @@
-"""The images' rows: configs, tags, layers; and how a name becomes an image."""
+"""The images' rows: configs, names, layers, blobs; how a name becomes an image; what may go because nobody refers to it.
+
+Layers and blobs are `creating` before their file or folder exists, `ready` when an image has them, and `removing` before
+they are unlinked. Who refers to them: images, the layers of containers, and leases (rows of `reference`, kind "lease"),
+which protect what a load or save is working with and die with the daemon.
+"""
 
 import json
 import re
 import sqlite3
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +18,22 @@ from dockwright.grammar import reference
 
 MIGRATIONS = [
     """
-    CREATE TABLE image (id TEXT PRIMARY KEY, config BLOB NOT NULL, size INTEGER NOT NULL, tagged INTEGER NOT NULL);
+    CREATE TABLE blob (digest TEXT PRIMARY KEY, size INTEGER NOT NULL, state TEXT NOT NULL);
+    CREATE TABLE image (id TEXT PRIMARY KEY, config BLOB NOT NULL, manifest TEXT NOT NULL, size INTEGER NOT NULL,
+                        tagged INTEGER NOT NULL);
     CREATE TABLE image_tag (name TEXT PRIMARY KEY, image TEXT NOT NULL REFERENCES image(id));
-    CREATE TABLE layer (chain TEXT PRIMARY KEY, diff TEXT NOT NULL, parent TEXT NOT NULL, ident TEXT NOT NULL,
-                        size INTEGER NOT NULL, state TEXT NOT NULL);
-    CREATE TABLE image_layer (image TEXT NOT NULL REFERENCES image(id), chain TEXT NOT NULL, PRIMARY KEY (image, chain));
-    CREATE TABLE container_layer (container TEXT PRIMARY KEY, ident TEXT NOT NULL, image TEXT NOT NULL)
+    CREATE TABLE image_layer (image TEXT NOT NULL REFERENCES image(id), position INTEGER NOT NULL, chain TEXT NOT NULL,
+                              diff TEXT NOT NULL, blob TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (image, position));
+    CREATE INDEX image_layer_chain ON image_layer (chain);
+    CREATE TABLE layer (key TEXT PRIMARY KEY, driver TEXT NOT NULL, chain TEXT NOT NULL, diff TEXT NOT NULL,
+                        parent TEXT NOT NULL, size INTEGER NOT NULL, state TEXT NOT NULL);
+    CREATE UNIQUE INDEX layer_chain ON layer (driver, chain) WHERE state != 'removing';
+    CREATE TABLE container_layer (container TEXT PRIMARY KEY, driver TEXT NOT NULL, key TEXT NOT NULL, chain TEXT NOT NULL,
+                                  state TEXT NOT NULL)
     """
 ]
 _HEX = re.compile(r"[0-9a-f]{1,64}")
+LEASE = "lease"
 
 
 @dataclass(frozen=True)
@@ -27,11 +41,13 @@ class Image:
     """One image.
 
     Attributes:
-        id: `sha256:...` of its config. config: the parsed config document. names: its tags, full form. tagged: ns.
+        id: `sha256:...` of its config. config: the parsed config document. manifest: digest of the OCI manifest it came
+            with, "" if it came without. tagged: ns. names: its tags, full form.
     """
 
     id: str
     config: dict[str, Any]
+    manifest: str
     size: int
     tagged: int
     names: tuple[str, ...]
@@ -50,6 +66,16 @@ class Image:
     def familiar_tags(self) -> list[str]:
         """Its names as users write them."""
         return [reference.parse(name).familiar for name in self.names]
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer of an image: where it stands, what it is, and the blob it came as."""
+
+    chain: str
+    diff: str
+    blob: str
+    size: int
 
 
 def find(connection: sqlite3.Connection, name: str) -> Image:
@@ -74,6 +100,13 @@ def find(connection: sqlite3.Connection, name: str) -> Image:
     return found
 
 
+def is_id(image: Image, name: str) -> bool:
+    """Whether `name` meant `image` by its id."""
+    if name.startswith("sha256:") or len(name) == 64:
+        return True
+    return str(reference.parse(name).tagged()) not in image.names
+
+
 def _by_id(connection: sqlite3.Connection, prefix: str) -> Image | None:
     if not _HEX.fullmatch(prefix):
         return None
@@ -87,10 +120,87 @@ def load(connection: sqlite3.Connection, ident: str) -> Image:
     if row is None:
         raise NotFound(f"No such image: {ident}")
     names = connection.execute("SELECT name FROM image_tag WHERE image = ? ORDER BY name", (ident,))
-    return Image(ident, json.loads(row["config"]), row["size"], row["tagged"], tuple(r["name"] for r in names))
+    tags = tuple(r["name"] for r in names)
+    return Image(ident, json.loads(row["config"]), row["manifest"], row["size"], row["tagged"], tags)
 
 
 def every(connection: sqlite3.Connection) -> list[Image]:
-    """All images, newest first."""
-    images = [load(connection, row["id"]) for row in connection.execute("SELECT id FROM image")]
-    return sorted(images, key=lambda image: str(image.config.get("created") or ""), reverse=True)
+    """All images."""
+    return [load(connection, row["id"]) for row in connection.execute("SELECT id FROM image ORDER BY id").fetchall()]
+
+
+def config_bytes(connection: sqlite3.Connection, ident: str) -> bytes:
+    """An image's config as it came: its digest is the image's id."""
+    return bytes(connection.execute("SELECT config FROM image WHERE id = ?", (ident,)).fetchone()["config"])
+
+
+def layers(connection: sqlite3.Connection, ident: str) -> list[LayerRow]:
+    """An image's layers, lowest first."""
+    rows = connection.execute("SELECT * FROM image_layer WHERE image = ? ORDER BY position", (ident,))
+    return [LayerRow(row["chain"], row["diff"], row["blob"], row["size"]) for row in rows]
+
+
+def insert(connection: sqlite3.Connection, ident: str, config: bytes, manifest: str, rows: Sequence[LayerRow]) -> None:
+    """Make an image of layers and blobs that are there; they are `ready` from now on. One that is known stays as it is."""
+    size = sum(row.size for row in rows)
+    known = connection.execute("SELECT 1 FROM image WHERE id = ?", (ident,)).fetchone()
+    if known is None:
+        connection.execute("INSERT INTO image VALUES (?, ?, ?, ?, ?)", (ident, config, manifest, size, time.time_ns()))
+        for position, row in enumerate(rows):
+            values = (ident, position, row.chain, row.diff, row.blob, row.size)
+            connection.execute("INSERT INTO image_layer VALUES (?, ?, ?, ?, ?, ?)", values)
+    for row in rows:
+        ready = "UPDATE layer SET state = 'ready' WHERE chain = ? AND state = 'creating'"
+        connection.execute(ready, (row.chain,))
+    for digest in (ident, manifest, *(row.blob for row in rows)):
+        connection.execute("UPDATE blob SET state = 'ready' WHERE digest = ? AND state = 'creating'", (digest,))
+
+
+def set_tag(connection: sqlite3.Connection, name: str, ident: str) -> str:
+    """Point `name` at an image; returns the id of another image that had it, "" if none."""
+    row = connection.execute("SELECT image FROM image_tag WHERE name = ?", (name,)).fetchone()
+    connection.execute("INSERT OR REPLACE INTO image_tag VALUES (?, ?)", (name, ident))
+    connection.execute("UPDATE image SET tagged = ? WHERE id = ?", (time.time_ns(), ident))
+    return str(row["image"]) if row and row["image"] != ident else ""
+
+
+def drop_tags(connection: sqlite3.Connection, names: Sequence[str]) -> None:
+    """Take names away from whatever has them."""
+    for name in names:
+        connection.execute("DELETE FROM image_tag WHERE name = ?", (name,))
+
+
+def drop(connection: sqlite3.Connection, ident: str) -> None:
+    """Forget an image; what it alone had is found by `settle`."""
+    connection.execute("DELETE FROM image_tag WHERE image = ?", (ident,))
+    connection.execute("DELETE FROM image_layer WHERE image = ?", (ident,))
+    connection.execute("DELETE FROM image WHERE id = ?", (ident,))
+
+
+_USED_LAYERS = """
+    WITH RECURSIVE used(chain) AS (
+        SELECT chain FROM image_layer UNION SELECT chain FROM container_layer
+        UNION SELECT target FROM reference WHERE owner_kind = 'lease' AND target_kind = 'layer'
+        UNION SELECT layer.parent FROM layer JOIN used ON layer.chain = used.chain)
+    SELECT chain FROM used
+"""
+_USED_BLOBS = """
+    SELECT id FROM image UNION SELECT manifest FROM image UNION SELECT blob FROM image_layer
+    UNION SELECT target FROM reference WHERE owner_kind = 'lease' AND target_kind = 'blob'
+"""
+_LEASED = "SELECT target FROM reference WHERE owner_kind = 'lease' AND target_kind ="
+
+
+def settle(connection: sqlite3.Connection, driver: str) -> list[tuple[str, str]]:
+    """Mark as `removing` what nobody refers to any more: layers of `driver`, blobs, and what a load has left half made.
+
+    Returns:
+        (key, chain) of all layers that are to be unlinked now.
+    """
+    removing = "SET state = 'removing' WHERE state"
+    connection.execute(f"UPDATE layer {removing} = 'creating' AND driver = ? AND chain NOT IN ({_LEASED} 'layer')", (driver,))
+    connection.execute(f"UPDATE layer {removing} = 'ready' AND driver = ? AND chain NOT IN ({_USED_LAYERS})", (driver,))
+    connection.execute(f"UPDATE blob {removing} = 'creating' AND digest NOT IN ({_LEASED} 'blob')")
+    connection.execute(f"UPDATE blob {removing} = 'ready' AND digest NOT IN ({_USED_BLOBS})")
+    rows = connection.execute("SELECT key, chain FROM layer WHERE state = 'removing' AND driver = ?", (driver,))
+    return [(row["key"], row["chain"]) for row in rows]

@@ -1,208 +1,303 @@
-"""Unpacking a layer tar into a directory, as overlayfs wants it; hostile tars are refused.
+"""Unpacking a layer tar into a directory; hostile tars are refused and nothing is written outside.
 
-Every name is resolved below a descriptor of the directory with openat2(2); links are stored, never followed; what an
-entry replaces is unlinked first. Whiteouts become character devices 0:0, opaque markers an xattr (docs of overlayfs).
+Every name is resolved below a descriptor of the directory with openat2(2); links are stored, never followed when something
+is written; what an entry replaces is unlinked first. Facts: docs/rooms/images.md, "Layer tars".
 """
 
 import errno
-import hashlib
+import logging
 import os
 import stat
-import tarfile
-from typing import IO
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Protocol
 
 from dockwright.base.errors import InvalidParameter
+from dockwright.images.inflate import Source
+from dockwright.images.room import Room
+from dockwright.images.tarstream import (
+    BLOCKDEV,
+    CHARACTER,
+    DIRECTORY,
+    FIFO,
+    FILE,
+    HARDLINK,
+    SYMLINK,
+    Entry,
+    TarReader,
+)  # fmt: skip
+from dockwright.images.trash import remove_tree
 from dockwright.kernel.mount import O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2
 
+log = logging.getLogger("dockwright.images")
 WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"
 LARGEST_ID = (1 << 32) - 2
-CHUNK = 1 << 20
+LATEST = 1 << 62  # ns; beyond it no file system keeps a time
+KEPT_OPEN = 64  # parent directories
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NODES = {CHARACTER: stat.S_IFCHR, BLOCKDEV: stat.S_IFBLK, FIFO: stat.S_IFIFO}
+_ITS_FAULT = (
+    errno.ENAMETOOLONG, errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.EMLINK, errno.EFBIG,
+)  # fmt: skip
+_XATTRS = ("user.", "system.posix_acl_", "security.capability")
 
 
-class Hashed:
-    """A stream that hashes what is read from it."""
+class Whiteouts(Protocol):
+    """How a storage driver marks what a layer takes away from those below it."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._sha = hashlib.sha256()
+    def added(self, path: str) -> None:
+        """The layer itself has `path`: no whiteout of the same layer may take it."""
 
-    def read(self, size: int = -1) -> bytes:
-        """Read and hash."""
-        data = self._stream.read(size)
-        self._sha.update(data)
-        return data
+    def hide(self, parent: int, folder: str, name: str) -> None:
+        """Lower layers' `folder/name` is gone."""
 
-    def finish(self) -> str:
-        """Read to the end of the stream, past the archive's own end; returns the digest."""
-        while self.read(CHUNK):
-            continue
-        return f"sha256:{self._sha.hexdigest()}"
-
-
-def unpack(stream: IO[bytes], directory: str) -> tuple[str, int]:
-    """Unpack an uncompressed tar from `stream` into the empty `directory`.
-
-    Returns:
-        (diff ID of what was read, bytes of all files).
-
-    Raises:
-        InvalidParameter: the tar is broken or hostile. OSError: from the file system.
-    """
-    hashed = Hashed(stream)
-    root = os.open(directory, _DIRECTORY)
-    try:
-        size = Unpacker(root).all(hashed)
-    except (tarfile.TarError, EOFError, UnicodeError, ValueError, OverflowError) as error:
-        raise InvalidParameter(f"archive/tar: invalid tar header: {error}") from error
-    finally:
-        os.close(root)
-    return hashed.finish(), size
+    def opaque(self, parent: int, folder: str) -> None:
+        """Nothing of lower layers' `folder` is seen."""
 
 
 class Unpacker:
-    """One layer on its way to disk."""
+    """One layer on its way to disk.
 
-    def __init__(self, root: int) -> None:
-        self._root = root
+    Args:
+        directory: where to; empty, or a copy of the parent for drivers without layers.
+        aside: a directory on the same file system where replaced directories are emptied.
+        whiteouts: of the storage driver.
+    """
+
+    def __init__(self, directory: str, aside: str, whiteouts: Whiteouts) -> None:
+        self._root = os.open(directory, _DIRECTORY)
+        self._aside = os.open(aside, _DIRECTORY)
+        self._whiteouts = whiteouts
+        self._room = Room(self._root)
+        self._umask = _umask()
+        self._parents: OrderedDict[str, int] = OrderedDict()
         self._times: list[tuple[str, int]] = []
-        self._size = 0
+        self.size = 0
 
-    def all(self, stream: Hashed) -> int:
-        """Every entry of the tar, then the directories' times."""
-        with tarfile.open(fileobj=stream, mode="r|", errorlevel=2) as tar:  # type: ignore[call-overload]
-            for entry in tar:
+    def __enter__(self) -> "Unpacker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._forget_parents()
+        os.close(self._root)
+        os.close(self._aside)
+
+    def all(self, source: Source) -> int:
+        """Unpack the tar that `source` holds, to the end of the stream; returns the bytes of all files, each inode once.
+
+        Raises:
+            InvalidParameter: the tar is broken or hostile. OSError: from the file system.
+        """
+        tar = TarReader(source)
+        for entry in tar:
+            try:
                 self._entry(tar, entry)
+            except OSError as error:
+                raise _explained(error, entry) from error
         for name, mtime in reversed(self._times):
+            self._set_time(name, mtime)
+        return self.size
+
+    def _set_time(self, name: str, mtime: int) -> None:
+        try:
             fd = self._open(name, _DIRECTORY)
-            os.utime(fd, ns=(mtime, mtime))
-            os.close(fd)
-        return self._size
+        except (FileNotFoundError, NotADirectoryError):
+            return  # the same tar replaced it later on
+        os.utime(fd, ns=(mtime, mtime))
+        os.close(fd)
 
     def _open(self, path: str, flags: int) -> int:
         return openat2(self._root, path or ".", flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
 
-    def _entry(self, tar: tarfile.TarFile, entry: tarfile.TarInfo) -> None:
+    def _entry(self, tar: TarReader, entry: Entry) -> None:
         name = clean(entry.name)
-        if not name:
-            return self._owner(self._root, ".", entry)
-        folder, base = os.path.split(name)
-        if not 0 <= entry.uid <= LARGEST_ID or not 0 <= entry.gid <= LARGEST_ID:
+        if not (0 <= entry.uid <= LARGEST_ID and 0 <= entry.gid <= LARGEST_ID):
             raise InvalidParameter(f"invalid owner of {entry.name!r}: {entry.uid}:{entry.gid}")
+        if not name:
+            return self._top(entry)
+        folder, _, base = name.rpartition("/")
         parent = self._parent(folder)
-        try:
-            if base.startswith(WHITEOUT):
-                return self._whiteout(parent, base)
-            self._make(tar, entry, parent, base)
-            self._finish(entry, parent, name, base)
-        finally:
-            os.close(parent)
-        return None
+        if base.startswith(WHITEOUT):
+            return self._whiteout(parent, folder, base)
+        self._whiteouts.added(name)
+        if entry.kind == FILE:
+            return self._file(tar, entry, parent, base)
+        if entry.kind == HARDLINK:
+            return self._hard_link(entry, parent, base)
+        if entry.kind == DIRECTORY:
+            self._directory(parent, base)
+            self._times.append((name, _clamped(entry.mtime)))
+        elif entry.kind == SYMLINK:
+            self._clear(parent, base)
+            os.symlink(entry.link, base, dir_fd=parent)
+            self.size += len(os.fsencode(entry.link))
+        else:
+            self._clear(parent, base)
+            device = os.makedev(entry.major, entry.minor)
+            os.mknod(base, _NODES[entry.kind] | 0o600, device, dir_fd=parent)
+        return self._owner(entry, parent, base)
+
+    def _top(self, entry: Entry) -> None:
+        """The entry of the root itself."""
+        if entry.kind != DIRECTORY:
+            raise InvalidParameter(f"invalid entry name {entry.name!r}: the root is a directory")
+        self._owner(entry, self._root, ".")
+        self._times.append(("", _clamped(entry.mtime)))
+
+    # parents, which most entries share with the one before
 
     def _parent(self, folder: str) -> int:
-        """The directory `folder`, made with its parents where it is missing."""
+        """A descriptor of directory `folder`, made with its parents where it is missing; it stays ours."""
+        fd = self._parents.get(folder)
+        if fd is not None:
+            self._parents.move_to_end(folder)
+            return fd
         try:
-            return self._open(folder, _DIRECTORY)
-        except OSError as error:
-            if error.errno != errno.ENOENT:
-                raise
-        above, base = os.path.split(folder)
-        parent = self._parent(above)
-        try:
-            os.mkdir(base, 0o755, dir_fd=parent)
-        finally:
-            os.close(parent)
+            fd = self._open(folder, _DIRECTORY)
+        except FileNotFoundError:
+            fd = self._made(folder)
+        self._parents[folder] = fd
+        if len(self._parents) > KEPT_OPEN:
+            os.close(self._parents.popitem(last=False)[1])
+        return fd
+
+    def _made(self, folder: str) -> int:
+        """Make what is missing of `folder`, from the top."""
+        at = 0
+        while at >= 0:
+            at = folder.find("/", at + 1)
+            path = folder[:at] if at > 0 else folder
+            above, _, base = path.rpartition("/")
+            parent = self._open(above, _DIRECTORY)
+            try:
+                os.mkdir(base, 0o755, dir_fd=parent)
+                os.chmod(base, 0o755, dir_fd=parent)
+            except FileExistsError:
+                pass  # a directory, or a link that the next look-up judges
+            finally:
+                os.close(parent)
+        self._whiteouts.added(folder)
         return self._open(folder, _DIRECTORY)
 
-    def _whiteout(self, parent: int, base: str) -> None:
+    def _forget_parents(self) -> None:
+        while self._parents:
+            os.close(self._parents.popitem()[1])
+
+    def _clear(self, parent: int, base: str) -> None:
+        """Make room for `base`: whatever is there goes, a directory with all it holds."""
+        try:
+            there = os.stat(base, dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        if there.st_nlink == 1 and not stat.S_ISDIR(there.st_mode):
+            self.size -= there.st_size
+        if stat.S_ISDIR(there.st_mode) or stat.S_ISLNK(there.st_mode):
+            names = [name for name in self._parents if self._parents[name] != parent]
+            for name in names:  # some may have led through it
+                os.close(self._parents.pop(name))
+        remove_tree(parent, base, self._aside)
+
+    # kinds of entries
+
+    def _whiteout(self, parent: int, folder: str, base: str) -> None:
         if base == OPAQUE:
-            return os.setxattr(parent, "trusted.overlay.opaque", b"y")
+            return self._whiteouts.opaque(parent, folder)
         hidden = base[len(WHITEOUT) :]
-        if hidden in ("", ".", "..") or "/" in hidden:
+        if hidden in ("", ".", ".."):
             raise InvalidParameter(f"invalid whiteout name {base!r}")
         if hidden.startswith(WHITEOUT):
             return None  # aufs' own bookkeeping
+        return self._whiteouts.hide(parent, folder, hidden)
+
+    def _directory(self, parent: int, base: str) -> None:
         try:
-            os.mknod(hidden, stat.S_IFCHR, 0, dir_fd=parent)
+            return os.mkdir(base, 0o755, dir_fd=parent)
         except FileExistsError:
-            return None  # the same tar adds it: a whiteout hides only what lower layers have
+            pass
+        if not stat.S_ISDIR(os.stat(base, dir_fd=parent, follow_symlinks=False).st_mode):
+            self._clear(parent, base)
+            os.mkdir(base, 0o755, dir_fd=parent)
         return None
 
-    def _make(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, parent: int, base: str) -> None:
-        if entry.isdir() and _is_directory(parent, base):
-            return None
-        _clear(parent, base)
-        if entry.isdir():
-            return os.mkdir(base, 0o755, dir_fd=parent)
-        if entry.issym():
-            return os.symlink(entry.linkname, base, dir_fd=parent)
-        if entry.islnk():
-            return self._hard_link(entry, parent, base)
-        if entry.isreg():
-            return self._file(tar, entry, parent, base)
-        kinds = {tarfile.CHRTYPE: stat.S_IFCHR, tarfile.BLKTYPE: stat.S_IFBLK, tarfile.FIFOTYPE: stat.S_IFIFO}
-        if entry.type not in kinds:
-            raise InvalidParameter(f"unhandled tar header type {entry.type!r} of {entry.name!r}")
-        number = os.makedev(entry.devmajor, entry.devminor)
-        return os.mknod(base, kinds[entry.type] | stat.S_IMODE(entry.mode), number, dir_fd=parent)
-
-    def _hard_link(self, entry: tarfile.TarInfo, parent: int, base: str) -> None:
-        folder, target = os.path.split(clean(entry.linkname))
+    def _hard_link(self, entry: Entry, parent: int, base: str) -> None:
+        folder, _, target = clean(entry.link).rpartition("/")
         try:
             source = self._open(folder, O_PATH | os.O_DIRECTORY)
-        except OSError as error:
-            raise InvalidParameter(
-                f"invalid hardlink {entry.name!r} -> {entry.linkname!r}: {error.strerror}"
-            ) from error
-        try:
-            os.link(target, base, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
-        except OSError as error:
-            raise InvalidParameter(
-                f"invalid hardlink {entry.name!r} -> {entry.linkname!r}: {error.strerror}"
-            ) from error
-        finally:
-            os.close(source)
+            try:
+                self._clear(parent, base)
+                os.link(target, base, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
+            finally:
+                os.close(source)
+        except (FileNotFoundError, NotADirectoryError, PermissionError, FileExistsError) as error:
+            text = f"invalid hardlink {entry.name!r} -> {entry.link!r}: {(error.strerror or '').lower()}"
+            raise InvalidParameter(text) from error
 
-    def _file(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, parent: int, base: str) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(base, flags, 0o600, dir_fd=parent)
+    def _file(self, tar: TarReader, entry: Entry, parent: int, base: str) -> None:
+        plain = not entry.mode & (0o7000 | self._umask) and not entry.uid and not entry.gid
+        mode = entry.mode if plain else 0o600
         try:
-            source = tar.extractfile(entry)
-            assert source is not None
-            while data := source.read(CHUNK):
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(fd, view) :]
+            fd = os.open(base, _NEW, mode, dir_fd=parent)
+        except FileExistsError:
+            self._clear(parent, base)
+            fd = os.open(base, _NEW, mode, dir_fd=parent)
+        try:
+            if entry.pieces is None:
+                self._whole(tar, fd)
+            else:
+                self._sparse(tar, entry, fd)
+            if not plain:
+                os.fchown(fd, entry.uid, entry.gid)  # before the mode: it clears setuid
+                os.fchmod(fd, entry.mode)
+            for name, value in _wanted(entry):
+                _set_xattr(fd, name, value)
+            mtime = _clamped(entry.mtime)
+            os.utime(fd, ns=(mtime, mtime))
         finally:
             os.close(fd)
-        self._size += entry.size
+        self.size += entry.real_size
 
-    def _finish(self, entry: tarfile.TarInfo, parent: int, name: str, base: str) -> None:
-        """Owner before mode (chown clears setuid bits), then attributes, then times."""
-        if entry.islnk():
-            return
-        self._owner(parent, base, entry)
-        mtime = min(max(int(entry.mtime * 1_000_000_000), 0), (1 << 62))
-        if entry.isdir():
-            self._times.append((name, mtime))
-        else:
-            os.utime(base, ns=(mtime, mtime), dir_fd=parent, follow_symlinks=False)
+    def _whole(self, tar: TarReader, fd: int) -> None:
+        for view in tar.data():
+            self._room.take(len(view))
+            while len(view):
+                view = view[os.write(fd, view) :]
 
-    def _owner(self, parent: int, base: str, entry: tarfile.TarInfo) -> None:
-        os.chown(base, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
-        if entry.issym():
-            return
-        os.chmod(base, stat.S_IMODE(entry.mode), dir_fd=parent)
-        attributes = [(k[14:], v) for k, v in entry.pax_headers.items() if k.startswith("SCHILY.xattr.")]
-        for key, value in attributes:
-            if not key.startswith(("trusted.overlay.", "user.overlay.")):
-                fd = os.open(base, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
-                os.setxattr(fd, key, value.encode("utf-8", "surrogateescape"))
+    def _sparse(self, tar: TarReader, entry: Entry, fd: int) -> None:
+        os.ftruncate(fd, entry.real_size)
+        pieces = iter(entry.pieces or ())
+        at, left = next(pieces, (0, 0))
+        for view in tar.data():
+            self._room.take(len(view))
+            while len(view):
+                while not left:
+                    at, left = next(pieces)
+                done = os.pwrite(fd, view[:left], at)
+                at, left, view = at + done, left - done, view[done:]
+
+    def _owner(self, entry: Entry, parent: int, base: str) -> None:
+        """Owner, mode, attributes and time of anything but a file; directories get their time at the end."""
+        if entry.uid or entry.gid or base == ".":
+            os.chown(base, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+        if entry.kind != SYMLINK:
+            os.chmod(base, entry.mode, dir_fd=parent)  # never a link: we have just made it, or found a directory
+        attributes = list(_wanted(entry))
+        if attributes and entry.kind == DIRECTORY:
+            fd = os.open(base, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+            try:
+                for name, value in attributes:
+                    _set_xattr(fd, name, value)
+            finally:
                 os.close(fd)
+        if entry.kind != DIRECTORY:
+            mtime = _clamped(entry.mtime)
+            os.utime(base, ns=(mtime, mtime), dir_fd=parent, follow_symlinks=False)
 
 
 def clean(name: str) -> str:
     """An entry's name as a path below the root: no leading slash, no `..` that leads out."""
+    if name[:1] not in ("/", ".", "") and "//" not in name and "/." not in name:
+        return name.removesuffix("/")
     parts: list[str] = []
     for part in name.split("/"):
         if part == "..":
@@ -214,22 +309,37 @@ def clean(name: str) -> str:
     return "/".join(parts)
 
 
-def _is_directory(parent: int, base: str) -> bool:
-    try:
-        return stat.S_ISDIR(os.stat(base, dir_fd=parent, follow_symlinks=False).st_mode)
-    except FileNotFoundError:
-        return False
+def _clamped(mtime: int) -> int:
+    return min(max(mtime, 0), LATEST)
 
 
-def _clear(parent: int, base: str) -> None:
-    """Make room for `base`: whatever is there goes, a directory with all it holds."""
+def _wanted(entry: Entry) -> Iterator[tuple[str, bytes]]:
+    """The attributes a layer may set: not what steers overlayfs, nor labels of the host's security modules."""
+    for name, value in entry.xattrs.items():
+        if name.startswith(_XATTRS) and not name.startswith("user.overlay."):
+            yield name, value
+
+
+def _set_xattr(fd: int, name: str, value: bytes) -> None:
+    """Raises OSError where the file system cannot keep a capability; other attributes it lacks are only reported."""
     try:
-        os.unlink(base, dir_fd=parent)
-    except FileNotFoundError:
-        return
-    except IsADirectoryError:
-        fd = os.open(base, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
-        for child in os.listdir(fd):
-            _clear(fd, child)
-        os.close(fd)
-        os.rmdir(base, dir_fd=parent)
+        os.setxattr(fd, name, value)
+    except OSError as error:
+        if error.errno in (errno.E2BIG, errno.ERANGE, errno.ENOSPC) and len(value) > 1024:
+            raise InvalidParameter(f"extended attribute {name!r} of {len(value)} bytes is too large") from error
+        if error.errno != errno.ENOTSUP or name == "security.capability":
+            raise
+        log.warning("the file system keeps no extended attribute %s", name)
+
+
+def _umask() -> int:
+    """The process's umask, read without changing it (proc_pid_status(5))."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        return next((int(line.split()[1], 8) for line in status if line.startswith("Umask:")), 0o777)
+
+
+def _explained(error: OSError, entry: Entry) -> Exception:
+    """What the kernel said about an entry: a name it cannot take is the tar's fault, anything else the host's."""
+    if error.errno in _ITS_FAULT:
+        return InvalidParameter(f"{entry.name!r}: {(error.strerror or '').lower()}")
+    return OSError(error.errno, error.strerror, f"write /{clean(entry.name)}")

@@ -1,12 +1,14 @@
-"""images: list, inspect, history, tag, delete, load, save, import."""
+"""images: list, inspect, history, tag, delete, load, save, import; pull and push are refused."""
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from dockwright.api.answers import Answer, document, nothing
 from dockwright.api.exchange import Exchange
 from dockwright.api.shapes import image as shapes
 from dockwright.api.shapes import shaped
-from dockwright.base.errors import InvalidParameter, NotSupported
+from dockwright.base.errors import EngineError, InvalidParameter, NotSupported
 
 TAR = "application/x-tar"
 
@@ -44,26 +46,42 @@ async def delete(exchange: Exchange) -> Answer:
     """DELETE /images/{name}."""
     if not exchange.name.strip():
         raise InvalidParameter("image name cannot be blank")
-    query = exchange.query
-    rows = await exchange.managers.images.delete(exchange.name, query.flag("force"), query.flag("noprune"))
+    query, managers = exchange.query, exchange.managers
+    running = {row["Id"] for row in await managers.containers.list(False, 0, False, {})}
+    rows = await managers.images.delete(exchange.name, query.flag("force"), query.flag("noprune"), running)
     return document(rows)
 
 
 async def load(exchange: Exchange) -> None:
     """POST /images/load: a tar of any compression, answered by progress."""
     quiet = exchange.query.flag("quiet", default=True)
-    await exchange.progress(aiter(exchange.managers.images.load(aiter(exchange.body), quiet)))
+    async with aclosing(exchange.managers.images.load(aiter(exchange.body), quiet)) as documents:
+        await exchange.progress(_errors_inside(documents))
+
+
+async def _errors_inside(documents: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """Docker answers a load by 200 whatever becomes of it: an early error goes into the stream, too."""
+    try:
+        async for document_ in documents:
+            yield document_
+    except EngineError as error:
+        yield {"errorDetail": {"message": error.message}, "error": error.message}
 
 
 async def save_one(exchange: Exchange) -> None:
     """GET /images/{name}/get."""
-    await exchange.stream(aiter(exchange.managers.images.save([exchange.name])), TAR)
+    await _save(exchange, [exchange.name])
 
 
 async def save_many(exchange: Exchange) -> None:
     """GET /images/get?names=a&names=b."""
     names = [name for value in exchange.query.all("names") for name in value.split(",") if name]
-    await exchange.stream(aiter(exchange.managers.images.save(names)), TAR)
+    await _save(exchange, names)
+
+
+async def _save(exchange: Exchange, names: list[str]) -> None:
+    async with aclosing(exchange.managers.images.save(names)) as pieces:
+        await exchange.stream(pieces, TAR)
 
 
 async def create(exchange: Exchange) -> Answer | None:
@@ -76,15 +94,18 @@ async def create(exchange: Exchange) -> Answer | None:
         )
     if query.text("fromSrc") != "-":
         raise NotSupported("importing from a URL is not implemented yet: send the archive itself (fromSrc=-)")
-    await exchange.progress(aiter(_imported(exchange)))
+    imported = exchange.managers.images.import_(
+        aiter(exchange.body), query.text("repo"), query.text("tag"), query.text("message"), query.all("changes"),
+        query.text("platform"),
+    )  # fmt: skip
+    async with aclosing(imported) as documents:
+        await exchange.progress(documents)
     return None
 
 
-def _imported(exchange: Exchange) -> Any:
-    query = exchange.query
-    return exchange.managers.images.import_(
-        aiter(exchange.body), query.text("repo"), query.text("tag"), query.text("message"), query.all("changes")
-    )
+async def push(exchange: Exchange) -> None:
+    """POST /images/{name}/push: refused, but for a missing image in Docker's words."""
+    exchange.managers.images.push(exchange.name, exchange.query.text("tag"))
 
 
 def _shown(name: str, tag: str) -> str:

@@ -1,83 +1,156 @@
 """overlay2: a directory per layer, stacked by the kernel's overlay file system.
 
-Layout, as Docker's: <id>/diff the layer's own files, link its short name, lower the short names of its parents (nearest
-first), work and merged for mounting; l/<short> -> ../<id>/diff keeps mount options below one page.
+Layout, as Docker's: <key>/diff the layer's own files, link its short name, lower the short names of its parents (nearest
+first), work and merged for mounting, committed once it is complete; l/<short> -> ../<key>/diff keeps mount options below
+one page. A view has no diff of its own: <key>/view says so.
 """
 
 import os
 import secrets
-import shutil
+import stat
 from typing import Any
+
+from dockwright.images import differ
+from dockwright.images.snapshotters import Mount, Usage
+from dockwright.images.snapshotters.files import backing, read, write
+from dockwright.images.trash import Trash
+from dockwright.images.unpack import Whiteouts
 
 NAME = "overlay2"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 LINK_LENGTH = 26
+LINKS = "l"
+LONGEST_OPTIONS = 4000  # mount(2) takes one page
+_PARAMETERS = "/sys/module/overlay/parameters"
+
+
+class Nodes:
+    """Whiteouts as overlayfs has them (Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories")."""
+
+    def added(self, path: str) -> None:
+        """Nothing to note: what the layer has itself is seen when the whiteout is made."""
+
+    def hide(self, parent: int, folder: str, name: str) -> None:
+        """A character device 0:0 in its place."""
+        try:
+            os.mknod(name, stat.S_IFCHR, 0, dir_fd=parent)
+        except FileExistsError:
+            pass  # the same tar adds it
+
+    def opaque(self, parent: int, folder: str) -> None:
+        """An attribute on the directory."""
+        os.setxattr(parent, differ.OPAQUE, b"y")
 
 
 class Overlay2:
     """The driver below `root` (DATA/overlay2)."""
 
     name = NAME
+    stacked = True
 
-    def __init__(self, root: str) -> None:
-        self.root = root
-        os.makedirs(f"{root}/l", mode=0o710, exist_ok=True)
+    def __init__(self, root: str, trash: str) -> None:
+        self.root = self.base = root
+        self._trash = Trash(trash)
+        self._options = _fixed_options()
+        os.makedirs(f"{root}/{LINKS}", mode=0o710, exist_ok=True)
 
-    def create(self, ident: str, parent: str = "") -> str:
-        """Make the folder of a layer on top of `parent` ("" for none); returns its diff directory.
-
-        Raises:
-            OSError: nothing is left then.
-        """
-        folder = f"{self.root}/{ident}"
+    def prepare(self, key: str, parent: str = "") -> str:
+        """Make the folder of a layer on top of `parent`; returns its diff directory."""
+        folder = f"{self.root}/{key}"
         os.mkdir(folder, 0o710)
         try:
             os.mkdir(f"{folder}/diff", 0o755)
             link = "".join(secrets.choice(_LETTERS) for _ in range(LINK_LENGTH))
-            os.symlink(f"../{ident}/diff", f"{self.root}/l/{link}")
-            _write(f"{folder}/link", link)
+            os.symlink(f"../{key}/diff", f"{self.root}/{LINKS}/{link}")
+            write(f"{folder}/link", link)
             if parent:
                 os.mkdir(f"{folder}/work", 0o700)
-                _write(f"{folder}/lower", ":".join(self._chain(parent)))
+                write(f"{folder}/lower", ":".join(self._chain(parent)))
         except OSError:
-            self.remove(ident)
+            self.remove(key)
             raise
         return f"{folder}/diff"
 
-    def commit(self, ident: str) -> None:
-        """Mark a layer as complete."""
-        _write(f"{self.root}/{ident}/committed", "")
-
-    def remove(self, ident: str) -> None:
-        """Remove a layer's folder and short link; a missing one is fine."""
-        folder = f"{self.root}/{ident}"
+    def view(self, key: str, parent: str) -> None:
+        """A folder that holds only the names of what is seen."""
+        folder = f"{self.root}/{key}"
+        os.mkdir(folder, 0o710)
         try:
-            os.unlink(f"{self.root}/l/{_read(f'{folder}/link')}")
-        except FileNotFoundError:
-            pass  # half made, or half removed
-        shutil.rmtree(folder, ignore_errors=True)
+            write(f"{folder}/lower", ":".join(self._chain(parent)))
+            write(f"{folder}/view", "")
+        except OSError:
+            self.remove(key)
+            raise
 
-    def mount(self, ident: str) -> dict[str, Any]:
-        """How layer `ident` is mounted read-write: an overlay whose lowers are relative to `base`."""
-        folder = f"{self.root}/{ident}"
-        lower = _read(f"{folder}/lower")
-        options = ["index=off", f"upperdir={folder}/diff", f"workdir={folder}/work", f"lowerdir={lower}"]
+    def commit(self, key: str) -> None:
+        """Mark a layer as complete."""
+        write(f"{self.root}/{key}/committed", "")
+
+    def committed(self, key: str) -> bool:
+        """Whether a layer is there and complete."""
+        return os.path.exists(f"{self.root}/{key}/committed")
+
+    def mounts(self, key: str) -> list[Mount]:
+        """An overlay whose lowers are named from `base`, or a bind where a single directory is all there is."""
+        folder, lowers = f"{self.root}/{key}", self._lower(key)
+        if os.path.exists(f"{folder}/view") or self.committed(key):
+            return [self._read_only(key, lowers)]
+        if not lowers:
+            return [{"type": "bind", "source": f"{folder}/diff", "options": ["rbind", "rw"]}]
+        return [self._overlay([f"upperdir={folder}/diff", f"workdir={folder}/work"], lowers)]
+
+    def _read_only(self, key: str, lowers: list[str]) -> Mount:
+        folder = f"{self.root}/{key}"
+        stack = lowers if os.path.exists(f"{folder}/view") else [f"{LINKS}/{read(f'{folder}/link')}", *lowers]
+        if len(stack) == 1:
+            source = os.path.realpath(f"{self.root}/{stack[0]}")
+            return {"type": "bind", "source": source, "options": ["rbind", "ro"]}
+        return self._overlay(["ro"], stack)
+
+    def _overlay(self, own: list[str], lowers: list[str]) -> Mount:
+        options = [*self._options, *own, f"lowerdir={':'.join(lowers)}"]
+        if len(",".join(options)) > LONGEST_OPTIONS:
+            options = [option.replace(f"={self.root}/", "=") for option in options]
         return {"type": "overlay", "source": "overlay", "options": options}
 
-    @property
-    def base(self) -> str:
-        """The directory from which lowerdirs are named."""
-        return self.root
+    def usage(self, key: str) -> Usage:
+        """Its diff directory's own."""
+        return Usage(*differ.usage(f"{self.root}/{key}/diff"))
 
-    def lowers(self, ident: str) -> list[str]:
+    def changes(self, key: str) -> list[differ.Change]:
+        """What its diff directory says."""
+        top, *below = self.lowers(key)
+        return differ.changes(top, below, flat=False)
+
+    def remove(self, key: str) -> None:
+        """Remove a layer's folder and short link."""
+        folder = f"{self.root}/{key}"
+        try:
+            os.unlink(f"{self.root}/{LINKS}/{read(f'{folder}/link')}")
+        except (FileNotFoundError, IsADirectoryError):
+            pass  # half made, or half removed
+        self._trash.remove(folder)
+
+    def keys(self) -> list[str]:
+        """Every folder but that of the short links."""
+        return [name for name in os.listdir(self.root) if name != LINKS]
+
+    def path(self, key: str) -> str:
+        """Its folder."""
+        return f"{self.root}/{key}"
+
+    def lowers(self, key: str) -> list[str]:
         """The diff directories of a layer and its parents, top first."""
-        lower = _read(f"{self.root}/{ident}/lower") if os.path.exists(f"{self.root}/{ident}/lower") else ""
-        parents = [os.path.realpath(f"{self.root}/{name}") for name in lower.split(":") if name]
-        return [f"{self.root}/{ident}/diff", *parents]
+        parents = [os.path.realpath(f"{self.root}/{name}") for name in self._lower(key)]
+        return [f"{self.root}/{key}/diff", *parents] if os.path.isdir(f"{self.root}/{key}/diff") else parents
 
-    def graph_driver(self, ident: str) -> dict[str, Any]:
+    def whiteouts(self, directory: str) -> Whiteouts:
+        """As overlayfs has them."""
+        return Nodes()
+
+    def graph_driver(self, key: str) -> dict[str, Any]:
         """GraphDriver of inspect."""
-        folder, (_, *lowers) = f"{self.root}/{ident}", self.lowers(ident)
+        folder, (_, *lowers) = f"{self.root}/{key}", self.lowers(key)
         data = {"MergedDir": f"{folder}/merged", "UpperDir": f"{folder}/diff", "WorkDir": f"{folder}/work"}
         return {"Data": {**({"LowerDir": ":".join(lowers)} if lowers else {}), **data}, "Name": NAME}
 
@@ -89,28 +162,23 @@ class Overlay2:
         ]  # fmt: skip
 
     def _chain(self, parent: str) -> list[str]:
-        names = [f"l/{_read(f'{self.root}/{parent}/link')}"]
-        if os.path.exists(f"{self.root}/{parent}/lower"):
-            names += _read(f"{self.root}/{parent}/lower").split(":")
-        return names
+        return [f"{LINKS}/{read(f'{self.root}/{parent}/link')}", *self._lower(parent)]
+
+    def _lower(self, key: str) -> list[str]:
+        try:
+            return read(f"{self.root}/{key}/lower").split(":")
+        except FileNotFoundError:
+            return []
 
 
-def backing(path: str) -> str:
-    """Name of the file system under `path` as Docker's info shows it."""
-    best = ("", "unknown")
-    with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as mounts:
-        for line in mounts:
-            _, point, kind, *_ = line.split()
-            if (path + "/").startswith(point.rstrip("/") + "/") and len(point) >= len(best[0]):
-                best = (point, kind)
-    return {"ext4": "extfs", "ext3": "extfs", "ext2": "extfs"}.get(best[1], best[1])
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
-
-
-def _read(path: str) -> str:
-    with open(path, encoding="ascii") as file:
-        return file.read()
+def _fixed_options() -> list[str]:
+    """index would make a re-used upper directory busy; metacopy and redirect_dir would leave files that only their kernel
+    understands in a layer. Where a kernel has them on by default they are switched off."""
+    options = ["index=off"]
+    for name in ("metacopy", "redirect_dir"):
+        try:
+            if read(f"{_PARAMETERS}/{name}").strip() == "Y":
+                options.append(f"{name}=off")
+        except FileNotFoundError:
+            pass  # a kernel from before that option, or a module not loaded yet, whose default is off
+    return options

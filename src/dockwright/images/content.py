@@ -1,0 +1,147 @@
+"""The content store: blobs by digest (blobs/sha256/<hex>, as in an OCI layout) and ingests, where bytes wait to be verified.
+
+A blob's row is written before its file has its place, and taken away after the file has left it. Ingest names are ours
+alone: whatever lies there at start is of a load that is dead, and goes.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dockwright.base.errors import InvalidParameter, NotFound
+from dockwright.base.files import fsync_dir
+from dockwright.images.room import Room
+from dockwright.images.trash import Trash
+
+SHA256 = "sha256:"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def checked(digest: str) -> str:
+    """`digest`, if it is one that may become a file's name.
+
+    Raises:
+        InvalidParameter: in the words of Docker's digest package.
+    """
+    if _DIGEST.fullmatch(digest):
+        return digest
+    algorithm, colon, rest = digest.partition(":")
+    if colon and algorithm != "sha256" and rest:
+        raise InvalidParameter("unsupported digest algorithm")
+    if colon and re.fullmatch("[0-9a-f]+", rest):
+        raise InvalidParameter("invalid checksum digest length")
+    raise InvalidParameter("invalid checksum digest format")
+
+
+@dataclass(frozen=True)
+class Blob:
+    """Verified bytes in a file: an ingest's, or one of the store."""
+
+    path: str
+    size: int
+    digest: str
+
+    def read(self, limit: int) -> bytes:
+        """All of it.
+
+        Raises:
+            InvalidParameter: more than `limit` bytes.
+        """
+        if self.size > limit:
+            raise InvalidParameter(f"a document of {self.size} bytes is too large")
+        with open(self.path, "rb") as file:
+            return file.read()
+
+
+class Ingest:
+    """One load's bytes on their way into the store; `close` throws away what was not placed there."""
+
+    def __init__(self, directory: str, trash: Trash) -> None:
+        self.directory, self._trash = directory, trash
+        os.mkdir(directory, 0o700)
+        self._fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._room = Room(self._fd)
+        self._count = 0
+
+    def write(self, pieces: Iterable[bytes | memoryview]) -> Blob:
+        """A file of these bytes, with their digest.
+
+        Raises:
+            OSError: the disk is full; what was written goes with the ingest.
+        """
+        self._count += 1
+        path, sha, size = f"{self.directory}/{self._count}", hashlib.sha256(), 0
+        with open(path, "xb", buffering=0) as file:
+            for piece in pieces:
+                self._room.take(len(piece))
+                sha.update(piece)
+                size += len(piece)
+                view = memoryview(piece)
+                while len(view):
+                    view = view[file.write(view) or 0 :]
+        return Blob(path, size, SHA256 + sha.hexdigest())
+
+    def close(self) -> None:
+        """Remove what is left."""
+        os.close(self._fd)
+        self._trash.remove(self.directory)
+
+
+class Content:
+    """The store below `root` (DATA/content)."""
+
+    def __init__(self, root: str, trash: Trash) -> None:
+        self.root, self._trash = root, trash
+        self._blobs, self._ingests = f"{root}/blobs/sha256", f"{root}/ingest"
+        os.makedirs(self._blobs, mode=0o700, exist_ok=True)
+        os.makedirs(self._ingests, mode=0o700, exist_ok=True)
+
+    def path(self, digest: str) -> str:
+        """Where a blob is, or would be."""
+        return f"{self._blobs}/{checked(digest)[len(SHA256) :]}"
+
+    def blob(self, digest: str) -> Blob:
+        """A blob of the store.
+
+        Raises:
+            NotFound: its file is gone.
+        """
+        try:
+            return Blob(self.path(digest), os.stat(self.path(digest)).st_size, digest)
+        except FileNotFoundError:
+            raise NotFound(f"content digest {digest}: not found") from None
+
+    def ingest(self) -> Ingest:
+        """A fresh place for a load."""
+        return Ingest(f"{self._ingests}/{secrets.token_hex(8)}", self._trash)
+
+    def place(self, blobs: Iterable[Blob]) -> None:
+        """Give blobs of an ingest their places, for good. Their data has been synced; their rows say `creating`.
+
+        They are linked, not moved: another image of the same archive may need them again.
+        """
+        for blob in blobs:
+            target = self.path(blob.digest)
+            os.chmod(blob.path, 0o444)
+            self._trash.take(target)  # a file without a row, or with one that was never finished
+            os.link(blob.path, target)
+        fsync_dir(self._blobs)
+
+    def reap(self, connection: sqlite3.Connection) -> None:
+        """On the writer thread, so that no load can want a blob while it goes: the files of rows in state `removing`."""
+        for row in connection.execute("SELECT digest FROM blob WHERE state = 'removing'").fetchall():
+            self._trash.take(self.path(row["digest"]))
+            connection.execute("DELETE FROM blob WHERE digest = ?", (row["digest"],))
+
+    def clean(self) -> None:
+        """At start: throw away what dead loads have left."""
+        for name in os.listdir(self._ingests):
+            self._trash.remove(f"{self._ingests}/{name}")
+
+    def digests(self) -> list[str]:
+        """Every blob on disk."""
+        return [SHA256 + name for name in os.listdir(self._blobs)]

@@ -1,0 +1,97 @@
+"""`docker import`: one tar of a root file system becomes an image of one layer."""
+
+import json
+from collections.abc import AsyncIterator
+from functools import partial
+
+from dockwright.base.errors import InvalidParameter
+from dockwright.base.times import now
+from dockwright.events import EventBus
+from dockwright.grammar import reference
+from dockwright.grammar.reference import Reference
+from dockwright.images import changes as instructions
+from dockwright.images import oci
+from dockwright.images.archive import Found
+from dockwright.images.content import Content
+from dockwright.images.load import Loader, explained
+from dockwright.images.progress import Emit, Line, lines
+
+DEFAULT_MESSAGE = "Imported from -"
+ENGINE = "27.5.1"  # docker_version of a config
+_SYSTEMS = ("linux", "windows", "darwin", "freebsd")
+
+
+def target(repo: str, tag: str) -> list[Reference]:
+    """The name of the new image; no repository, no name.
+
+    Raises:
+        InvalidParameter: in Docker's words.
+    """
+    if not repo:
+        return []
+    parsed = reference.parse(repo)
+    if parsed.digest:
+        raise InvalidParameter("cannot import digest reference")
+    if tag and not reference.TAG.fullmatch(tag):
+        raise InvalidParameter("invalid tag format")
+    return [Reference(parsed.domain, parsed.path, tag or parsed.tag or reference.DEFAULT_TAG)]
+
+
+def platform(text: str) -> tuple[str, str, str]:
+    """`os/architecture[/variant]` of the new image; "" is this host's.
+
+    Raises:
+        InvalidParameter: no such system, or one whose images this engine cannot hold.
+    """
+    host_system, host_architecture = oci.host_platform().split("/")
+    parts = [part for part in text.lower().split("/") if part] or [host_system, host_architecture]
+    if len(parts) == 1 and parts[0] in _SYSTEMS:
+        parts.append(host_architecture)
+    elif len(parts) == 1:
+        parts.insert(0, host_system)
+    if len(parts) > 3 or parts[0] not in _SYSTEMS:
+        raise InvalidParameter(f'"{text}": unknown operating system or architecture: invalid argument')
+    if parts[0] != host_system:
+        raise InvalidParameter(f'operating system is not supported: "{parts[0]}"')
+    return parts[0], parts[1], parts[2] if len(parts) == 3 else ""
+
+
+class Importer:
+    """Makes images of root file systems."""
+
+    def __init__(self, content: Content, loader: Loader, events: EventBus) -> None:
+        self._content, self._loader, self._events = content, loader, events
+
+    def import_(
+        self, body: AsyncIterator[bytes], repo: str, tag: str, message: str, changes: list[str], wanted_platform: str
+    ) -> AsyncIterator[Line]:
+        """Progress documents; the last one's status is the new image's id.
+
+        Raises:
+            InvalidParameter: a name, platform, change or tar that cannot be; at once, or while the body is read.
+        """
+        names = target(repo, tag)
+        system, architecture, variant = platform(wanted_platform)
+        created = now()
+        config: dict[str, object] = {
+            "architecture": architecture, **({"variant": variant} if variant else {}), "comment": message or DEFAULT_MESSAGE,
+            "config": instructions.apply({}, changes), "created": created, "docker_version": ENGINE,
+            "history": [{"created": created, "comment": message or DEFAULT_MESSAGE}], "os": system,
+        }  # fmt: skip
+        return lines(partial(self._import, body, config, names))
+
+    async def _import(
+        self, body: AsyncIterator[bytes], config: dict[str, object], names: list[Reference], emit: Emit
+    ) -> None:
+        ingest = self._content.ingest()
+        try:
+            layer = await self._loader.received_tar(body, ingest)
+            document = {**config, "rootfs": {"type": "layers", "diff_ids": [layer.digest]}}
+            blob = ingest.write([json.dumps(document, separators=(",", ":")).encode()])
+            made = await self._loader.make(Found(blob, [layer], names), None)
+        except OSError as error:
+            raise explained(error) from error
+        finally:
+            ingest.close()
+        self._events.publish("image", "import", made.id, {"name": names[0].familiar if names else made.id})
+        emit({"status": made.id})

@@ -1,0 +1,219 @@
+"""Saving: docker-archive and OCI layout in one tar, as Docker 25 and later write it.
+
+Blobs go out as they came in, so a layer, a manifest and with them every digest survive the round trip. The same images make
+the same bytes: names are sorted, times are the epoch, nobody owns anything.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import sqlite3
+import tarfile
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dockwright.events import EventBus
+from dockwright.grammar.reference import Reference, parse
+from dockwright.images import oci, store
+from dockwright.images.archive import NAME, REF_NAME
+from dockwright.images.assembly import Assembler
+from dockwright.images.content import Content
+from dockwright.images.inflate import CHUNK, LONGEST_MAGIC, compression
+from dockwright.images.store import Image, LayerRow
+from dockwright.metadata import Database, references
+
+_BLOCK = 512
+_RECORD = 20 * _BLOCK  # a tar's length is a multiple of it
+_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+
+
+@dataclass
+class Wanted:
+    """One image to save, and the names to save it by (none for an image asked for by its id)."""
+
+    image: Image
+    config: bytes
+    layers: list[LayerRow]
+    names: list[Reference] = field(default_factory=list)
+
+
+def wanted(connection: sqlite3.Connection, asked: Sequence[str]) -> list[Wanted]:
+    """What the user asked for; a name without a tag stands for all tags of its repository.
+
+    Raises:
+        NotFound: in Docker's words.
+    """
+    found: dict[str, Wanted] = {}
+    for text in asked:
+        for image, name in _meant(connection, text):
+            known = found.get(image.id)
+            if known is None:
+                config, layers = store.config_bytes(connection, image.id), store.layers(connection, image.id)
+                known = found[image.id] = Wanted(image, config, layers)
+            if name and name not in known.names:
+                known.names.append(name)
+    return list(found.values())
+
+
+def _meant(connection: sqlite3.Connection, text: str) -> list[tuple[Image, Reference | None]]:
+    bare = not text.startswith("sha256:") and len(text) != 64 and parse(text)
+    if bare and not bare.tag and not bare.digest:
+        pattern = f"{bare}:"
+        rows = connection.execute("SELECT name, image FROM image_tag WHERE substr(name, 1, ?) = ?", (len(pattern), pattern))
+        tagged = [(store.load(connection, row["image"]), parse(row["name"])) for row in rows.fetchall()]
+        if tagged:
+            return [(image, name) for image, name in tagged]
+    image = store.find(connection, text)
+    return [(image, None if store.is_id(image, text) else parse(text).tagged())]
+
+
+class Saver:
+    """Sends images out."""
+
+    def __init__(self, database: Database, content: Content, assembler: Assembler, events: EventBus) -> None:
+        self._database, self._content, self._assembler, self._events = database, content, assembler, events
+
+    async def save(self, asked: Sequence[str]) -> AsyncIterator[bytes]:
+        """The tar of the images `asked` for.
+
+        Raises:
+            NotFound: an image, or one of its blobs, is not here; before the first byte.
+        """
+        async with self._assembler.lease() as lease:
+            images = await self._database.write(lambda c: _leased(c, lease, wanted(c, asked)))
+            writer = _Tar()
+            for name, data in self._members(images):
+                if isinstance(data, bytes):
+                    yield writer.small(name, data)
+                    continue
+                yield writer.header(name, os.path.getsize(data))
+                with open(data, "rb", buffering=0) as file:
+                    while piece := await asyncio.to_thread(file.read, CHUNK):
+                        yield writer.data(piece)
+                yield writer.padding()
+            yield writer.end()
+            for image in images:
+                self._events.publish("image", "save", image.image.id, {"name": image.image.id, **_labels(image)})
+
+    def _members(self, images: list[Wanted]) -> list[tuple[str, bytes | str]]:
+        """Every member, sorted: bytes, or the path of a blob; "" is a directory."""
+        members: dict[str, bytes | str] = {}
+        entries, descriptors = [], []
+        for image in images:
+            layers = [self._descriptor(row.blob) for row in image.layers]
+            for row in image.layers:
+                members[oci.member(row.blob)] = self._content.path(row.blob)
+            manifest = self._manifest(image, layers)
+            members[oci.member(image.image.id)] = image.config
+            members[oci.member(_digest(manifest))] = manifest
+            entries.append(_entry(image, layers))
+            descriptors += _index_entries(image, manifest)
+        members["index.json"] = _json({"schemaVersion": 2, "mediaType": oci.INDEX_TYPE, "manifests": descriptors})
+        members["manifest.json"] = _json(entries)
+        members["oci-layout"] = _LAYOUT
+        if repositories := _repositories(images):
+            members["repositories"] = _json(repositories)
+        members["blobs/"] = members["blobs/sha256/"] = b""
+        return sorted(members.items())
+
+    def _descriptor(self, digest: str) -> dict[str, Any]:
+        blob = self._content.blob(digest)
+        with open(blob.path, "rb") as file:
+            packed = compression(file.read(LONGEST_MAGIC))
+        media = oci.LAYER_TYPES.get(packed, oci.LAYER_TYPES[""])
+        return {"mediaType": media, "digest": digest, "size": blob.size}
+
+    def _manifest(self, image: Wanted, layers: list[dict[str, Any]]) -> bytes:
+        """The manifest an image came with, else one made of what it is."""
+        if image.image.manifest:
+            return self._content.blob(image.image.manifest).read(oci.LARGEST_DOCUMENT)
+        config = {"mediaType": oci.CONFIG_TYPE, "digest": image.image.id, "size": len(image.config)}
+        return _json({"schemaVersion": 2, "mediaType": oci.MANIFEST_TYPE, "config": config, "layers": layers})
+
+
+def _leased(connection: sqlite3.Connection, lease: str, images: list[Wanted]) -> list[Wanted]:
+    """Keep what is about to be read, whatever is deleted meanwhile."""
+    for image in images:
+        for digest in (image.image.id, image.image.manifest, *(row.blob for row in image.layers)):
+            references.add(connection, store.LEASE, lease, "blob", digest)
+    return images
+
+
+def _entry(image: Wanted, layers: list[dict[str, Any]]) -> dict[str, Any]:
+    """An entry of manifest.json."""
+    sources = {row.diff: layer for row, layer in zip(image.layers, layers, strict=True)}
+    return {
+        "Config": oci.member(image.image.id),
+        "RepoTags": [name.familiar for name in image.names] or None,
+        "Layers": [oci.member(row.blob) for row in image.layers],
+        "LayerSources": sources,
+    }
+
+
+def _index_entries(image: Wanted, manifest: bytes) -> list[dict[str, Any]]:
+    """A descriptor for each name, or one without a name."""
+    media = json.loads(manifest).get("mediaType") or oci.MANIFEST_TYPE
+    plain = {"mediaType": media, "digest": _digest(manifest), "size": len(manifest)}
+    return [{**plain, "annotations": {NAME: str(name), REF_NAME: name.tag}} for name in image.names] or [plain]
+
+
+def _repositories(images: list[Wanted]) -> dict[str, dict[str, str]]:
+    """The file clients of before 1.10 read: the topmost layer of each tag."""
+    found: dict[str, dict[str, str]] = {}
+    for image in images:
+        for name in image.names:
+            if image.layers:
+                found.setdefault(name.familiar_name, {})[name.tag] = image.layers[-1].diff.partition(":")[2]
+    return found
+
+
+def _labels(image: Wanted) -> dict[str, str]:
+    return dict(image.image.container_config.get("Labels") or {})
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+class _Tar:
+    """Writes a tar piece by piece."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._open = 0
+
+    def header(self, name: str, size: int) -> bytes:
+        """The header of a member."""
+        info = tarfile.TarInfo(name.removesuffix("/"))
+        info.size, info.mode = size, 0o644
+        if name.endswith("/"):
+            info.type, info.mode = tarfile.DIRTYPE, 0o755
+        self._open = size
+        return self._out(info.tobuf(tarfile.GNU_FORMAT))
+
+    def data(self, piece: bytes) -> bytes:
+        """Part of a member's data."""
+        return self._out(piece)
+
+    def padding(self) -> bytes:
+        """What fills the last block of a member."""
+        return self._out(b"\0" * (-self._open % _BLOCK))
+
+    def small(self, name: str, data: bytes) -> bytes:
+        """A whole member."""
+        return self.header(name, len(data)) + self.data(data) + self.padding()
+
+    def end(self) -> bytes:
+        """The end of the tar."""
+        blocks = b"\0" * (2 * _BLOCK)
+        return self._out(blocks + b"\0" * (-(self._size + len(blocks)) % _RECORD))
+
+    def _out(self, data: bytes) -> bytes:
+        self._size += len(data)
+        return data

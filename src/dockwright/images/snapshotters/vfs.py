@@ -1,0 +1,161 @@
+"""vfs: every snapshot is a whole copy of its parent. It needs nothing of the kernel and costs the most disk.
+
+Layout, as Docker's: dir/<key> is the tree. Beside it state/<key>/{parent,committed,view}, which Docker keeps in its layer store.
+"""
+
+import os
+import stat
+from typing import Any
+
+from dockwright.images import differ
+from dockwright.images.copytree import copy_tree
+from dockwright.images.snapshotters import Mount, Usage
+from dockwright.images.snapshotters.files import read, write
+from dockwright.images.trash import Trash, remove_tree
+from dockwright.images.unpack import Whiteouts
+
+NAME = "vfs"
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Removals:
+    """Whiteouts done at once: what a layer takes away is removed from its copy of the parent."""
+
+    def __init__(self, aside: str) -> None:
+        self._aside = aside
+        self._own: set[str] = set()
+
+    def added(self, path: str) -> None:
+        """The layer itself has `path`, and so the directories above it."""
+        while path and path not in self._own:
+            self._own.add(path)
+            path = path.rpartition("/")[0]
+
+    def hide(self, parent: int, folder: str, name: str) -> None:
+        """Remove it, but for what the layer adds."""
+        path = f"{folder}/{name}" if folder else name
+        if path not in self._own:
+            return self._remove(parent, name)
+        info = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        if stat.S_ISDIR(info.st_mode):
+            fd = os.open(name, _DIRECTORY, dir_fd=parent)
+            try:
+                self.opaque(fd, path)
+            finally:
+                os.close(fd)
+        return None
+
+    def opaque(self, parent: int, folder: str) -> None:
+        """Hide every name in the directory."""
+        for name in os.listdir(parent):
+            self.hide(parent, folder, name)
+
+    def _remove(self, parent: int, name: str) -> None:
+        aside = os.open(self._aside, _DIRECTORY)
+        try:
+            remove_tree(parent, name, aside)
+        finally:
+            os.close(aside)
+
+
+class Vfs:
+    """The driver below `root` (DATA/vfs)."""
+
+    name = NAME
+    stacked = False
+
+    def __init__(self, root: str, trash: str) -> None:
+        self.root = self.base = root
+        self._trash = Trash(trash)
+        for folder in ("dir", "state"):
+            os.makedirs(f"{root}/{folder}", mode=0o710, exist_ok=True)
+
+    def prepare(self, key: str, parent: str = "") -> str:
+        """Copy the parent."""
+        self._state(key, parent)
+        tree = self.path(key)
+        try:
+            os.mkdir(tree, 0o755)
+            if parent:
+                copy_tree(self.path(parent), tree)
+        except OSError:
+            self.remove(key)
+            raise
+        return tree
+
+    def view(self, key: str, parent: str) -> None:
+        """Note whose tree is seen; nothing is copied."""
+        self._state(key, parent)
+        write(f"{self.root}/state/{key}/view", "")
+
+    def _state(self, key: str, parent: str) -> None:
+        os.mkdir(f"{self.root}/state/{key}", 0o700)
+        write(f"{self.root}/state/{key}/parent", parent)
+
+    def commit(self, key: str) -> None:
+        """Mark it as complete."""
+        write(f"{self.root}/state/{key}/committed", "")
+
+    def committed(self, key: str) -> bool:
+        """Whether it is there and complete."""
+        return os.path.exists(f"{self.root}/state/{key}/committed")
+
+    def mounts(self, key: str) -> list[Mount]:
+        """A bind of the tree."""
+        if os.path.exists(f"{self.root}/state/{key}/view"):
+            return [{"type": "bind", "source": self.path(self._parent(key)), "options": ["rbind", "ro"]}]
+        mode = "ro" if self.committed(key) else "rw"
+        return [{"type": "bind", "source": self.path(key), "options": ["rbind", mode]}]
+
+    def usage(self, key: str) -> Usage:
+        """The files that the parent does not have, or has otherwise."""
+        tree, found = self.path(key), [path for path, kind in self.changes(key) if kind != differ.DELETED]
+        size = inodes = 0
+        seen = set()
+        for path in found:
+            try:
+                info = os.lstat(tree + path)
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # removed meanwhile
+            if (info.st_dev, info.st_ino) not in seen:
+                seen.add((info.st_dev, info.st_ino))
+                size, inodes = size + (0 if stat.S_ISDIR(info.st_mode) else info.st_size), inodes + 1
+        return Usage(size, inodes)
+
+    def changes(self, key: str) -> list[differ.Change]:
+        """Its tree against its parent's."""
+        parent = self._parent(key)
+        return differ.changes(self.path(key), [self.path(parent)] if parent else [], flat=True)
+
+    def remove(self, key: str) -> None:
+        """Remove its tree, then what is known of it."""
+        self._trash.remove(self.path(key))
+        self._trash.remove(f"{self.root}/state/{key}")
+
+    def keys(self) -> list[str]:
+        """Every tree, and every key with a state."""
+        return sorted({*os.listdir(f"{self.root}/dir"), *os.listdir(f"{self.root}/state")})
+
+    def path(self, key: str) -> str:
+        """Its tree."""
+        return f"{self.root}/dir/{key}"
+
+    def lowers(self, key: str) -> list[str]:
+        """A single directory: the tree."""
+        view = os.path.exists(f"{self.root}/state/{key}/view")
+        return [self.path(self._parent(key) if view else key)]
+
+    def whiteouts(self, directory: str) -> Whiteouts:
+        """Done at once."""
+        return Removals(self._trash.path)
+
+    def graph_driver(self, key: str) -> dict[str, Any]:
+        """GraphDriver of inspect."""
+        return {"Data": None, "Name": NAME}
+
+    def status(self) -> list[list[str]]:
+        """DriverStatus of info: nothing to say."""
+        return []
+
+    def _parent(self, key: str) -> str:
+        return read(f"{self.root}/state/{key}/parent")

@@ -1,0 +1,140 @@
+"""An image manager on a data root of its own, without a daemon around it."""
+
+import asyncio
+import contextlib
+import importlib.util
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockwright.base.errors import EngineError
+from dockwright.base.paths import Paths
+from dockwright.events import EventBus
+from dockwright.images.manager import ImageManager
+from dockwright.metadata import Database, identity
+
+
+def made() -> Any:
+    """tests/images.py as a module."""
+    spec = importlib.util.spec_from_file_location("test_images", Path(__file__).parents[2] / "images.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Rig:
+    """A data root; `run` opens its database, makes a manager and gives it to a coroutine."""
+
+    def __init__(self, root: str, driver: str) -> None:
+        self.root, self.driver = root, driver
+        self.paths = Paths(root, f"{root}/exec")
+        self.loaded = loaded
+        self.run(lambda manager: manager.list(all=True, filters={}, shared_size=False))
+
+    def run(self, work: Callable[[ImageManager], Any]) -> Any:
+        async def inside() -> Any:
+            async with self.manager() as manager:
+                return await work(manager)
+
+        return asyncio.run(inside())
+
+    @contextlib.asynccontextmanager
+    async def manager(self) -> AsyncIterator[ImageManager]:
+        database = Database.open(self.paths.database)
+        try:
+            _, trusted = identity.establish(database, self.paths.engine_id)
+            self.events = EventBus()
+            yield ImageManager(database, self.paths, self.events, self.driver, trusted)
+        finally:
+            database.close()
+
+    def load(self, archive: bytes) -> list[str]:
+        """The lines of a load."""
+        return self.run(lambda manager: loaded(manager, archive))
+
+    def refused(self, archive: bytes) -> str:
+        """The text by which a load is refused, after a check that it has left nothing."""
+        before = self.state()
+        with pytest.raises(EngineError) as caught:
+            self.load(archive)
+        assert self.state() == before
+        return caught.value.message
+
+    def query(self, text: str) -> list[tuple[Any, ...]]:
+        connection = sqlite3.connect(self.paths.database)
+        try:
+            return connection.execute(text).fetchall()
+        finally:
+            connection.close()
+
+    def state(self) -> dict[str, Any]:
+        """Everything there is of images, on disk and in rows."""
+        folder = Path(self.root)
+        found: dict[str, Any] = {
+            "folders": sorted(str(p.relative_to(folder)) for p in folder.glob("overlay2/*"))
+            + sorted(str(p.relative_to(folder)) for p in folder.glob("vfs/*/*")),
+            "links": len(list(folder.glob("overlay2/l/*"))),
+            "blobs": sorted(p.name for p in folder.glob("content/blobs/sha256/*")),
+            "ingest": [p.name for p in folder.glob("content/ingest/*")],
+            "trash": [p.name for p in folder.glob("trash/*")],
+        }
+        found["folders"] = [name for name in found["folders"] if name != "overlay2/l"]
+        if Path(self.paths.database).exists():
+            for table in ("image", "image_tag", "image_layer", "layer", "blob", "container_layer", "reference"):
+                with contextlib.suppress(sqlite3.OperationalError):
+                    found[table] = sorted(self.query(f"SELECT * FROM {table}"))
+        return found
+
+    def consistent(self) -> None:
+        """Every row has its files and every file its row."""
+        state = self.state()
+        keys = {row[0] for row in state["layer"]} | {row[2] for row in state["container_layer"]}
+        assert all(row[6] == "ready" for row in state["layer"]), state["layer"]
+        on_disk = {Path(name).name.removesuffix("-init") for name in state["folders"]}
+        assert on_disk == keys
+        assert {row[0].partition(":")[2] for row in state["blob"]} == set(state["blobs"])
+        assert all(row[2] == "ready" for row in state["blob"])
+        assert state["ingest"] == state["trash"] == []
+        assert not [row for row in state["reference"] if row[0] == "lease"]
+        used = {row[2] for row in state["image_layer"]}
+        assert {row[2] for row in state["layer"]} == used
+
+
+async def pieces(data: bytes, size: int = 70_000) -> AsyncIterator[bytes]:
+    for at in range(0, len(data), size):
+        yield data[at : at + size]
+
+
+async def loaded(manager: ImageManager, archive: bytes) -> list[str]:
+    return [line.get("stream") or line["status"] async for line in manager.load(pieces(archive), True)]
+
+
+@pytest.fixture(params=["overlay2", "vfs"])
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    root = tempfile.mkdtemp(prefix="dwi")
+    yield Rig(root, request.param)
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def overlay() -> Iterator[Rig]:
+    root = tempfile.mkdtemp(prefix="dwi")
+    yield Rig(root, "overlay2")
+    shutil.rmtree(root)
+
+
+@pytest.fixture(scope="session")
+def busybox() -> bytes:
+    images = made()
+    return bytes(images.docker_archive([images.busybox_layer()], ["busybox:latest"]))
+
+
+@pytest.fixture(scope="session")
+def images() -> Any:
+    return made()
