@@ -10,6 +10,8 @@ from typing import Any
 ABSENT = "(absent)"
 # numbers that no two runs share: name of the key, and what stands for a value that is not zero
 VOLATILE = ("Pid", "Created", "NFd", "NGoroutines", "NEventsListener", "time", "timeNano")
+# lists whose order Docker leaves to chance (Go's maps), and the key that orders them here
+UNORDERED = {"Mounts": "Destination"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,19 @@ def documents_differ(path: str, reference: Any, ours: Any) -> Iterator[Differenc
             left, right = reference.get(key, ABSENT), ours.get(key, ABSENT)
             if key in VOLATILE and _set(left) and _set(right):
                 continue
-            yield from documents_differ(f"{path}.{key}", left, right)
+            yield from documents_differ(f"{path}.{key}", _ordered(key, left), _ordered(key, right))
     elif isinstance(reference, list) and isinstance(ours, list):
         for number, (left, right) in enumerate(zip_longest(reference, ours, fillvalue=ABSENT)):
             yield from documents_differ(f"{path}[{number}]", left, right)
     elif reference != ours or type(reference) is not type(ours):
         yield Difference(path, _shown(reference), _shown(ours))
+
+
+def _ordered(key: str, value: Any) -> Any:
+    by = UNORDERED.get(key)
+    if not by or not isinstance(value, list):
+        return value
+    return sorted(value, key=lambda item: str(item.get(by) if isinstance(item, dict) else item))
 
 
 def _set(value: Any) -> bool:

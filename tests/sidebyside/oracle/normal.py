@@ -12,6 +12,7 @@ _ID = re.compile(r"(?<![0-9a-zA-Z])(?:[0-9a-f]{64}|[0-9a-f]{12})(?![0-9a-zA-Z])"
 _LINK = re.compile(r"/l/[A-Z0-9]{26}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?: ?(?:Z|[+-]\d\d:?\d\d))?(?: UTC)?")
 _SPAN = re.compile(r"\b(?:Less than a second|\d+ seconds?|About a minute|\d+ minutes?)\b")
+_SCRATCH = re.compile(r"docker-import-\d+")
 _VETH = re.compile(r"\bveth[0-9a-f]{7}\b")
 _BLANKS = re.compile(r" {2,}")
 _RANDOM_NAME = re.compile(r"[a-z]+_[a-z]+\d?")
@@ -50,8 +51,8 @@ def folders(text: str, root: str) -> str:
 
 
 def links(text: str) -> str:
-    """Short names that the kernel is given: overlay2's links, veth pairs."""
-    return _VETH.sub("<veth>", _LINK.sub("/l/<link>", text))
+    """Short names that the kernel is given (overlay2's links, veth pairs), and scratch folders."""
+    return _SCRATCH.sub("<scratch>", _VETH.sub("<veth>", _LINK.sub("/l/<link>", text)))
 
 
 def blanks(text: str) -> str:
