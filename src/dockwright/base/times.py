@@ -22,3 +22,11 @@ def rfc3339_fixed(nanoseconds: int) -> str:
 def now() -> str:
     """This moment, as `rfc3339` prints it."""
     return rfc3339(time.time_ns())
+
+
+def padded(text: str) -> str:
+    """An RFC 3339 time in UTC with nine digits after its dot, whoever wrote it: then times are ordered as texts are."""
+    if len(text) == 30:
+        return text
+    head, _, fraction = text.rstrip("Z").partition(".")
+    return f"{head}.{fraction.ljust(9, '0')}Z"

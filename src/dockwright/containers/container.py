@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from dockwright.base.errors import Conflict
 from dockwright.base.times import ZERO
 from dockwright.supervisor.task import Task
 from dockwright.types.container import HostConfig
@@ -24,6 +25,7 @@ class State:
 
     running: bool = False
     paused: bool = False
+    restarting: bool = False
     removing: bool = False
     pid: int = 0
     exit_code: int = 0
@@ -34,10 +36,15 @@ class State:
     stopped_by_hand: bool = False
 
     @property
+    def ended(self) -> bool:
+        """Whether it has run and does not any more."""
+        return not self.running and self.started_at != ZERO
+
+    @property
     def status(self) -> str:
         """Docker's word: the first that holds."""
         if self.running:
-            return "paused" if self.paused else "running"
+            return "paused" if self.paused else "restarting" if self.restarting else "running"
         if self.removing:
             return "removing"
         return "created" if self.started_at == ZERO else "exited"
@@ -50,6 +57,7 @@ class Container:
     Attributes:
         config: Config of inspect, the image's merged in. host: HostConfig, completed. image: `sha256:...` or "".
         task: its shim while there is one. exits, removals: futures of those who wait for them.
+        exec_ids: its execs that have not ended.
     """
 
     id: str
@@ -65,6 +73,7 @@ class Container:
     removals: "list[asyncio.Future[None]]" = field(default_factory=list)
     attached: list[Any] = field(default_factory=list)
     trace: list[Any] = field(default_factory=list)
+    exec_ids: list[str] = field(default_factory=list)
 
     @property
     def durable(self) -> bool:
@@ -80,6 +89,13 @@ class Container:
     def cgroup(self) -> str:
         """Its cgroup, in every hierarchy."""
         return f"{self.host.CgroupParent or '/docker'}/{self.id}"
+
+    def refuse_not_running(self) -> None:
+        """Raises Conflict, in Docker's words, unless its process can be worked with."""
+        if not self.state.running:
+            raise Conflict(f"container {self.id} is not running")
+        if self.state.restarting:
+            raise Conflict(f"Container {self.id} is restarting, wait until the container is running")
 
     def next_exit(self) -> "asyncio.Future[int]":
         """The exit code, when the container's process ends the next time. Cancel it to wait no more."""
@@ -121,5 +137,5 @@ def from_row(row: sqlite3.Row) -> Container:
     """The container of a row."""
     document = msgspec.json.decode(row["document"])
     host = msgspec.convert(document["host"], HostConfig)
-    state = State(**msgspec.json.decode(row["state"]))
+    state = msgspec.convert(msgspec.json.decode(row["state"]), State)
     return Container(row["id"], row["name"], document["created"], document["image"], document["config"], host, state)

@@ -19,14 +19,15 @@ def inspect(
     return {
         "Id": container.id, "Created": container.created, "Path": command[0] if command else "", "Args": command[1:],
         "State": {
-            "Status": state.status, "Running": state.running, "Paused": state.paused, "Restarting": False,
+            "Status": state.status, "Running": state.running, "Paused": state.paused, "Restarting": state.restarting,
             "OOMKilled": state.oom_killed, "Dead": False, "Pid": state.pid, "ExitCode": state.exit_code,
             "Error": state.error, "StartedAt": state.started_at, "FinishedAt": state.finished_at,
         },
         "Image": container.image, "ResolvConfPath": f"{folder}/resolv.conf" if started else "",
         "HostnamePath": f"{folder}/hostname" if started else "", "HostsPath": f"{folder}/hosts" if started else "",
         "LogPath": log_path if started else "", "Name": f"/{container.name}", "RestartCount": 0, "Driver": "overlay2",
-        "Platform": "linux", "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "", "ExecIDs": None,
+        "Platform": "linux", "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "",
+        "ExecIDs": list(container.exec_ids) or None,
         "HostConfig": msgspec.to_builtins(container.host), "GraphDriver": graph_driver, "Mounts": [],
         "Config": dict(container.config), "NetworkSettings": network,
     }  # fmt: skip

@@ -1,12 +1,14 @@
 """exec: further processes in a running container."""
 
 import asyncio
+import base64
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from dockwright.base.errors import Conflict, EngineError, InvalidParameter, NotFound
+from dockwright.base.errors import Conflict, EngineError, Internal, InvalidParameter, NotFound
 from dockwright.base.ids import new_id
+from dockwright.containers import starting
 from dockwright.containers.container import Container
 from dockwright.containers.session import Session, detach_sequence
 from dockwright.containers.store import Store
@@ -15,31 +17,52 @@ from dockwright.kernel.process import capget
 from dockwright.spec import capabilities
 from dockwright.spec.build import environment, replace
 from dockwright.spec.users import identify
-from dockwright.supervisor.task import ExitEvent
+from dockwright.supervisor.task import ExitEvent, Task
 from dockwright.types.streams import ExecCreateRequest, ExecStartRequest
 
 EXPIRY = 300.0  # seconds a finished exec can still be inspected
+RESIZE_PATIENCE = 10.0  # seconds a resize waits for the start
 _PREFIX = "OCI runtime exec failed: exec failed: unable to start container process: "
+_MISSING = ("executable file not found", "no such file or directory", "not a directory")
+
+
+def _future() -> "asyncio.Future[None]":
+    return asyncio.get_running_loop().create_future()
 
 
 @dataclass
 class Exec:
-    """One exec."""
+    """One exec.
+
+    Attributes:
+        size: its terminal's height and width, (0, 0) if nobody has said.
+        started, over: done when its process runs, and when it has ended (or could not begin).
+    """
 
     id: str
     container: Container
     request: ExecCreateRequest
+    size: tuple[int, int] = (0, 0)
     running: bool = False
     pid: int = 0
     exit_code: int | None = None
     ended_at: float = 0.0
-    over: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    started: "asyncio.Future[None]" = field(default_factory=_future)
+    over: "asyncio.Future[None]" = field(default_factory=_future)
+
+    @property
+    def command(self) -> str:
+        """The command line, as events show it."""
+        return " ".join(self.request.Cmd or [])
 
     def end(self, status: int) -> None:
         """It has ended, or could not begin."""
         self.running, self.exit_code, self.ended_at = False, status, time.monotonic()
-        if not self.over.done():
-            self.over.set_result(None)
+        if self.id in self.container.exec_ids:
+            self.container.exec_ids.remove(self.id)
+        for future in (self.started, self.over):
+            if not future.done():
+                future.set_result(None)
 
 
 class Execs:
@@ -49,31 +72,37 @@ class Execs:
         self._store, self._layers = store, layers
         self._execs: dict[str, Exec] = {}
 
-    def find(self, ident: str) -> Exec:
+    def _find(self, ident: str) -> Exec:
         """Raises NotFound in Docker's words."""
-        if ident not in self._execs:
+        made = self._execs.get(ident)
+        if made is None or made.container not in self._store:
+            self._execs.pop(ident, None)
             raise NotFound(f"No such exec instance: {ident}")
-        return self._execs[ident]
+        return made
+
+    def check(self, ident: str) -> None:
+        """Raises NotFound or Conflict, in Docker's words, for an exec that cannot be started."""
+        _refuse_idle(self._find(ident).container)
 
     def create(self, container: Container, request: ExecCreateRequest) -> Exec:
         """Note an exec.
 
         Raises:
-            InvalidParameter, Conflict: in Docker's words.
+            InvalidParameter, Conflict, Internal: in Docker's words.
         """
         if not request.Cmd:
             raise InvalidParameter("No exec command specified")
-        if not container.state.running:
-            raise Conflict(f"container {container.id} is not running")
-        if container.state.paused:
-            raise Conflict(f"Container {container.name} is paused, unpause the container before exec")
-        keys = request.DetachKeys or ""
-        detach_sequence(keys, f"Invalid escape keys ({keys}) provided")
+        _refuse_idle(container)
+        _keys(request)
         self._expire()
-        made = Exec(new_id(), container, request)
+        made = Exec(new_id(), container, request, _size(request.ConsoleSize))
         self._execs[made.id] = made
-        self._store.event(container, f"exec_create: {' '.join(request.Cmd)}", execID=made.id)
+        container.exec_ids.append(made.id)
+        self._event(made, f"exec_create: {made.command}")
         return made
+
+    def _event(self, made: Exec, action: str, **attributes: str) -> None:
+        self._store.event(made.container, action, execID=made.id, **attributes)
 
     def _expire(self) -> None:
         limit = time.monotonic() - EXPIRY
@@ -82,74 +111,93 @@ class Execs:
 
     async def start(self, ident: str, request: ExecStartRequest) -> Session | None:
         """POST /exec/{id}/start: run it; attached unless the request says Detach."""
-        made = self.find(ident)
+        made = self._find(ident)
+        _refuse_idle(made.container)
         if made.exit_code is not None or made.running:
-            word = "is already running" if made.running else "has already run"
+            word = "has already run" if made.exit_code is not None else "is already running"
             raise Conflict(f"exec command {ident} {word}")
-        container, task = made.container, made.container.task
-        if task is None or not container.state.running:
-            raise Conflict(f"container {container.id} is not running")
-        given, tty = made.request, bool(made.request.Tty)
-        stdin = bool(given.AttachStdin) and not request.Detach
+        task = made.container.task
+        assert task
         made.running = True
-        self._store.event(container, f"exec_start: {' '.join(given.Cmd or [])}", execID=ident)
-        await task.prepare_exec(ident, tty, stdin)
-        session = None
-        if not request.Detach:
-            streams = tuple(
-                n for n, on in (("stdin", stdin), ("stdout", given.AttachStdout), ("stderr", given.AttachStderr)) if on
-            )
-            connection = asyncio.ensure_future(task.attach(streams, ident))
-            await connection
-            session = Session(connection, tty, stdin, detach_sequence(given.DetachKeys or "", ""), made.over)
+        made.size = _size(request.ConsoleSize) if request.ConsoleSize else made.size
+        self._event(made, f"exec_start: {made.command}")
         try:
-            made.pid = await task.exec(ident, self._process(made))
+            return await self._run(made, task, bool(request.Detach))
         except EngineError as error:
-            self._failed(made, error)
+            status, explained = _explained(error)
+            made.end(status)
+            raise explained from None
+
+    async def _run(self, made: Exec, task: Task, detached: bool) -> Session | None:
+        given, tty = made.request, bool(made.request.Tty)
+        stdin = bool(given.AttachStdin) and not detached
+        process = self._process(made)
+        await task.prepare_exec(made.id, tty, stdin)
+        session = None if detached else await self._attach(made, task, tty, stdin)
+        made.pid = await task.exec(made.id, process)
+        if not made.started.done():
+            made.started.set_result(None)
         return session
 
-    def _failed(self, made: Exec, error: EngineError) -> None:
-        missing = "executable file not found" in error.message or "no such file" in error.message
-        made.end(127 if missing else 126)
-        raise InvalidParameter(f"{_PREFIX}{error.message}: unknown") from None
+    async def _attach(self, made: Exec, task: Task, tty: bool, stdin: bool) -> Session:
+        given = made.request
+        wanted = (("stdin", stdin), ("stdout", given.AttachStdout), ("stderr", given.AttachStderr))
+        connection = asyncio.ensure_future(task.attach(tuple(name for name, on in wanted if on), made.id))
+        await connection
+        return Session(
+            connection, tty, stdin, _keys(given), made.over, on_detach=lambda: self._event(made, "exec_detach")
+        )
 
     def _process(self, made: Exec) -> dict[str, Any]:
         """The OCI process object."""
         container, given = made.container, made.request
-        config = container.config
+        config, host = container.config, container.host
         passwd = self._layers.read_file(container.id, "etc/passwd")
         group = self._layers.read_file(container.id, "etc/group")
-        identity = identify(given.User or config["User"], [], passwd, group)
-        host = container.host
-        privileged = bool(given.Privileged or host.Privileged)
-        caps = capabilities.effective(host.CapAdd, host.CapDrop, privileged, capget()[1])
+        identity = identify(given.User or config["User"], host.GroupAdd or [], passwd, group)
+        caps = capabilities.effective(
+            host.CapAdd, host.CapDrop, bool(given.Privileged or host.Privileged), capget()[1]
+        )
         effective = caps if identity.uid == 0 else []
         variables = environment({**config, "Tty": bool(given.Tty)}, config["Hostname"], identity.home)
         return {
-            "terminal": bool(given.Tty), "args": given.Cmd, "env": replace(variables, given.Env or []),
+            "terminal": bool(given.Tty), "consoleSize": {"height": made.size[0], "width": made.size[1]},
+            "args": given.Cmd, "env": replace(variables, given.Env or []),
             "cwd": given.WorkingDir or config["WorkingDir"] or "/",
             "user": {"uid": identity.uid, "gid": identity.gid, "additionalGids": list(identity.groups)},
             "capabilities": {"bounding": caps, "effective": effective, "permitted": effective},
+            "rlimits": starting.rlimits(container), "oomScoreAdj": host.OomScoreAdj or 0,
         }  # fmt: skip
 
-    def ended(self, event: ExitEvent) -> Exec | None:
+    def ended(self, event: ExitEvent) -> None:
         """An exec's process has ended."""
         made = self._execs.get(event.exec_id)
         if made:
             made.end(event.status)
-        return made
+            self._event(made, "exec_die", exitCode=str(event.status))
+
+    def container_ended(self, container: Container) -> None:
+        """Nothing runs in it any more, whatever its shim could still tell."""
+        for made in self._execs.values():
+            if made.container is container and made.running:
+                self.ended(ExitEvent(made.id, 137, False, 0))
 
     async def resize(self, ident: str, height: int, width: int) -> None:
-        """POST /exec/{id}/resize."""
-        made = self.find(ident)
+        """POST /exec/{id}/resize: waits for the start for a while, since clients ask as soon as they are attached."""
+        made = self._find(ident)
+        _refuse_idle(made.container)
+        try:
+            await asyncio.wait_for(asyncio.shield(made.started), RESIZE_PATIENCE)
+        except TimeoutError:
+            raise Internal("timeout waiting for exec session ready") from None
         if not made.running or not made.container.task:
-            raise Conflict(f"exec process {ident} is not running")
+            raise NotFound(f"process {made.id} not found")
         await made.container.task.resize(width, height, ident)
 
     def inspect(self, ident: str) -> dict[str, Any]:
         """GET /exec/{id}/json."""
-        made, given = self.find(ident), self.find(ident).request
-        command = given.Cmd or [""]
+        made = self._find(ident)
+        given, command = made.request, made.request.Cmd or [""]
         process: dict[str, Any] = {
             "tty": bool(given.Tty), "entrypoint": command[0], "arguments": command[1:], "privileged": bool(given.Privileged),
         }  # fmt: skip
@@ -159,5 +207,33 @@ class Execs:
             "ID": ident, "Running": made.running, "ExitCode": made.exit_code, "ProcessConfig": process,
             "OpenStdin": bool(given.AttachStdin), "OpenStderr": bool(given.AttachStderr),
             "OpenStdout": bool(given.AttachStdout), "CanRemove": False, "ContainerID": made.container.id,
-            "DetachKeys": "", "Pid": made.pid,
+            "DetachKeys": base64.b64encode(_keys(given)).decode() if given.DetachKeys else "", "Pid": made.pid,
         }  # fmt: skip
+
+
+def _keys(request: ExecCreateRequest) -> bytes:
+    """Raises Internal for keys that cannot be (a 500, unlike attach's)."""
+    keys = request.DetachKeys or ""
+    try:
+        return detach_sequence(keys, f"Invalid escape keys ({keys}) provided")
+    except InvalidParameter as error:
+        raise Internal(error.message) from None
+
+
+def _size(given: list[int] | None) -> tuple[int, int]:
+    return (given[0], given[1]) if given and len(given) == 2 else (0, 0)
+
+
+def _refuse_idle(container: Container) -> None:
+    container.refuse_not_running()
+    if container.state.paused:
+        raise Conflict(f"Container {container.id} is paused, unpause the container before exec")
+
+
+def _explained(error: EngineError) -> tuple[int, EngineError]:
+    """Exit code and text of an exec that could not begin."""
+    text = error.message
+    if text.startswith(("unable to find", "Unable to find", "uids and gids", "the shim of")):
+        return 126, error
+    status = 127 if any(word in text for word in _MISSING) else 126
+    return status, InvalidParameter(f"{_PREFIX}{text}: unknown")

@@ -94,9 +94,7 @@ class Life:
     def on_exit(self, container: Container, event: ExitEvent) -> None:
         """The shim's word that a process has ended."""
         if event.exec_id:
-            made = self._execs.ended(event)
-            if made:
-                self._store.event(container, "exec_die", execID=made.id, exitCode=str(event.status))
+            self._execs.ended(event)
         else:
             asyncio.get_running_loop().create_task(self.ended(container, event))
 
@@ -111,6 +109,7 @@ class Life:
         state.running = state.paused = False
         state.pid, state.exit_code, state.oom_killed = 0, event.status, event.oom_killed
         state.finished_at, state.error = rfc3339(event.at), event.error
+        self._execs.container_ended(container)
         if event.oom_killed:
             self._store.event(container, "oom")
         await self._networks.close(container.id)

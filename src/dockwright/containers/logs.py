@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import quote_plus
 
 from dockwright.base.errors import Conflict, NotSupported
-from dockwright.base.times import rfc3339_fixed
+from dockwright.base.times import padded, rfc3339_fixed
 from dockwright.containers.container import Container
 from dockwright.supervisor.logs.reader import Cursor, Entry
 from dockwright.supervisor.logs.watch import Watcher
@@ -41,7 +41,7 @@ class Form:
         """The wanted ones of `entries`, ready to be sent. `over` is set by a line beyond `until`."""
         pieces = []
         for entry in entries:
-            if self._until and _full(entry.time) > self._until:
+            if self._until and padded(entry.time) > self._until:
                 self.over = True
                 break
             if self._wanted(entry):
@@ -51,14 +51,14 @@ class Form:
     def _wanted(self, entry: Entry) -> bool:
         if not (self._options.stderr if entry.stream == "stderr" else self._options.stdout):
             return False
-        return not self._since or _full(entry.time) >= self._since
+        return not self._since or padded(entry.time) >= self._since
 
     def _one(self, entry: Entry) -> bytes:
         text = entry.log
         if self._options.details:
             text = f"{details(entry.attrs)} {text}"
         if self._options.timestamps:
-            text = f"{_full(entry.time)} {text}"
+            text = f"{padded(entry.time)} {text}"
         data = text.encode()
         return frame(entry.stream, data) if self._framed else data
 
@@ -71,14 +71,6 @@ def frame(stream: str, data: bytes) -> bytes:
 def details(attrs: dict[str, str] | None) -> str:
     """`k=v,k2=v2`, url-escaped, by name."""
     return ",".join(f"{quote_plus(k)}={quote_plus(v)}" for k, v in sorted((attrs or {}).items()))
-
-
-def _full(text: str) -> str:
-    """A time with nine digits after its dot, whoever wrote it: then times are ordered as texts are."""
-    if len(text) == 30:
-        return text
-    head, _, fraction = text.rstrip("Z").partition(".")
-    return f"{head}.{fraction.ljust(9, '0')}Z"
 
 
 def wanted_tail(text: str) -> int:

@@ -51,7 +51,8 @@ class ContainerManager:
         self.start, self.restart, self.pause, self.unpause = life.start, life.restart, life.pause, life.unpause
         self.kill, self.stop = stopping.kill, stopping.stop
         self.attach, self.resize, self.logs = streams.attach, streams.resize, streams.logs
-        self.exec_start, self.exec_inspect, self.exec_resize = execs.start, execs.inspect, execs.resize
+        self.exec_check, self.exec_start = execs.check, execs.start
+        self.exec_inspect, self.exec_resize = execs.inspect, execs.resize
         self.inspect, self.list, self.top, self.stats = seeing.inspect, seeing.list, seeing.top, seeing.stats
         self.trace, self.restore, self.shutdown = seeing.trace, restoring.restore, restoring.shutdown
 

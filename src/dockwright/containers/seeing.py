@@ -1,16 +1,21 @@
 """What can be seen of containers: inspect, list, top, stats, the trace of the last start."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from dockwright.base.errors import NotSupported
+from dockwright.base.errors import EngineError
 from dockwright.base.paths import Paths
-from dockwright.containers import documents, starting
+from dockwright.base.times import padded
+from dockwright.containers import documents, starting, stats, top
 from dockwright.containers.container import Container
+from dockwright.containers.listing import Listing
 from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
 from dockwright.networks import NetworkManager
+from dockwright.runtime.cgroups.group import Cgroup
 
+INTERVAL = 1.0  # seconds between two samples
 Rows = list[dict[str, Any]]
 
 
@@ -23,36 +28,70 @@ class Seeing:
     async def inspect(self, ref: str, size: bool) -> dict[str, Any]:
         """GET /containers/{id}/json."""
         container = self._store.find(ref)
-        if size:
-            raise NotSupported("container sizes are not implemented yet")
         folder = self._paths.container(container.id)
         graph = self._images.layers.graph_driver(container.id)
         network = self._networks.settings(container.id, container.host.NetworkMode or "")
-        return documents.inspect(container, graph, starting.log_path(container, self._paths), folder, network)
+        document = documents.inspect(container, graph, starting.log_path(container, self._paths), folder, network)
+        return {**document, **(await self._sizes(container) if size else {})}
 
     async def list(self, all: bool, limit: int, size: bool, filters: dict[str, Sequence[str]]) -> Rows:
-        """GET /containers/json."""
-        if filters or size:
-            raise NotSupported(f"invalid filter '{next(iter(filters), 'size')}': it is not implemented yet")
-        chosen = sorted(self._store, key=lambda c: c.created, reverse=True)
-        if not all and not limit:
-            chosen = [container for container in chosen if container.state.running]
-        return [self._summary(container) for container in chosen[: limit or None]]
+        """GET /containers/json: the newest first."""
+        listing = Listing(self._store, self._images, filters)
+        everything = all or limit > 0 or listing.everything
+        rows: Rows = []
+        for container in sorted(self._store, key=lambda c: padded(c.created), reverse=True):
+            if (everything or container.state.running) and listing.wants(container):
+                row = self._row(container)
+                if listing.wants_row(row):
+                    rows.append({**row, **(await self._sizes(container, omit_zero=True) if size else {})})
+            if 0 < limit <= len(rows):
+                break
+        return rows
 
-    def _summary(self, container: Container) -> dict[str, Any]:
+    def _row(self, container: Container) -> dict[str, Any]:
         network = self._networks.settings(container.id, container.host.NetworkMode or "")
-        return documents.summary(container, network, self._networks.port_rows(container.id))
+        row = documents.summary(container, network, self._networks.port_rows(container.id))
+        return {**row, "Image": self._image_name(container)}
+
+    def _image_name(self, container: Container) -> str:
+        """The image as it was asked for, or its id once that name means another one."""
+        name = str(container.config["Image"])
+        try:
+            same = not container.image or self._images.resolve(name).id == container.image
+        except EngineError:
+            same = False
+        return name if same else container.image
+
+    async def _sizes(self, container: Container, omit_zero: bool = False) -> dict[str, int]:
+        written, whole = await self._images.layers.size(container.id)
+        return {**({} if omit_zero and not written else {"SizeRw": written}), "SizeRootFs": whole}
 
     async def top(self, ref: str, ps_args: str) -> dict[str, Any]:
-        """GET /containers/{id}/top: not there yet."""
-        self._store.find(ref)
-        raise NotSupported("top is not implemented yet")
+        """GET /containers/{id}/top."""
+        container = self._store.find(ref)
+        container.refuse_not_running()
+        found = await top.processes(ps_args, Cgroup(container.cgroup).pids())
+        self._store.event(container, "top")
+        return found
 
     async def stats(self, ref: str, stream: bool, one_shot: bool) -> AsyncIterator[dict[str, Any]]:
-        """GET /containers/{id}/stats: not there yet."""
-        self._store.find(ref)
-        raise NotSupported("stats are not implemented yet")
-        yield {}
+        """GET /containers/{id}/stats: a sample a second until the container is removed; else the second of two, or one."""
+        container = self._store.find(ref)
+        if not stream and not container.state.running:
+            yield stats.empty(container)
+            return
+        before: dict[str, Any] | None = None
+        while not container.state.removing:
+            running = container.state.running
+            sample = stats.sample(container, before) if running else stats.empty(container)
+            if stream or one_shot or before:
+                yield sample
+            if not stream and (one_shot or before):
+                return
+            before = sample if running else None
+            await asyncio.sleep(INTERVAL)
+        if not stream:
+            yield stats.empty(container)
 
     async def trace(self, ref: str) -> Rows:
         """The steps of the last start: actor, kind, text, start and duration in nanoseconds."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from dockwright.base.errors import EngineError, InvalidParameter
@@ -45,6 +45,7 @@ class Session:
         connection: to the shim, or None for the replay only.
         until: what the end of the stream waits for: an exec's client asks for the exit code as soon as it sees the end.
         replay: what is sent first: the log so far.
+        on_detach: called when the client has typed the detach keys.
 
     Attributes:
         multiplexed: whether output is in stdcopy frames (no terminal).
@@ -58,8 +59,9 @@ class Session:
         detach: bytes,
         until: "asyncio.Future[None] | None" = None,
         replay: AsyncIterator[bytes] | None = None,
+        on_detach: Callable[[], None] | None = None,
     ) -> None:
-        self._connection, self._until, self._replay = connection, until, replay
+        self._connection, self._until, self._replay, self._on_detach = connection, until, replay, on_detach
         self.tty, self.multiplexed = tty, not tty
         self._stdin, self._detach = stdin, detach
         self.detached = False
@@ -115,6 +117,8 @@ class Session:
             if matched == len(self._detach):
                 self.detached = True
                 self._writer.close()
+                if self._on_detach:
+                    self._on_detach()
                 return
         if self._stdin:
             self._writer.write_eof()

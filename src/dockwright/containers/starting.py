@@ -66,11 +66,11 @@ def _inputs(container: Container, layers: Layers, binds: list[dict[str, object]]
     return Inputs(
         container.id, container.config["Hostname"], container.config, container.host,
         "host" if container.host.NetworkMode == "host" else "private", identity, capget()[1], layout().is_v2,
-        binds=list(binds), rlimits=_rlimits(container),
+        binds=list(binds), rlimits=rlimits(container),
     )  # fmt: skip
 
 
-def _rlimits(container: Container) -> list[dict[str, object]]:
+def rlimits(container: Container) -> list[dict[str, object]]:
     """The user's limits, and the engine's default for open files clamped to what the engine itself may have."""
     import resource
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from dockwright.base.errors import Conflict, InvalidParameter, NotFound, NotModified
+from dockwright.base.errors import Conflict, EngineError, NotFound, NotModified
 from dockwright.containers import signals
 from dockwright.containers.container import Container
 from dockwright.containers.store import Store
@@ -18,13 +18,12 @@ class Stopping:
 
     async def kill(self, ref: str, signal: str) -> None:
         """POST /containers/{id}/kill."""
-        container = self._store.find(ref)
         try:
-            number = signals.parse(signal or "KILL")
-        except InvalidParameter as error:
+            number, container = signals.parse(signal or "KILL"), self._store.find(ref)
+            if not container.state.running:
+                raise Conflict(f"container {container.id} is not running")
+        except EngineError as error:
             raise error.prefixed(f"cannot kill container: {ref}: ") from None
-        if not container.state.running:
-            raise Conflict(f"cannot kill container: {ref}: container {container.id} is not running")
         if number == KILL:
             await self.kill_and_wait(container)
         else:

@@ -30,6 +30,9 @@ class Store:
     def __iter__(self) -> Iterator[Container]:
         return iter(tuple(self._by_id.values()))
 
+    def __contains__(self, container: Container) -> bool:
+        return self._by_id.get(container.id) is container
+
     def find(self, ref: str) -> Container:
         """By full id, name, or unique prefix of an id.
 

@@ -24,6 +24,8 @@ class Streams:
         container = self._store.find(ref)
         if container.state.paused:
             raise Conflict(f"container {ref} is paused, unpause the container before attach")
+        if container.state.restarting:
+            raise Conflict(f"container {ref} is restarting, wait until the container is running")
         refusal = f"Invalid detach keys ({options.detach_keys}) provided"
         detach = detach_sequence(options.detach_keys, refusal)
         tty, stdin = container.config["Tty"], options.stdin and container.config["OpenStdin"]
@@ -36,7 +38,9 @@ class Streams:
         position = Position()
         connection = await starting.attached(container, streams, position)
         replay = self._replay(container, options, position) if options.logs else None
-        return Session(connection, tty, stdin, detach, replay=replay)
+        return Session(
+            connection, tty, stdin, detach, replay=replay, on_detach=lambda: self._store.event(container, "detach")
+        )
 
     async def _replay(self, container: Container, options: AttachOptions, position: Position) -> AsyncIterator[bytes]:
         """The log up to the moment from which the live stream shows all, and the line that was unfinished then."""
@@ -54,9 +58,8 @@ class Streams:
     async def resize(self, ref: str, height: int, width: int) -> None:
         """POST /containers/{id}/resize."""
         container = self._store.find(ref)
-        if not container.state.running or not container.task:
-            raise Conflict(f"container {container.id} is not running")
-        if container.config["Tty"]:
+        container.refuse_not_running()
+        if container.config["Tty"] and container.task:
             await container.task.resize(width, height)
         self._store.event(container, "resize", height=str(height), width=str(width))
 

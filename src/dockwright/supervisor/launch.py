@@ -38,7 +38,8 @@ def start_zygote(sock: int) -> int:
     code = f"import sys; sys.path.insert(0, {SOURCE_ROOT!r}); from dockwright.supervisor import zygote; zygote.main(3)"
     copy = sealed_copy(program)
     try:
-        actions = [(os.POSIX_SPAWN_DUP2, sock, 3), (os.POSIX_SPAWN_DUP2, 2, 1)]
+        nothing = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
+        actions = [(os.POSIX_SPAWN_DUP2, sock, 3), nothing, (os.POSIX_SPAWN_DUP2, 2, 1)]
         arguments = [program, "-I", "-S", "-B", "-c", code]
         return os.posix_spawn(f"/proc/self/fd/{copy}", arguments, {"LC_ALL": "C.UTF-8"}, file_actions=actions)
     finally:

@@ -156,11 +156,12 @@ class Task:
         await loop.sock_sendall(sock, frames.encode({"n": 1, "op": "attach", "exec": exec_id, "streams": streams}))
         reader, writer = await asyncio.open_unix_connection(sock=sock)
         decoder = frames.Decoder()
-        for _ in ("hello", "answer"):
+        message: dict[str, Any] = {}
+        while "n" not in message:  # its hello comes first, and events of other processes may
             message = await _one(reader, decoder)
-            if "error" in message:
-                writer.close()
-                raise _error(message)
+        if "error" in message:
+            writer.close()
+            raise _error(message)
         if position and message.get("ok"):
             position.end, position.rest = tuple(message["ok"]["end"]), message["ok"]["rest"]
         return reader, writer
@@ -191,10 +192,10 @@ class Task:
         """
         if self._writer is None or self.ended:
             raise Unavailable(f"the shim of container {self.id} is gone")
-        self._number += 1
+        number = self._number = self._number + 1
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting[self._number] = future
-        self._writer.write(frames.encode({"n": self._number, "op": operation, **arguments}))
+        self._waiting[number] = future
+        self._writer.write(frames.encode({"n": number, "op": operation, **arguments}))
         try:
             return await asyncio.wait_for(future, deadline)
         except TimeoutError:
@@ -202,7 +203,7 @@ class Task:
                 f"the shim of container {self.id} did not answer {operation} within {deadline:.0f}s"
             ) from None
         finally:
-            self._waiting.pop(self._number, None)
+            self._waiting.pop(number, None)
 
     async def _connect(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -7,7 +7,6 @@ from dockwright.api.stream import HijackedStream
 from dockwright.base.errors import EngineError
 from dockwright.types.streams import ExecCreateRequest, ExecStartRequest
 
-FAILED = "OCI runtime exec failed: "
 STDOUT = 1
 
 
@@ -18,12 +17,17 @@ async def create(exchange: Exchange) -> Answer:
 
 
 async def start(exchange: Exchange) -> Answer | None:
-    """POST /exec/{id}/start: detached it answers when the process runs, else the connection becomes its streams."""
+    """POST /exec/{id}/start: detached it answers when the process runs, else the connection becomes its streams.
+
+    An exec that is not there, or whose container cannot take it, is refused; any later error is told on the stream.
+    """
     request = await exchange.body.json(ExecStartRequest)
+    containers = exchange.managers.containers
+    containers.exec_check(exchange.name)
     try:
-        session = await exchange.managers.containers.exec_start(exchange.name, request)
+        session = await containers.exec_start(exchange.name, request)
     except EngineError as error:
-        if request.Detach or not error.message.startswith(FAILED):
+        if request.Detach:
             raise
         _tell(exchange.hijack(not request.Tty), error.message, bool(request.Tty))
         return None
