@@ -14,7 +14,7 @@ _PLAIN = (
     "MacAddress",
 )  # fmt: skip
 _OPTIONAL = ("ExposedPorts", "MacAddress", "StopSignal", "StopTimeout")
-_REFUSED = ("Healthcheck", "NetworkDisabled", "Volumes", "Shell")
+_REFUSED = ("Healthcheck", "NetworkDisabled", "Shell")
 _STRINGS = ("Hostname", "Domainname", "User", "Image", "WorkingDir")
 _FLAGS = ("AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce")
 
@@ -46,8 +46,6 @@ def merged(request: CreateRequest, image: Image | None, ident: str, host_name: s
 
 
 def _inherit(config: dict[str, Any], image: dict[str, Any]) -> None:
-    if image.get("Volumes"):
-        raise NotSupported("volumes of an image are not implemented yet")
     for name in ("User", "WorkingDir", "StopSignal"):
         if not config.get(name) and image.get(name):
             config[name] = image[name]
@@ -61,6 +59,7 @@ def _inherit(config: dict[str, Any], image: dict[str, Any]) -> None:
     names = {variable.partition("=")[0] for variable in config["Env"] or ()}
     inherited = [v for v in image.get("Env") or () if v.partition("=")[0] not in names]
     config["Env"] = [*(config["Env"] or []), *inherited]
+    config["Volumes"] = {**(image.get("Volumes") or {}), **(config["Volumes"] or {})} or None
     config["Labels"] = {**(image.get("Labels") or {}), **(config["Labels"] or {})}
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from dockwright.base.errors import Conflict
 from dockwright.base.times import ZERO
+from dockwright.containers.mountpoint import MountPoint
 from dockwright.supervisor.task import Task
 from dockwright.types.container import HostConfig
 
@@ -27,6 +28,7 @@ class State:
     paused: bool = False
     restarting: bool = False
     removing: bool = False
+    remove_volumes: bool = False
     pid: int = 0
     exit_code: int = 0
     error: str = ""
@@ -56,6 +58,7 @@ class Container:
 
     Attributes:
         config: Config of inspect, the image's merged in. host: HostConfig, completed. image: `sha256:...` or "".
+        mounts: binds, volumes and tmpfs, but not those of HostConfig.Tmpfs.
         task: its shim while there is one. exits, removals: futures of those who wait for them.
         exec_ids: its execs that have not ended.
     """
@@ -67,6 +70,7 @@ class Container:
     config: dict[str, Any]
     host: HostConfig
     state: State = field(default_factory=State)
+    mounts: list[MountPoint] = field(default_factory=list)
     task: Task | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     exits: "list[asyncio.Future[int]]" = field(default_factory=list)
@@ -120,7 +124,7 @@ class Container:
         """Write the row."""
         document = {
             "created": self.created, "image": self.image, "config": self.config,
-            "host": msgspec.to_builtins(self.host),
+            "host": msgspec.to_builtins(self.host), "mounts": [asdict(point) for point in self.mounts],
         }  # fmt: skip
         values = (self.id, self.name, msgspec.json.encode(document).decode(), self._state())
         connection.execute("INSERT INTO container VALUES (?, ?, ?, ?)", values)
@@ -138,4 +142,7 @@ def from_row(row: sqlite3.Row) -> Container:
     document = msgspec.json.decode(row["document"])
     host = msgspec.convert(document["host"], HostConfig)
     state = msgspec.convert(msgspec.json.decode(row["state"]), State)
-    return Container(row["id"], row["name"], document["created"], document["image"], document["config"], host, state)
+    mounts = [msgspec.convert(point, MountPoint) for point in document.get("mounts", ())]
+    return Container(
+        row["id"], row["name"], document["created"], document["image"], document["config"], host, state, mounts
+    )

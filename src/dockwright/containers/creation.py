@@ -11,6 +11,7 @@ from dockwright.base.times import now
 from dockwright.containers import config as configs
 from dockwright.containers import hostconfig, logopts, names, networking
 from dockwright.containers.container import Container
+from dockwright.containers.mounting import Mounting
 from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
 from dockwright.runtime.cgroups.layout import layout
@@ -24,8 +25,9 @@ class Creation:
         log: the daemon's log driver and options.
     """
 
-    def __init__(self, store: Store, paths: Paths, images: ImageManager, log: LogConfig) -> None:
+    def __init__(self, store: Store, paths: Paths, images: ImageManager, mounting: Mounting, log: LogConfig) -> None:
         self._store, self._paths, self._images, self._log = store, paths, images, log
+        self._mounting = mounting
 
     async def create(
         self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]
@@ -62,11 +64,13 @@ class Creation:
     async def _make(self, container: Container) -> None:
         chain = self._images.chain_of(self._images.resolve(container.image)) if container.image else ""
         await self._images.layers.create(container.id, container.image, chain, container.durable)
+        await self._mounting.create(container)
         os.makedirs(self._paths.container(container.id), mode=0o710)
         await self._store.insert(container)
 
     async def _unmake(self, container: Container) -> None:
         self._store.forget(container)
+        await self._mounting.unmake(container)
         await self._images.layers.remove(container.id)
         shutil.rmtree(self._paths.container(container.id), ignore_errors=True)
 

@@ -28,7 +28,8 @@ def inspect(
         "LogPath": log_path if started else "", "Name": f"/{container.name}", "RestartCount": 0, "Driver": "overlay2",
         "Platform": "linux", "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "",
         "ExecIDs": list(container.exec_ids) or None,
-        "HostConfig": msgspec.to_builtins(container.host), "GraphDriver": graph_driver, "Mounts": [],
+        "HostConfig": msgspec.to_builtins(container.host), "GraphDriver": graph_driver,
+        "Mounts": [point.document() for point in container.mounts],
         "Config": dict(container.config), "NetworkSettings": network,
     }  # fmt: skip
 
@@ -40,7 +41,7 @@ def summary(container: Container, network: dict[str, Any], ports: list[dict[str,
         "ImageID": container.image, "Command": _command(container.command), "Created": int(_seconds(container.created)),
         "Ports": ports, "Labels": container.config["Labels"], "State": container.state.status, "Status": status(container),
         "HostConfig": {"NetworkMode": container.host.NetworkMode}, "NetworkSettings": {"Networks": network["Networks"]},
-        "Mounts": [],
+        "Mounts": [point.document() for point in container.mounts],
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from dockwright.base.times import now, rfc3339
 from dockwright.containers import networking, starting
 from dockwright.containers.container import Container
 from dockwright.containers.execs import Execs
+from dockwright.containers.mounting import Mounting
 from dockwright.containers.removal import Removal
 from dockwright.containers.stopping import Stopping
 from dockwright.containers.store import Store
@@ -25,10 +26,10 @@ class Life:
 
     def __init__(
         self, store: Store, paths: Paths, images: ImageManager, supervisor: Supervisor, execs: Execs,
-        stopping: Stopping, removal: Removal, networks: NetworkManager,
+        stopping: Stopping, removal: Removal, networks: NetworkManager, mounting: Mounting,
     ) -> None:  # fmt: skip
         self._store, self._paths, self._images, self._supervisor = store, paths, images, supervisor
-        self._networks = networks
+        self._networks, self._mounting = networks, mounting
         self._execs, self._stopping, self._removal = execs, stopping, removal
 
     async def start(self, ref: str) -> None:
@@ -73,6 +74,7 @@ class Life:
 
     async def _plan(self, container: Container) -> TaskSpec:
         """Addresses, ports, the engine's files, and what the shim shall make."""
+        await self._mounting.start(container)
         wishes = networking.wishes(container, self._store)
         attachment = await self._networks.connect(container.id, container.name, container.config["Hostname"], wishes)
         return starting.task_spec(container, self._paths, self._images.layers, attachment)
@@ -83,6 +85,7 @@ class Life:
             await container.task.delete()
             container.task = None
         await self._networks.release(container.id)
+        await self._mounting.ended(container)
         starting.end_waiting(container)
         container.state.exit_code, container.state.error, container.state.pid = code, explained.message, 0
         await self._store.save(container)
@@ -110,6 +113,7 @@ class Life:
         state.pid, state.exit_code, state.oom_killed = 0, event.status, event.oom_killed
         state.finished_at, state.error = rfc3339(event.at), event.error
         self._execs.container_ended(container)
+        await self._mounting.ended(container)
         if event.oom_killed:
             self._store.event(container, "oom")
         await self._networks.close(container.id)

@@ -1,6 +1,6 @@
 """The container manager: the face of this room, one method for each request of the API.
 
-The work is done by one class per idea; they are built on each other in this order: `Store`, `Creation`, `Stopping`,
+The work is done by one class per idea; they are built on each other in this order: `Store`, `Mounting`, `Creation`, `Stopping`,
 `Removal`, `Life`, `Restoring`; `Execs`, `Streams` and `Seeing` stand beside them.
 """
 
@@ -11,6 +11,7 @@ from dockwright.containers.container import Container
 from dockwright.containers.creation import Creation
 from dockwright.containers.execs import Execs
 from dockwright.containers.life import Life
+from dockwright.containers.mounting import Mounting
 from dockwright.containers.removal import Removal
 from dockwright.containers.restoring import Restoring
 from dockwright.containers.seeing import Seeing
@@ -25,6 +26,7 @@ from dockwright.networks import NetworkManager
 from dockwright.supervisor.manager import Supervisor
 from dockwright.types.container import LogConfig
 from dockwright.types.streams import ExecCreateRequest
+from dockwright.volumes.manager import VolumeManager
 
 
 class ContainerManager:
@@ -36,15 +38,16 @@ class ContainerManager:
 
     def __init__(
         self, database: Database, paths: Paths, events: EventBus, images: ImageManager, supervisor: Supervisor,
-        networks: NetworkManager, log: LogConfig,
+        networks: NetworkManager, volumes: VolumeManager, log: LogConfig,
     ) -> None:  # fmt: skip
         store = self._store = Store(database, events)
         execs = self._execs = Execs(store, images.layers)
-        creation = Creation(store, paths, images, log)
+        mounting = Mounting(store, paths, images.layers, volumes)
+        creation = Creation(store, paths, images, mounting, log)
         stopping = Stopping(store)
-        removal = Removal(store, paths, images, supervisor, stopping, networks)
-        life = Life(store, paths, images, supervisor, execs, stopping, removal, networks)
-        restoring = Restoring(store, supervisor, stopping, removal, life, networks)
+        removal = Removal(store, paths, images, supervisor, stopping, networks, mounting)
+        life = Life(store, paths, images, supervisor, execs, stopping, removal, networks, mounting)
+        restoring = Restoring(store, supervisor, stopping, removal, life, networks, mounting)
         streams, seeing = Streams(store, paths), Seeing(store, paths, images, networks)
 
         self.create, self.rename, self.remove = creation.create, creation.rename, removal.remove

@@ -6,6 +6,7 @@ import shutil
 from dockwright.base.errors import Conflict, NotSupported
 from dockwright.base.paths import Paths
 from dockwright.containers.container import Container
+from dockwright.containers.mounting import Mounting
 from dockwright.containers.stopping import Stopping
 from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
@@ -18,10 +19,11 @@ class Removal:
 
     def __init__(
         self, store: Store, paths: Paths, images: ImageManager, supervisor: Supervisor, stopping: Stopping,
-        networks: NetworkManager,
+        networks: NetworkManager, mounting: Mounting,
     ) -> None:  # fmt: skip
         self._store, self._paths, self._images = store, paths, images
         self._supervisor, self._stopping, self._networks = supervisor, stopping, networks
+        self._mounting = mounting
         self._cleaning: set[asyncio.Task[None]] = set()
 
     async def remove(self, ref: str, force: bool, volumes: bool, link: bool) -> None:
@@ -41,6 +43,7 @@ class Removal:
         container.state.removing = True
         if container.state.running:
             await self._stopping.kill_and_wait(container)
+        container.state.remove_volumes = volumes
         await self.finish(container)
 
     async def finish(self, container: Container) -> None:
@@ -50,7 +53,9 @@ class Removal:
         clean up, which a later daemon goes on with (DECISIONS 27).
         """
         container.state.removing = True
+        container.state.remove_volumes |= bool(container.host.AutoRemove)
         await self._store.retire(container)
+        await self._mounting.remove(container)
         self._store.event(container, "destroy")
         container.wake_removals()
         cleaning = asyncio.get_running_loop().create_task(self.clean(container))
@@ -58,7 +63,7 @@ class Removal:
         cleaning.add_done_callback(self._cleaning.discard)
 
     async def clean(self, container: Container) -> None:
-        """Take away what a retired container leaves: shim, network, layers, files, and last its row."""
+        """Take away what else a retired container leaves: shim, network, layers, files, and last its row."""
         if container.task:
             await container.task.delete()
             container.task = None

@@ -4,6 +4,7 @@ import asyncio
 
 from dockwright.containers.container import Container
 from dockwright.containers.life import Life
+from dockwright.containers.mounting import Mounting
 from dockwright.containers.removal import Removal
 from dockwright.containers.stopping import Stopping
 from dockwright.containers.store import Store
@@ -17,18 +18,21 @@ class Restoring:
 
     def __init__(
         self, store: Store, supervisor: Supervisor, stopping: Stopping, removal: Removal, life: Life,
-        networks: NetworkManager,
+        networks: NetworkManager, mounting: Mounting,
     ) -> None:  # fmt: skip
         self._store, self._supervisor = store, supervisor
         self._stopping, self._removal, self._life, self._networks = stopping, removal, life, networks
+        self._mounting = mounting
 
     async def restore(self) -> None:
         """After a start: adopt the shims that live, read the records of those that ended meanwhile."""
+        await self._mounting.restore()
         for container in self._store:
             if container.state.running or container.state.pid:
                 await self._restore(container)
             elif container.state.removing:
                 self._store.forget(container)
+                await self._mounting.remove(container)
                 await self._removal.clean(container)
         await self._networks.keep_only(c.id for c in self._store if c.state.running)
 

@@ -36,7 +36,9 @@ def task_spec(container: Container, paths: Paths, layers: Layers, attachment: At
     Raises:
         Internal: an unknown user or group, in Docker's words.
     """
-    binds = _engine_files(container, paths, attachment)
+    own = [point.oci() for point in container.mounts]
+    taken = {mount["destination"] for mount in own}
+    binds = own + [m for m in _engine_files(container, paths, attachment) if m["destination"] not in taken]
     bundle = paths.task(container.id)
     os.makedirs(f"{bundle}/rootfs", mode=0o700, exist_ok=True)
     return TaskSpec(

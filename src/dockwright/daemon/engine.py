@@ -71,7 +71,7 @@ class Engine:
         networks = NetworkManager(database, self._paths, events, network_config(self._config))
         await networks.start()
         log_config = LogConfig(self._config.log_driver, self._config.log_opts)
-        containers = ContainerManager(database, self._paths, events, images, supervisor, networks, log_config)
+        containers = ContainerManager(database, self._paths, events, images, supervisor, networks, volumes, log_config)
         await containers.restore()
         await images.layers.forget_strangers({row["Id"] for row in await containers.list(True, 0, False, {})})
         server = self._server(ident, containers, images, networks, volumes, events)

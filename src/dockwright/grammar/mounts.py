@@ -21,7 +21,7 @@ class MountSpec:
         mode: the words after the second colon of `-v`, as given.
         blocks: which option blocks of the API were given: "BindOptions", "VolumeOptions", "TmpfsOptions".
         create_source: make a bind's missing source. driver: of the volume, "" for the default one.
-        tmpfs: options of a tmpfs beyond the read-only bit.
+        tmpfs: options of a tmpfs beyond the read-only bit. from_bind: given as `-v`.
     """
 
     type: str
@@ -41,6 +41,7 @@ class MountSpec:
     labels: dict[str, str] | None = None
     tmpfs: list[str] = field(default_factory=list)
     blocks: set[str] = field(default_factory=set)
+    from_bind: bool = False
 
     @property
     def destination(self) -> str:
@@ -90,7 +91,7 @@ def parse_bind(raw: str, driver: str = "") -> MountSpec:
 def _bind(source: str, target: str, mode: str, driver: str) -> MountSpec:
     words = mode.split(",")
     spec = MountSpec("bind" if source.startswith("/") else "volume", source, target, "ro" in words, mode)
-    spec.create_source = True
+    spec.from_bind = spec.create_source = True
     spec.propagation = next((word for word in words if word in PROPAGATIONS), "")
     spec.no_copy = "nocopy" in words
     if spec.propagation:

@@ -83,7 +83,7 @@ class Mount(Step):
         if not source.startswith("/"):
             source = os.path.join(self.context.bundle, source)
         recursive = m.AT_RECURSIVE if self.options.recursive or not self.options.bind else 0
-        self.tree = m.open_tree(m.AT_FDCWD, source, m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | recursive)
+        self.tree = _copy_of(source, self.entry.get("subpath", ""), recursive)
         m.mount_setattr(self.tree, self.options.set, self.options.clear)
         if self.options.set_all or self.options.clear_all:
             m.mount_setattr(self.tree, self.options.set_all, self.options.clear_all, recursive=True)
@@ -185,6 +185,22 @@ class Mount(Step):
             if name != folder and not name.startswith("name="):
                 os.symlink(folder, name, dir_fd=fd)
         os.close(fd)
+
+
+def _copy_of(source: str, subpath: str, recursive: int) -> int:
+    """A detached copy of what is at `source`, or at `subpath` inside it, from where no link leads out."""
+    flags = m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | recursive
+    if not subpath:
+        return m.open_tree(m.AT_FDCWD, source, flags)
+    directory = os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        found = paths.open_in_root(directory, subpath)
+        try:
+            return m.open_tree(found, "", flags | m.AT_EMPTY_PATH)
+        finally:
+            os.close(found)
+    finally:
+        os.close(directory)
 
 
 def host_cgroup_trees(path: str) -> list[tuple[str, int]]:

@@ -59,18 +59,53 @@ class PortBinding(msgspec.Struct):
     HostPort: str | None = ""
 
 
-class Mount(msgspec.Struct):
+class BindOptions(msgspec.Struct, omit_defaults=True):
+    """What a bind may have."""
+
+    Propagation: str | None = ""
+    NonRecursive: bool | None = False
+    CreateMountpoint: bool | None = False
+    ReadOnlyNonRecursive: bool | None = False
+    ReadOnlyForceRecursive: bool | None = False
+
+
+class VolumeDriver(msgspec.Struct, omit_defaults=True):
+    """Who makes a volume, and how."""
+
+    Name: str | None = ""
+    Options: dict[str, str] | None = None
+
+
+class VolumeOptions(msgspec.Struct, omit_defaults=True):
+    """What a volume may have."""
+
+    NoCopy: bool | None = False
+    Labels: dict[str, str] | None = None
+    Subpath: str | None = ""
+    DriverConfig: VolumeDriver | None = None
+
+
+class TmpfsOptions(msgspec.Struct, omit_defaults=True):
+    """What a tmpfs may have; size in bytes, mode as Go prints it: permission bits."""
+
+    SizeBytes: int | None = 0
+    Mode: int | None = 0
+    Options: list[list[str]] | None = None
+
+
+class Mount(msgspec.Struct, omit_defaults=True):
     """One entry of HostConfig.Mounts (`--mount`)."""
 
-    Type: str = ""
-    Source: str = ""
-    Target: str = ""
-    ReadOnly: bool = False
-    Consistency: str = ""
-    BindOptions: dict[str, Any] | None = None
-    VolumeOptions: dict[str, Any] | None = None
+    Type: str | None = ""
+    Source: str | None = ""
+    Target: str | None = ""
+    ReadOnly: bool | None = False
+    Consistency: str | None = ""
+    BindOptions: BindOptions | None = None
+    VolumeOptions: VolumeOptions | None = None
+    TmpfsOptions: TmpfsOptions | None = None
     ImageOptions: dict[str, Any] | None = None
-    TmpfsOptions: dict[str, Any] | None = None
+    ClusterOptions: dict[str, Any] | None = None
 
 
 class HostConfig(msgspec.Struct):

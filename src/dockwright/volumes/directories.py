@@ -21,6 +21,8 @@ class Directories:
 
     def __init__(self, paths: Paths) -> None:
         self._root, self._trash = paths.volumes, paths.trash
+        os.makedirs(self._root, 0o701, exist_ok=True)
+        os.makedirs(self._trash, 0o700, exist_ok=True)
 
     def path(self, name: str) -> str:
         """The volume's root, which is what containers see."""
@@ -32,7 +34,6 @@ class Directories:
         Raises:
             OSError: disk full, or something else is in the way.
         """
-        os.makedirs(self._root, 0o701, exist_ok=True)
         new = not os.path.isdir(f"{self._root}/{name}")
         if new:
             _make(f"{self._root}/{name}", 0o701)
@@ -60,7 +61,6 @@ class Directories:
             Internal: the host has something mounted on or in it.
         """
         self.refuse_mounted(name)
-        os.makedirs(self._trash, 0o700, exist_ok=True)
         place = f"{self._trash}/{TRASH_PREFIX}{new_id()}"
         try:
             os.rename(f"{self._root}/{name}", place)
@@ -75,8 +75,6 @@ class Directories:
 
     def discarded(self) -> list[str]:
         """Places in the trash, left by a daemon that was killed before it had deleted them."""
-        if not os.path.isdir(self._trash):
-            return []
         return [f"{self._trash}/{name}" for name in os.listdir(self._trash) if name.startswith(TRASH_PREFIX)]
 
     def size(self, name: str) -> int:

@@ -37,10 +37,8 @@ class VolumeManager:
     async def start(self) -> None:
         """Finish the removals that an earlier daemon had begun."""
         for name in store.condemned(self._database.read()):
-            try:
-                await self._discard(name)
-            except EngineError as error:
-                log.warning("%s", error.message)
+            place = await self._cleared(name)
+            await asyncio.to_thread(self._directories.delete, place)
         for place in self._directories.discarded():
             await asyncio.to_thread(self._directories.delete, place)
 
@@ -138,26 +136,38 @@ class VolumeManager:
         except EngineError as error:
             raise error.prefixed(label) from None
 
-    async def acquire(self, container: str, requests: Requests, durable: bool) -> Acquired:
+    async def acquire(
+        self, container: str, requests: Requests, durable: bool, shared: Sequence[str] = ()
+    ) -> Acquired:  # fmt: skip
         """The volumes a container is going to use and whether each is new, all noted as its own in one transaction.
+
+        Args:
+            shared: names of volumes that another container has and this one uses too.
 
         Raises:
             OSError: a directory could not be made; nothing is left then.
         """
-        return await self._ensure(container, requests, durable)
+        return await self._ensure(container, requests, durable, shared)
 
     async def release(self, container: str, made: Sequence[str]) -> None:
         """Undo `acquire` for a container that is not made after all; `made` are the names that were new."""
-        await self._database.write(lambda c: references.drop_owner(c, "container", container), durable=False)
-        for name in made:
-            await self.remove_unused(name)
+        await self.let_go(container, made)
 
-    async def remove_unused(self, name: str) -> None:
-        """Remove a volume if no other container uses it."""
-        try:
-            await self.remove(name, force=True)
-        except Conflict:
-            return
+    async def let_go(self, container: str, gone: Sequence[str]) -> None:
+        """A container uses its volumes no more; those in `gone` are removed unless somebody else does."""
+
+        def rows(connection: Any) -> list[str]:
+            for kind, target in references.targets(connection, "container", container):
+                if kind == "volume":
+                    references.drop(connection, "container", container, kind, target)
+            return [name for name in gone if store.condemn_unused(connection, name)]
+
+        async with self._lock:
+            condemned = await self._database.write(rows, durable=False)
+            places = [await self._cleared(name) for name in condemned]
+        for name, place in zip(condemned, places, strict=True):
+            self.publish(name, "destroy")
+            await asyncio.to_thread(self._directories.delete, place)
 
     def find(self, name: str) -> Volume:
         """By its name.
@@ -187,17 +197,24 @@ class VolumeManager:
                 await asyncio.to_thread(options.mount, volume.options, path)
         self._active.setdefault(name, set()).add(user)
 
-    async def deactivate(self, name: str, user: str) -> None:
-        """The end of `activate`: the last user's end unmounts."""
+    def note_active(self, name: str, user: str) -> None:
+        """`activate`, for a user who has it already: found at the daemon's start."""
+        self._active.setdefault(name, set()).add(user)
+
+    async def deactivate(self, name: str, user: str) -> bool:
+        """The end of `activate`; the last user's end unmounts. Returns whether it was in use by `user`."""
         users = self._active.get(name, set())
-        users.discard(user)
+        if user not in users:
+            return False
+        users.remove(user)
         if users:
-            return
+            return True
         self._active.pop(name, None)
         volume = store.find(self._database.read(), name)
         if volume and volume.options:
             async with self._lock:
                 options.unmount(self.mountpoint(name))
+        return True
 
     async def forget_strangers(self, containers: Collection[str]) -> None:
         """At start: drop what containers had noted that were never finished, and their anonymous volumes."""
@@ -213,7 +230,7 @@ class VolumeManager:
         await self._database.write(rows)
         for volume, _ in volumes:
             if volume.anonymous and any(name == volume.name for _, name in strange):
-                await self.remove_unused(volume.name)
+                await self._remove(volume.name)
 
     def publish(self, name: str, action: str, **attributes: str) -> None:
         """Publish an event of a volume."""
@@ -221,14 +238,15 @@ class VolumeManager:
 
     # the work
 
-    async def _ensure(self, container: str, requests: Requests, durable: bool) -> Acquired:
+    async def _ensure(
+        self, container: str, requests: Requests, durable: bool, shared: Sequence[str] = ()
+    ) -> Acquired:  # fmt: skip
         now = int(time.time())
 
         def rows(connection: Any) -> Acquired:
             found = [store.ensure(connection, request, now) for request in requests]
-            for volume, _ in found:
-                if container:
-                    references.add(connection, "container", container, "volume", volume.name)
+            for name in (*shared, *(volume.name for volume, _ in found)) if container else ():
+                references.add(connection, "container", container, "volume", name)
             return found
 
         async with self._lock:
@@ -281,6 +299,14 @@ class VolumeManager:
         place = self._directories.discard(name)
         await self._database.write(lambda c: store.drop(c, name), durable=False)
         return place
+
+    async def _cleared(self, name: str) -> str:
+        """`_discard` where nobody waits for it: what stands in the way is told, and it is tried again at the next start."""
+        try:
+            return await self._discard(name)
+        except EngineError as error:
+            log.warning("%s", error.message)
+            return ""
 
     def _document(self, volume: Volume) -> dict[str, Any]:
         return documents.document(volume, self.mountpoint(volume.name))

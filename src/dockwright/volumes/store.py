@@ -99,6 +99,14 @@ def condemn(connection: sqlite3.Connection, name: str) -> None:
     connection.execute("UPDATE volume SET state = 'removing' WHERE name = ?", (name,))
 
 
+def condemn_unused(connection: sqlite3.Connection, name: str) -> bool:
+    """`condemn` unless somebody uses it or it has gone; returns whether."""
+    if users(connection, name) or not find(connection, name):
+        return False
+    condemn(connection, name)
+    return True
+
+
 def condemned(connection: sqlite3.Connection) -> list[str]:
     """Names of those whose removal has begun."""
     return [row["name"] for row in connection.execute("SELECT name FROM volume WHERE state = 'removing'")]

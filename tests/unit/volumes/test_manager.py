@@ -169,7 +169,6 @@ def test_references_of_containers_that_never_came_to_be(room):
 
 
 def test_a_name_that_cannot_be_a_directory_is_rolled_back(room):
-    os.makedirs(room.paths.volumes)
     with open(f"{room.paths.volumes}/file", "w"):
         pass
     with pytest.raises(OSError):

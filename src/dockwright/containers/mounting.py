@@ -1,0 +1,221 @@
+"""A container's mounts over its life: made with it, ready at its start, let go at its end, gone with it."""
+
+import os
+import stat
+
+from dockwright.base.errors import EngineError, Internal, NotFound
+from dockwright.base.paths import Paths
+from dockwright.containers import mountplan
+from dockwright.containers.container import Container
+from dockwright.containers.mountplan import Planned
+from dockwright.containers.mountpoint import MountPoint
+from dockwright.containers.rootfs import in_root
+from dockwright.containers.store import Store
+from dockwright.host.mountinfo import mount_of
+from dockwright.images.layers import Layers
+from dockwright.runtime import paths as inside
+from dockwright.volumes.copying import copy_tree, is_empty
+from dockwright.volumes.manager import VolumeManager
+
+
+class Mounting:
+    """Binds, volumes and tmpfs of all containers."""
+
+    def __init__(self, store: Store, paths: Paths, layers: Layers, volumes: VolumeManager) -> None:
+        self._store, self._paths, self._layers, self._volumes = store, paths, layers, volumes
+
+    # create
+
+    async def create(self, container: Container) -> None:
+        """Plan the mounts, make the volumes, fill the empty ones, make the working directory. Its layer is there already.
+
+        Raises:
+            EngineError: in Docker's words; nothing is left then.
+        """
+        plan = mountplan.planned(container.host, container.config, self._paths.data_root, self._mounts_of)
+        for entry in plan:
+            if entry.volume:
+                self._volumes.check(entry.volume, entry.driver)
+        made = await self._acquire(container, plan)
+        try:
+            container.mounts = [entry.point for entry in plan]
+            await self._furnish(container)
+        except BaseException:
+            await self._volumes.release(container.id, made)
+            raise
+
+    def _mounts_of(self, ref: str) -> list[MountPoint]:
+        return self._store.find(ref).mounts
+
+    async def _acquire(self, container: Container, plan: list[Planned]) -> list[str]:
+        """Make or find the volumes; returns the names of the new ones."""
+        inherited = [e.point.name for e in plan if e.volume is None and e.point.name]
+        wanted = [entry for entry in plan if entry.volume]
+        requests = [entry.volume for entry in wanted if entry.volume]
+        if not requests and not inherited:
+            return []
+        found = await self._volumes.acquire(container.id, requests, container.durable, inherited)
+        for entry, (volume, _) in zip(wanted, found, strict=True):
+            entry.point.name, entry.point.source = volume.name, self._volumes.mountpoint(volume.name)
+        return [volume.name for volume, new in found if new]
+
+    async def unmake(self, container: Container) -> None:
+        """Undo `create`: the container is not made after all."""
+        anonymous = [point.name for point in container.mounts if point.anonymous]
+        if any(point.name for point in container.mounts):
+            await self._volumes.let_go(container.id, anonymous)
+
+    async def _furnish(self, container: Container) -> None:
+        """What needs the container's root: files in the way of volumes, the working directory, copies into volumes."""
+        volumes = [point for point in container.mounts if point.copy]
+        directory = container.config["WorkingDir"]
+        if not volumes and directory in ("", "/"):
+            return
+        for point in volumes:
+            await self._volumes.activate(point.name, f"create {container.id}")
+        try:
+            merged = self._layers.graph_driver(container.id)["Data"].get("MergedDir", "")
+            await in_root(
+                self._layers.mount(container.id), self._layers.base, self._paths.temporary,
+                lambda root: _furnish(root, directory, volumes, merged),
+            )  # fmt: skip
+        finally:
+            for point in volumes:
+                await self._volumes.deactivate(point.name, f"create {container.id}")
+
+    # start and end
+
+    async def start(self, container: Container) -> None:
+        """Make everything ready for the shim; `ended` undoes it.
+
+        Raises:
+            EngineError: in Docker's words.
+        """
+        for point in container.mounts:
+            if point.type == "volume":
+                await self._volumes.activate(point.name, container.id)
+                self._check_subpath(point)
+            elif point.type == "bind":
+                _prepare_bind(point, self._paths.data_root)
+        for point in container.mounts:
+            if point.type == "volume":
+                self._volumes.publish(
+                    point.name, "mount", container=container.id, destination=point.destination,
+                    propagation=point.propagation, **{"read/write": str(point.writable).lower()},
+                )  # fmt: skip
+
+    def _check_subpath(self, point: MountPoint) -> None:
+        """A subpath must be there; where it leads is looked up again, inside the volume, by the shim.
+
+        Raises:
+            NotFound: in Docker's words.
+        """
+        if not point.subpath:
+            return
+        volume = os.open(point.source, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.close(inside.open_in_root(volume, point.subpath))
+        except OSError as error:
+            path = f"{point.source}/{point.subpath}"
+            text = os.strerror(error.errno or 0).lower()
+            raise NotFound(f"cannot access path {path}: lstat {path}: {text}") from None
+        finally:
+            os.close(volume)
+
+    async def ended(self, container: Container) -> None:
+        """The container's process has ended, or did not start."""
+        for point in container.mounts:
+            if point.type == "volume" and await self._volumes.deactivate(point.name, container.id):
+                self._volumes.publish(point.name, "unmount", container=container.id)
+
+    async def restore(self) -> None:
+        """At the daemon's start: volumes of containers that run are in use, those of containers that never were made are not."""
+        await self._volumes.forget_strangers({container.id for container in self._store})
+        for container in self._store:
+            for point in container.mounts:
+                if container.state.running and point.type == "volume":
+                    self._volumes.note_active(point.name, container.id)
+
+    # removal
+
+    async def remove(self, container: Container) -> None:
+        """A container that is being removed lets go of its volumes; those that nobody gave a name and nobody else uses go too,
+        if its state says so."""
+        names = [point.name for point in container.mounts if point.name]
+        if names:
+            gone = [point.name for point in container.mounts if point.anonymous and container.state.remove_volumes]
+            await self._volumes.let_go(container.id, gone)
+
+
+def _furnish(root: int, directory: str, volumes: list[MountPoint], merged: str) -> None:
+    """In a thread, on the container's root."""
+    if directory not in ("", "/"):
+        _make_working_directory(root, directory)
+    for point in volumes:
+        _fill(root, point, merged)
+
+
+def _make_working_directory(root: int, directory: str) -> None:
+    """Raises Internal, in Docker's words, where a file is in the way."""
+    try:
+        os.close(inside.make_directory(root, directory))
+    except (NotADirectoryError, FileExistsError):
+        raise Internal(f"Cannot mkdir: {directory} is not a directory") from None
+
+
+def _fill(root: int, point: MountPoint, merged: str) -> None:
+    """Copy what the image has at the destination into an empty volume.
+
+    Raises:
+        Internal: in Docker's words, when that is a file.
+    """
+    try:
+        source = inside.open_in_root(root, point.destination, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return  # the image has nothing there
+    try:
+        if not stat.S_ISDIR(os.fstat(source).st_mode):
+            raise Internal(
+                f"cannot mount volume over existing file, file exists {merged}/{point.destination.lstrip('/')}"
+            )
+        target = os.open(point.source, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if is_empty(target):
+                copy_tree(source, target)
+        finally:
+            os.close(target)
+    finally:
+        os.close(source)
+
+
+def _prepare_bind(point: MountPoint, data_root: str) -> None:
+    """Make a missing source, and see that it can propagate as asked.
+
+    Raises:
+        EngineError: in Docker's words.
+    """
+    if point.create_source and not os.path.exists(point.source):
+        try:
+            os.makedirs(point.source, 0o755)
+        except NotADirectoryError:
+            return  # the runtime says it better
+        except OSError as error:
+            text = f"mkdir {error.filename}: {os.strerror(error.errno or 0).lower()}"
+            raise Internal(f"error while creating mount source path '{point.source}': {text}") from None
+    _check_propagation(point, data_root)
+
+
+def _check_propagation(point: MountPoint, data_root: str) -> None:
+    kind = point.propagation.removeprefix("r")
+    if kind == "private" or not kind:
+        return
+    source = os.path.realpath(point.source)
+    mount = mount_of(source)
+    if kind == "shared" and not mount.shared:
+        raise _not_propagating(point, mount.point, "shared")
+    if kind == "slave" and not (mount.shared or mount.slave) and not mountplan.shows(source, data_root):
+        raise _not_propagating(point, mount.point, "shared or slave")
+
+
+def _not_propagating(point: MountPoint, where: str, wanted: str) -> EngineError:
+    return Internal(f"path {point.source} is mounted on {where} but it is not a {wanted} mount")
