@@ -73,8 +73,10 @@ def _process(inputs: Inputs, caps: list[str]) -> dict[str, Any]:
     if inputs.init_path:
         arguments = ["/sbin/docker-init", "--", *arguments]
     effective = caps if identity.uid == 0 else []
+    height, width = inputs.host.ConsoleSize or (0, 0)
     return {
         "terminal": bool(config["Tty"]),
+        "consoleSize": {"height": height, "width": width},
         "user": {"uid": identity.uid, "gid": identity.gid, "additionalGids": list(identity.groups)},
         "args": arguments,
         "env": environment(config, inputs.hostname, identity.home),

@@ -10,6 +10,8 @@ import errno
 import os
 from time import time_ns
 
+from dockwright.runtime import console
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
@@ -125,21 +127,32 @@ class Stdio:
         self.input = bytearray()
         self.stdin = -1
         self.child: tuple[int, int, int] = (-1, -1, -1)
-        self.console = -1
+        self.console_socket = self._console_from = -1
+        self.size = (0, 0)
         if tty:
-            self._open_pty()
+            self._console_from, self.console_socket = console.pair()
         else:
             self._open_pipes(want_stdin)
 
-    def _open_pty(self) -> None:
-        master, slave = os.openpty()
+    def _take_console(self) -> None:
+        """The pty was made inside the container, and its master sent to us."""
+        master = console.take(self._console_from)
+        self._close_console_sockets()
         os.set_blocking(master, False)
-        self.console, self.child = slave, (slave, slave, slave)
-        self._own_tty(master)
+        self.stdin, self.outputs = master, {master: 1}
+        if self.size != (0, 0):
+            console.resize(master, *self.size)
 
-    def _own_tty(self, master: int) -> None:
-        self.stdin = master
-        self.outputs = {master: 1}
+    def _close_console_sockets(self) -> None:
+        for fd in {self._console_from, self.console_socket} - {-1}:
+            os.close(fd)
+        self.console_socket = self._console_from = -1
+
+    def resize(self, height: int, width: int) -> None:
+        """Set the terminal's size, in characters; before there is one it is kept until then."""
+        self.size = (height, width)
+        if self.outputs:
+            console.resize(next(iter(self.outputs)), height, width)
 
     def _open_pipes(self, want_stdin: bool) -> None:
         if want_stdin:
@@ -156,7 +169,9 @@ class Stdio:
 
     def begin(self) -> None:
         """The child has its ends: close ours of them and listen."""
-        for fd in set(self.child):
+        if self.tty:
+            self._take_console()
+        for fd in set(self.child) - {-1}:
             os.close(fd)
         self.child = (-1, -1, -1)
         for fd in self.outputs:
@@ -164,6 +179,7 @@ class Stdio:
 
     def abandon(self) -> None:
         """The process was never born: close everything; clients see the end."""
+        self._close_console_sockets()
         for fd in {*self.child, *self.outputs, self.stdin} - {-1}:
             os.close(fd)
         self.outputs, self.stdin = {}, -1

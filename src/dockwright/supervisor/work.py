@@ -7,7 +7,6 @@ import os
 from time import time_ns
 
 from dockwright.base.errors import Conflict, InvalidParameter, NotFound
-from dockwright.kernel.libc import libc
 from dockwright.runtime import container, execute
 from dockwright.runtime.cgroups import oom
 from dockwright.supervisor import record
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from dockwright.supervisor.frames import Message
     from dockwright.supervisor.loop import Loop
 
-TIOCSWINSZ = 0x5414
 
 
 class Process:
@@ -126,8 +124,8 @@ class Task:
         stdio = main.stdio
         try:
             self.init = container.create(
-                self.id, spec, bundle=self._bundle, stdio=stdio.child, console=stdio.console, rootfs=self._rootfs,
-                overlay_base=self._overlay_base, seccomp_cache=self._seccomp_cache,
+                self.id, spec, bundle=self._bundle, stdio=stdio.child, console_socket=stdio.console_socket,
+                rootfs=self._rootfs, overlay_base=self._overlay_base, seccomp_cache=self._seccomp_cache,
             )  # fmt: skip
             self._oom_before = oom.kills(self.init.group)
             main.pid = self.init.pid
@@ -182,13 +180,10 @@ class Task:
 
     def resize(self, message: Message) -> None:
         """Tell the terminal its size, in characters."""
-        from _struct import pack
-
         stdio = self.stdio_of(message.get("exec", ""))
         if stdio is None or not stdio.tty:
             raise InvalidParameter("the process has no terminal")
-        fd = stdio.console if stdio.console >= 0 and not stdio.outputs else next(iter(stdio.outputs), -1)
-        libc.ioctl(fd, TIOCSWINSZ, pack("=HHHH", message["height"], message["width"], 0, 0))
+        stdio.resize(message["height"], message["width"])
 
     def close_stdin(self, message: Message) -> None:
         """The end of input."""
@@ -220,7 +215,7 @@ class Task:
         assert self.init and main
         try:
             process.pid = execute.execute(
-                self.init, message["process"], stdio=stdio.child, console=stdio.console,
+                self.init, message["process"], stdio=stdio.child, console_socket=stdio.console_socket,
                 seccomp_cache=self._seccomp_cache,
             )  # fmt: skip
         except Exception:

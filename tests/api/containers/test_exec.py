@@ -149,3 +149,46 @@ def test_input_is_half_closed(sleeper: str, tidy: Any) -> None:
     data = b"x" * 300_000
     done = tidy.docker("exec", "-i", sleeper, "sh", "-c", "cat | wc -c; echo end", stdin=data)
     assert done.stdout == b"300000\nend\n"
+
+
+def in_terminal(tidy: Any, *arguments: str, keys: bytes = b"") -> bytes:
+    """What the docker client shows on a terminal of 30 lines by 100 characters."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    pid, master = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        os.execvp("docker", ["docker", "-H", tidy.host, *arguments])
+    shown = b""
+    if keys:
+        time.sleep(1)
+        os.write(master, keys)
+    while True:
+        try:
+            data = os.read(master, 4096)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+    os.close(master)
+    os.waitpid(pid, 0)
+    return shown
+
+
+def test_terminals_have_their_size(sleeper: str, tidy: Any) -> None:
+    assert b"30 100\r\n" in in_terminal(tidy, "exec", "-it", sleeper, "stty", "size")
+    shown = in_terminal(tidy, "run", *NONE, "--rm", "-it", "busybox", "sh", "-c", "tty; stty size; ls -l /dev/console")
+    assert b"/dev/pts/0\r\n30 100\r\n" in shown
+    assert b"136," in shown
+
+
+def test_the_detach_keys_leave_it_running(sleeper: str, tidy: Any, heard: Any) -> None:
+    in_terminal(tidy, "run", *NONE, "-it", "--name", "left", "--detach-keys", "ctrl-a,b", "busybox", "cat", keys=b"x\n\x01b")
+    assert tidy.docker("ps", "--filter", "name=left", "-q").stdout != b""
+    assert "x" in tidy.docker("logs", "left").stdout.decode()
+    in_terminal(tidy, "exec", "-it", sleeper, "cat", keys=b"\x10\x11")
+    assert b"cat" in tidy.docker("top", sleeper).stdout

@@ -110,6 +110,12 @@ def test_the_log_is_rotated_without_being_asked(tidy: Any) -> None:
     assert time.monotonic() - begun < 1
 
 
+def test_a_terminal_is_not_framed(tidy: Any) -> None:
+    made(tidy, "lg", "echo hi; echo err >&2", "-t")
+    tidy.docker("wait", "lg")
+    assert logs(tidy, "lg") == ("hi\r\nerr\r\n", "")
+
+
 def test_no_log_to_read(tidy: Any) -> None:
     made(tidy, "lg", "echo hi", "--log-driver", "none")
     done = tidy.docker("logs", "lg")
