@@ -3,7 +3,7 @@
 import os
 import stat
 
-from dockwright.base.errors import EngineError, Internal, NotFound
+from dockwright.base.errors import EngineError, Internal, InvalidParameter, NotFound
 from dockwright.base.paths import Paths
 from dockwright.containers import mountplan
 from dockwright.containers.container import Container
@@ -92,11 +92,13 @@ class Mounting:
             EngineError: in Docker's words.
         """
         for point in container.mounts:
+            if point.destination == "/":
+                raise InvalidParameter("invalid specification: destination can't be '/'")  # a VOLUME may say so
             if point.type == "volume":
                 await self._volumes.activate(point.name, container.id)
                 self._check_subpath(point)
             elif point.type == "bind":
-                _prepare_bind(point, self._paths.data_root)
+                _prepare_bind(point)
         for point in container.mounts:
             if point.type == "volume":
                 self._volumes.publish(
@@ -188,13 +190,15 @@ def _fill(root: int, point: MountPoint, merged: str) -> None:
         os.close(source)
 
 
-def _prepare_bind(point: MountPoint, data_root: str) -> None:
+def _prepare_bind(point: MountPoint) -> None:
     """Make a missing source, and see that it can propagate as asked.
 
     Raises:
         EngineError: in Docker's words.
     """
-    if point.create_source and not os.path.exists(point.source):
+    if not os.path.exists(point.source):
+        if not point.create_source:
+            raise mountplan.missing_source(point.source)
         try:
             os.makedirs(point.source, 0o755)
         except NotADirectoryError:
@@ -202,10 +206,10 @@ def _prepare_bind(point: MountPoint, data_root: str) -> None:
         except OSError as error:
             text = f"mkdir {error.filename}: {os.strerror(error.errno or 0).lower()}"
             raise Internal(f"error while creating mount source path '{point.source}': {text}") from None
-    _check_propagation(point, data_root)
+    _check_propagation(point)
 
 
-def _check_propagation(point: MountPoint, data_root: str) -> None:
+def _check_propagation(point: MountPoint) -> None:
     kind = point.propagation.removeprefix("r")
     if kind == "private" or not kind:
         return
@@ -213,7 +217,7 @@ def _check_propagation(point: MountPoint, data_root: str) -> None:
     mount = mount_of(source)
     if kind == "shared" and not mount.shared:
         raise _not_propagating(point, mount.point, "shared")
-    if kind == "slave" and not (mount.shared or mount.slave) and not mountplan.shows(source, data_root):
+    if kind == "slave" and not (mount.shared or mount.slave) and not point.implied:
         raise _not_propagating(point, mount.point, "shared or slave")
 
 

@@ -13,7 +13,7 @@ from dockwright.containers.mountpoint import MountPoint
 from dockwright.grammar import mounts as grammar
 from dockwright.grammar.mounts import MountSpec
 from dockwright.types.container import HostConfig, Mount
-from dockwright.volumes.store import Request
+from dockwright.volumes.store import Request, fresh
 
 SELINUX = "/sys/fs/selinux/enforce"
 Donor = Callable[[str], list[MountPoint]]
@@ -53,7 +53,7 @@ def planned(host: HostConfig, config: dict[str, Any], data_root: str, donor: Don
         destination = grammar.clean(path)
         if destination not in found and destination not in (host.Tmpfs or ()):
             point = MountPoint("volume", destination, anonymous=True, copy=True)
-            found[destination] = Planned(point, Request(), host.VolumeDriver or "")
+            found[destination] = Planned(point, fresh(None), host.VolumeDriver or "")
     return list(found.values())
 
 
@@ -121,16 +121,19 @@ def _planned(spec: MountSpec, data_root: str) -> Planned:
     point = MountPoint("volume", spec.destination, name=spec.source, mode=spec.mode or "z", subpath=spec.subpath)
     point.writable, point.anonymous = not spec.read_only, not spec.source
     point.copy = not spec.no_copy and not spec.subpath
-    return Planned(point, Request(spec.source, spec.driver_options or None, spec.labels), spec.driver)
+    options = spec.driver_options or None
+    request = Request(spec.source, options, spec.labels) if spec.source else fresh(spec.labels, options)
+    return Planned(point, request, spec.driver)
 
 
 def _bind(spec: MountSpec, data_root: str) -> MountPoint:
     if {"z", "Z"} & set(spec.mode.split(",")) and os.path.exists(SELINUX):
         raise NotSupported("relabelling files for SELinux (z, Z) is not implemented yet")
     if not spec.create_source and not os.path.exists(spec.source):
-        raise grammar.fault_of(spec, f"bind source path does not exist: {spec.source}")
+        raise missing_source(spec.source)
     source = grammar.clean(spec.source)
     point = MountPoint("bind", spec.destination, source, mode=spec.mode, writable=not spec.read_only)
+    point.implied = not spec.propagation
     point.propagation = spec.propagation or ("rslave" if shows(source, data_root) else "rprivate")
     if shows(source, data_root) and point.propagation not in ("rslave", "rshared"):
         raise InvalidParameter(
@@ -141,6 +144,11 @@ def _bind(spec: MountSpec, data_root: str) -> MountPoint:
     point.create_source, point.recursive = spec.create_source, not spec.non_recursive
     point.ro_recursive = not spec.ro_non_recursive
     return point
+
+
+def missing_source(source: str) -> InvalidParameter:
+    """What is said of a bind whose source is not there and shall not be made."""
+    return InvalidParameter(f'invalid mount config for type "bind": bind source path does not exist: {source}')
 
 
 def shows(source: str, data_root: str) -> bool:

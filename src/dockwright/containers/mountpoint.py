@@ -18,6 +18,7 @@ class MountPoint:
         mode: as in inspect. propagation: "" for volumes and tmpfs.
         anonymous: given without a source: goes with the container.
         copy: an empty volume is filled with what the image has at the destination.
+        implied: nobody asked for this propagation: a source that does not propagate is no error.
         create_source: a missing source is made at start. subpath: of the volume.
         tmpfs: its options.
     """
@@ -33,6 +34,7 @@ class MountPoint:
     copy: bool = False
     recursive: bool = True
     ro_recursive: bool = True
+    implied: bool = False
     create_source: bool = False
     subpath: str = ""
     tmpfs: list[str] = field(default_factory=list)

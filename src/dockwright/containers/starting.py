@@ -22,6 +22,11 @@ _PREFIX = (
     "unable to start container process: "
 )
 
+_FILE_OR_DIRECTORY = (
+    "Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the "
+    "expected type"
+)
+
 
 def log_path(container: Container, paths: Paths) -> str:
     """The json-file log; "" for other drivers."""
@@ -121,7 +126,9 @@ def end_waiting(container: Container) -> None:
 def explained(error: EngineError) -> tuple[int, EngineError]:
     """Exit code and text of a failed start, by runc's text (docs/rooms/containers.md, exit codes)."""
     text = error.message
-    if "executable file not found" in text or "no such file or directory" in text or "not a directory" in text:
+    if "not a directory" in text:
+        return 127, InvalidParameter(f"{_PREFIX}{text}: unknown: {_FILE_OR_DIRECTORY}")
+    if "executable file not found" in text or "no such file or directory" in text:
         return 127, InvalidParameter(f"{_PREFIX}{text}: unknown")
     if "permission denied" in text or "is a directory" in text:
         return 126, InvalidParameter(f"{_PREFIX}{text}: unknown")

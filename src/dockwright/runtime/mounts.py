@@ -115,8 +115,9 @@ class Mount(Step):
             self._keep_out_of_proc(target)
             m.move_mount(tree, target)
         except OSError as error:
-            if error.errno == errno.EINVAL:
-                error.filename = self.destination
+            if error.errno == errno.EINVAL and _is_directory(tree) != _is_directory(target):
+                error.errno = errno.ENOTDIR  # what mount(2) says of a file on a directory
+            error.filename = self.destination
             raise
         finally:
             os.close(target)
@@ -141,7 +142,7 @@ class Mount(Step):
             except OSError:
                 kind = self.entry["type"]
                 raise RuntimeFailure(f'filesystem "{kind}" must be mounted on ordinary directory') from None
-        if stat.S_ISDIR(os.fstat(tree).st_mode):
+        if _is_directory(tree):
             return paths.make_directory(self.context.root, path)
         return paths.make_file(self.context.root, path)
 
@@ -185,6 +186,10 @@ class Mount(Step):
             if name != folder and not name.startswith("name="):
                 os.symlink(folder, name, dir_fd=fd)
         os.close(fd)
+
+
+def _is_directory(descriptor: int) -> bool:
+    return stat.S_ISDIR(os.fstat(descriptor).st_mode)
 
 
 def _copy_of(source: str, subpath: str, recursive: int) -> int:
@@ -272,7 +277,7 @@ def mount_failure(entry: dict[str, Any], error: OSError) -> str:
     """runc's text for a mount that failed."""
     source, target = entry.get("source") or entry.get("type") or "", entry["destination"]
     head = f'error mounting "{source}" to rootfs at "{target}": '
-    if error.errno == errno.ENOENT and error.filename == source:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR) and error.filename == source:
         return head + f"stat {source}: {words(error)}"  # the source of a bind
     named = isinstance(error.filename, str) and error.filename not in ("fsconfig", source, target)
     return head + f"mount {source}:{target}" + (f" ({error.filename})" if named else "") + f": {words(error)}"

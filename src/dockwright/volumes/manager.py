@@ -14,7 +14,7 @@ from dockwright.metadata import Database, references
 from dockwright.volumes import documents, options, store
 from dockwright.volumes.directories import Directories
 from dockwright.volumes.documents import DRIVER
-from dockwright.volumes.store import Request, Volume
+from dockwright.volumes.store import ANONYMOUS, Request, Volume
 
 log = logging.getLogger("dockwright.volumes")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
@@ -53,7 +53,7 @@ class VolumeManager:
         Raises:
             EngineError: in Docker's words.
         """
-        request = Request(name, driver_options, labels)
+        request = Request(name, driver_options or None, labels) if name else store.fresh(labels, driver_options or None)
         self.check(request, driver)
         (volume, _), *_ = await self._ensure("", [request], True)
         return self._document(volume)
@@ -126,7 +126,7 @@ class VolumeManager:
             raise InvalidParameter(
                 f"{label}volume name is too short, names should be at least two alphanumeric characters"
             )
-        if request.name and not _NAME.fullmatch(request.name):
+        if not _NAME.fullmatch(request.name):
             raise InvalidParameter(
                 f'{label}"{request.name}" includes invalid characters for a local volume name, only '
                 '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
@@ -250,8 +250,9 @@ class VolumeManager:
             return found
 
         async with self._lock:
-            named = any(request.name and not store.find(self._database.read(), request.name) for request in requests)
-            made = await self._database.write(rows, durable or named)
+            named = [request.name for request in requests if ANONYMOUS not in (request.labels or {})]
+            keeps = any(store.find(self._database.read(), name) is None for name in named)
+            made = await self._database.write(rows, durable or keeps)
             try:
                 for volume, new in made:
                     if new:

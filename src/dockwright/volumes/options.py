@@ -1,6 +1,7 @@
 """Options of the local driver: type, o and device, as mount(8) takes them; the volume is mounted while it is used."""
 
 import os
+import re
 import socket
 
 from dockwright.base.errors import Internal, InvalidParameter
@@ -19,6 +20,7 @@ _CLEAR = {
     "nomand": m.MS_MANDLOCK, "atime": m.MS_NOATIME, "diratime": m.MS_NODIRATIME, "norelatime": m.MS_RELATIME,
     "nostrictatime": m.MS_STRICTATIME, "defaults": 0,
 }  # fmt: skip
+_SIZE = re.compile(r"[0-9]+(\.[0-9]+)?( ?[kKmMgGtTpP][iI]?)?[bB]?")
 _ADDRESSED = ("nfs", "nfs4", "cifs")
 
 
@@ -26,12 +28,14 @@ def check(options: dict[str, str]) -> None:
     """Whether the local driver can do this.
 
     Raises:
-        InvalidParameter: in Docker's words.
+        InvalidParameter, Internal: in Docker's words.
     """
     for name in options:
         if name not in _NAMES:
             raise InvalidParameter(f'invalid option: "{name}"')
     if "size" in options:
+        if not _SIZE.fullmatch(options["size"]):
+            raise Internal(f"invalid size: '{options['size']}'")
         raise InvalidParameter("quota size requested but no quota support")
     for name in options:
         for needed in _NEEDS.get(name, ()):

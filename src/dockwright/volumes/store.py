@@ -19,17 +19,16 @@ MIGRATIONS = [
 
 @dataclass(frozen=True)
 class Request:
-    """What a volume should be, if it is not there yet.
+    """What a volume should be, if it is not there yet."""
 
-    Attributes:
-        name: "" for a fresh one of 64 hex digits.
-        anonymous: whether a fresh one is labelled so; then `prune` may take it.
-    """
-
-    name: str = ""
+    name: str
     options: dict[str, str] | None = None
     labels: dict[str, str] | None = None
-    anonymous: bool = True
+
+
+def fresh(labels: dict[str, str] | None, options: dict[str, str] | None = None) -> Request:
+    """A volume that nobody has given a name: 64 hex digits and a label, by which `prune` knows it."""
+    return Request(new_id(), options, {**(labels or {}), ANONYMOUS: ""})
 
 
 @dataclass(frozen=True)
@@ -63,19 +62,24 @@ def every(connection: sqlite3.Connection) -> list[Volume]:
 
 
 def ensure(connection: sqlite3.Connection, request: Request, now: int) -> tuple[Volume, bool]:
-    """The volume that was asked for and whether it is new; one that is there stays as it is."""
-    found = find(connection, request.name) if request.name else None
-    if found:
+    """The volume that was asked for and whether it is new; one that is there stays as it is.
+
+    Raises:
+        Conflict: its removal is under way.
+    """
+    if found := find(connection, request.name):
         return found, False
     if request.name in condemned(connection):
         raise Conflict(f"create {request.name}: the volume is being removed")
-    labels = request.labels
-    if not request.name and request.anonymous:
-        labels = {**(labels or {}), ANONYMOUS: ""}
-    made = Volume(request.name or new_id(), now, request.options or None, labels)
+    made = Volume(request.name, now, _sorted(request.options), _sorted(request.labels))
     row = (made.name, now, json.dumps(made.options), json.dumps(made.labels))
     connection.execute("INSERT INTO volume VALUES (?, 'ready', ?, ?, ?)", row)
     return made, True
+
+
+def _sorted(given: dict[str, str] | None) -> dict[str, str] | None:
+    """By key, as Go prints maps; no options are null, no labels are what they were."""
+    return given and dict(sorted(given.items()))
 
 
 def users(connection: sqlite3.Connection, name: str) -> list[str]:

@@ -10,7 +10,7 @@ from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.metadata import Database
 from dockwright.volumes.manager import VolumeManager
-from dockwright.volumes.store import ANONYMOUS, Request
+from dockwright.volumes.store import ANONYMOUS, Request, fresh
 
 
 class Room:
@@ -99,7 +99,7 @@ def test_filters_and_prune(room):
     async def life():
         await room.manager.create("one", "", None, {"a": "b"})
         await room.manager.create("two", "", None, None)
-        (anonymous, _), *_ = await room.manager.acquire("c1", [Request(""), Request("two")], False)
+        (anonymous, _), *_ = await room.manager.acquire("c1", [fresh(None), Request("two")], False)
         await room.manager.create("", "", None, None)
         names = lambda **f: [v["Name"] for v in room.manager.list(f)["Volumes"]]  # noqa: E731
         assert names(name=["^o"]) == ["one"]
@@ -160,8 +160,8 @@ def test_the_database_lost_the_volumes_stay(room):
 
 
 def test_references_of_containers_that_never_came_to_be(room):
-    run(room.manager.acquire("ghost", [Request("named"), Request("")], True))
-    run(room.manager.acquire("real", [Request("")], True))
+    run(room.manager.acquire("ghost", [Request("named"), fresh(None)], True))
+    run(room.manager.acquire("real", [fresh(None)], True))
     run(room.manager.forget_strangers({"real"}))
     rest = room.manager.list({})["Volumes"]
     assert len(rest) == 2
