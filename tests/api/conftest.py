@@ -28,7 +28,8 @@ def images():  # type: ignore[no-untyped-def]
 class Daemon:
     """One dockwrightd on roots of its own, in a network namespace of its own (bridges and rules are the host's else)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *extra: str) -> None:
+        self.extra = extra
         self.root = tempfile.mkdtemp(prefix="dw")
         self.netns = os.path.basename(self.root)
         subprocess.run(["ip", "netns", "add", self.netns], check=True)
@@ -39,7 +40,7 @@ class Daemon:
 
     def start(self) -> None:
         code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from dockwright.daemon.main import main; sys.exit(main())"
-        arguments = ["-H", self.host, "--data-root", f"{self.root}/data", "--exec-root", f"{self.root}/exec"]
+        arguments = ["-H", self.host, "--data-root", f"{self.root}/data", "--exec-root", f"{self.root}/exec", *self.extra]
         log = open(f"{self.root}/log", "ab")
         command = [sys.executable, "-c", code, *arguments, "--pidfile", f"{self.root}/pid"]
         self.process = subprocess.Popen([*self.inside, *command], stdout=log, stderr=log)
