@@ -56,8 +56,6 @@ class Entry:
             self.major, self.minor = number(header[329:337]), number(header[337:345])
         if header[257:263] == b"ustar\0" and header[345] and kind != b"S":
             self.name = f"{_text(header[345:500])}/{self.name}"
-        if kind != b"5" and self.kind == FILE and self.name.endswith("/"):
-            self.kind = DIRECTORY  # the convention of before POSIX
         self.xattrs: dict[str, bytes] = {}
         self.pieces: list[Piece] | None = None
         self.real_size = self.size
@@ -229,6 +227,8 @@ class TarReader:
                 _apply(entry, key, value)
         if "\0" in entry.name or "\0" in entry.link:
             raise broken("invalid tar header")
+        if entry.kind == FILE and entry.name.endswith("/"):
+            entry.kind = DIRECTORY  # the convention of before POSIX
         self._begin(entry.size if entry.kind == FILE else 0)
         if header[156:157] == b"S":
             self._old_sparse(entry, header)
@@ -332,8 +332,6 @@ def _apply(entry: Entry, key: str, value: bytes) -> None:
     """One pax record; those nobody needs (access times, user names, comments) are passed over."""
     if key == "path":
         entry.name = os.fsdecode(value)
-        if entry.kind == FILE and entry.name.endswith("/"):
-            entry.kind = DIRECTORY
     elif key == "linkpath":
         entry.link = os.fsdecode(value)
     elif key in ("size", "uid", "gid"):
