@@ -14,6 +14,7 @@ OPAQUE = "trusted.overlay.opaque"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 Change = tuple[str, int]
+_Found = list[tuple[str, int, os.stat_result | None]]
 
 
 def whiteout(info: os.stat_result) -> bool:
@@ -35,7 +36,17 @@ def changes(top: str, below: list[str], flat: bool) -> list[Change]:
     Args:
         below: top first. flat: `top` is a whole tree, not an overlay's upper directory: what it lacks is deleted.
     """
-    found: list[Change] = []
+    return sorted((path, kind) for path, kind, _ in _changed(top, below, flat))
+
+
+def usage_against(top: str, below: list[str]) -> tuple[int, int]:
+    """Bytes and inodes that a whole tree has and its parent has not, or has otherwise; see `usage`."""
+    own = {(i.st_dev, i.st_ino): i for _, kind, i in _changed(top, below, flat=True) if i and kind != DELETED}
+    return sum(0 if stat.S_ISDIR(info.st_mode) else info.st_size for info in own.values()), len(own)
+
+
+def _changed(top: str, below: list[str], flat: bool) -> _Found:
+    found: _Found = []
     root = os.open(top, _DIRECTORY)
     try:
         waiting = [("", below)]
@@ -44,11 +55,11 @@ def changes(top: str, below: list[str], flat: bool) -> list[Change]:
             _compare(root, path, stack, flat, found, waiting)
     finally:
         os.close(root)
-    return sorted(found)
+    return found
 
 
 def _compare(
-    root: int, path: str, stack: list[str], flat: bool, found: list[Change], waiting: list[tuple[str, list[str]]]
+    root: int, path: str, stack: list[str], flat: bool, found: _Found, waiting: list[tuple[str, list[str]]]
 ) -> None:
     """One directory: its changes go to `found`, its directories to `waiting`."""
     fd = _directory(root, path)
@@ -61,12 +72,12 @@ def _compare(
             old, under = lookup(stack, name)
             kind = _kind(info, old, flat)
             if kind is not None:
-                found.append((f"{path}/{name}", kind))
+                found.append((f"{path}/{name}", kind, info))
             if stat.S_ISDIR(info.st_mode):
                 waiting.append((f"{path}/{name}", under))
         if flat or opaque(fd):
             gone = _listing(stack).difference(names)
-            found += [(f"{path}/{name}", DELETED) for name in gone if lookup(stack, name)[0]]
+            found += [(f"{path}/{name}", DELETED, None) for name in gone if lookup(stack, name)[0]]
     finally:
         os.close(fd)
 

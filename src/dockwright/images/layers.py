@@ -71,6 +71,8 @@ class Layers:
         if not key:
             await self._assembler.unpack_stored(image)
             key = self._key(chain)
+        if not key:
+            raise NotFound(f"No such image: {image}")
         return key
 
     def _make(self, key: str, parent: str) -> None:
@@ -181,16 +183,23 @@ def fill_init(directory: str) -> None:
     for path in INIT_DIRECTORIES:
         os.close(_walk(directory, path))
     for path in INIT_FILES:
-        parent = _walk(directory, os.path.dirname(path))
-        _unlink(parent, os.path.basename(path))
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
-        if not os.path.isdir(f"/proc/self/fd/{parent}/{os.path.basename(path)}"):
-            os.close(os.open(os.path.basename(path), flags, 0o755, dir_fd=parent))
-        os.close(parent)
+        _placed(directory, path, "")
     for path, target in INIT_LINKS:
-        parent = _walk(directory, os.path.dirname(path))
-        _unlink(parent, os.path.basename(path))
-        os.symlink(target, os.path.basename(path), dir_fd=parent)
+        _placed(directory, path, target)
+
+
+def _placed(directory: str, path: str, link: str) -> None:
+    """An empty file, or a link, at `path`; a directory of the image that is there already stays."""
+    parent, name = _walk(directory, os.path.dirname(path)), os.path.basename(path)
+    try:
+        _unlink(parent, name)
+        if link:
+            os.symlink(link, name, dir_fd=parent)
+        else:
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o755, dir_fd=parent))
+    except FileExistsError:
+        pass  # a directory
+    finally:
         os.close(parent)
 
 

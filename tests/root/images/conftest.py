@@ -5,6 +5,7 @@ import contextlib
 import importlib.util
 import shutil
 import sqlite3
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -113,6 +114,14 @@ async def pieces(data: bytes, size: int = 70_000) -> AsyncIterator[bytes]:
 
 async def loaded(manager: ImageManager, archive: bytes) -> list[str]:
     return [line.get("stream") or line["status"] async for line in manager.load(pieces(archive), True)]
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """pytest's own is cleaned by code that a tree deeper than its stack would end."""
+    path = Path(tempfile.mkdtemp(prefix="dwi"))
+    yield path
+    subprocess.run(["rm", "-rf", path], check=True)
 
 
 @pytest.fixture(params=["overlay2", "vfs"])

@@ -165,11 +165,11 @@ def test_a_whiteout_does_not_take_what_the_layer_adds(place: Place) -> None:
     assert (place.target / "d/x").read_bytes() == b"2"
 
 
-def test_opaque_a_hundred_thousand_times(place: Place) -> None:
-    data = archive(("d", DIR, None), *([("d/.wh..wh..opq", FILE, b"")] * 100_000))
+def test_opaque_many_times(place: Place) -> None:
+    data = archive(("d", DIR, None), *([("d/.wh..wh..opq", FILE, b"")] * 20_000))
     before = time.monotonic()
     place.unpack(data)
-    assert time.monotonic() - before < 15
+    assert time.monotonic() - before < 5
 
 
 def test_kinds_replace_each_other(place: Place) -> None:

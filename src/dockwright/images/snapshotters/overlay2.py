@@ -42,6 +42,19 @@ class Nodes:
         os.setxattr(parent, differ.OPAQUE, b"y")
 
 
+class Nothing:
+    """Whiteouts of a layer that stands on nothing: there is nothing to hide, and a lone layer is mounted without overlayfs."""
+
+    def added(self, path: str) -> None:
+        """Nothing to note."""
+
+    def hide(self, parent: int, folder: str, name: str) -> None:
+        """Nothing is there."""
+
+    def opaque(self, parent: int, folder: str) -> None:
+        """Nothing shows through."""
+
+
 class Overlay2:
     """The driver below `root` (DATA/overlay2)."""
 
@@ -145,8 +158,8 @@ class Overlay2:
         return [f"{self.root}/{key}/diff", *parents] if os.path.isdir(f"{self.root}/{key}/diff") else parents
 
     def whiteouts(self, directory: str) -> Whiteouts:
-        """As overlayfs has them."""
-        return Nodes()
+        """As overlayfs has them, where there is a layer below."""
+        return Nodes() if os.path.exists(f"{os.path.dirname(directory)}/lower") else Nothing()
 
     def graph_driver(self, key: str) -> dict[str, Any]:
         """GraphDriver of inspect."""

@@ -109,23 +109,15 @@ class Vfs:
 
     def usage(self, key: str) -> Usage:
         """The files that the parent does not have, or has otherwise."""
-        tree, found = self.path(key), [path for path, kind in self.changes(key) if kind != differ.DELETED]
-        size = inodes = 0
-        seen = set()
-        for path in found:
-            try:
-                info = os.lstat(tree + path)
-            except (FileNotFoundError, NotADirectoryError):
-                continue  # removed meanwhile
-            if (info.st_dev, info.st_ino) not in seen:
-                seen.add((info.st_dev, info.st_ino))
-                size, inodes = size + (0 if stat.S_ISDIR(info.st_mode) else info.st_size), inodes + 1
-        return Usage(size, inodes)
+        return Usage(*differ.usage_against(self.path(key), self._below(key)))
 
     def changes(self, key: str) -> list[differ.Change]:
         """Its tree against its parent's."""
+        return differ.changes(self.path(key), self._below(key), flat=True)
+
+    def _below(self, key: str) -> list[str]:
         parent = self._parent(key)
-        return differ.changes(self.path(key), [self.path(parent)] if parent else [], flat=True)
+        return [self.path(parent)] if parent else []
 
     def remove(self, key: str) -> None:
         """Remove its tree, then what is known of it."""

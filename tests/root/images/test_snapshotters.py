@@ -1,0 +1,283 @@
+"""The conformance suite of storage drivers: each passes all of it."""
+
+import io
+import os
+import stat
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockwright.base.errors import InvalidParameter
+from dockwright.images import snapshotters
+from dockwright.images.differ import ADDED, DELETED, MODIFIED
+from dockwright.images.snapshotters import Snapshotter
+from dockwright.images.unpack import Unpacker
+
+FILE, DIR, LINK, HARD = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+
+
+class Bench:
+    """A driver, and what tests do with it."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.root, self.trash = root, root / "trash"
+        self.driver: Snapshotter = snapshotters.choose(name, lambda driver: str(root / driver), str(self.trash))
+        self.views = 0
+
+    def layer(self, key: str, parent: str, *entries: Any) -> int:
+        """A committed layer of a tar's entries."""
+        target = self.driver.prepare(key, parent)
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            for name, kind, content, *more in entries:
+                info = tarfile.TarInfo(name)
+                info.type, info.mode = kind, 0o755 if kind == DIR else 0o644
+                info.linkname = content if isinstance(content, str) else ""
+                data = content if isinstance(content, bytes) else b""
+                info.size = len(data)
+                for attributes in more:
+                    for attribute, value in attributes.items():
+                        setattr(info, attribute, value)
+                tar.addfile(info, io.BytesIO(data))
+        buffer.seek(0)
+        with Unpacker(target, str(self.trash), self.driver.whiteouts(target)) as unpacker:
+            size = unpacker.all(buffer)
+        self.driver.commit(key)
+        return size
+
+    @contextmanager
+    def mounted(self, key: str) -> Iterator[Path]:
+        """A snapshot, mounted as its driver says."""
+        point = self.root / f"mnt-{key}"
+        point.mkdir()
+        (mount,) = self.driver.mounts(key)
+        options = ",".join(mount["options"])
+        if mount["type"] == "bind":
+            subprocess.run(["mount", "--bind", mount["source"], point], check=True)
+            if "ro" in mount["options"]:
+                subprocess.run(["mount", "-o", "remount,bind,ro", point], check=True)
+        else:
+            command = ["mount", "-t", mount["type"], "-o", options, mount["source"], str(point)]
+            subprocess.run(command, cwd=self.driver.base, check=True)
+        try:
+            yield point
+        finally:
+            subprocess.run(["umount", point], check=True)
+            point.rmdir()
+
+    def seen(self, key: str) -> dict[str, Any]:
+        """Path to content, link target or kind of all in a committed snapshot, through a view."""
+        self.views += 1
+        self.driver.view(f"view{self.views}", key)
+        with self.mounted(f"view{self.views}") as point:
+            found: dict[str, Any] = {}
+            for path in sorted(point.rglob("*")):
+                content = os.readlink(path) if path.is_symlink() else "dir" if path.is_dir() else path.read_bytes()
+                found[str(path.relative_to(point))] = content
+            with pytest.raises(OSError, match="Read-only"):
+                (point / "brand-new").write_text("x")
+        self.driver.remove(f"view{self.views}")
+        return found
+
+
+@pytest.fixture(params=sorted(snapshotters.DRIVERS))
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    return Bench(tmp_path, request.param)
+
+
+def base(bench: Bench) -> int:
+    return bench.layer(
+        "base", "", ("etc", DIR, None), ("etc/a", FILE, b"1"), ("etc/b", FILE, b"22"), ("usr/bin/x", FILE, b"333"),
+        ("bin", LINK, "usr/bin"), ("hard", HARD, "etc/b"), ("old/deep/f", FILE, b"4"),
+    )  # fmt: skip
+
+
+BASE = {
+    "etc": "dir", "etc/a": b"1", "etc/b": b"22", "usr": "dir", "usr/bin": "dir", "usr/bin/x": b"333", "bin": "usr/bin",
+    "hard": b"22", "old": "dir", "old/deep": "dir", "old/deep/f": b"4",
+}  # fmt: skip
+
+
+def test_a_layer_is_what_its_tar_says(bench: Bench) -> None:
+    size = base(bench)
+    assert bench.seen("base") == BASE
+    assert size == 1 + 2 + 3 + len("usr/bin") + 1
+    assert bench.driver.usage("base").size == size
+
+
+def test_layers_add_replace_and_take_away(bench: Bench) -> None:
+    base(bench)
+    bench.layer(
+        "top", "base", ("etc/a", FILE, b"new"), ("etc/.wh.b", FILE, b""), (".wh.hard", FILE, b""), ("usr", DIR, None),
+        ("usr/.wh..wh..opq", FILE, b""), ("usr/y", FILE, b"5"), ("old", FILE, b"no directory"),
+    )  # fmt: skip
+    assert bench.seen("top") == {
+        "etc": "dir", "etc/a": b"new", "usr": "dir", "usr/y": b"5", "bin": "usr/bin", "old": b"no directory",
+    }  # fmt: skip
+    assert bench.seen("base") == BASE
+    bench.layer("third", "top", ("usr/bin/x", FILE, b"back"), ("etc/b", FILE, b"back"))
+    assert bench.seen("third")["usr/bin/x"] == bench.seen("third")["etc/b"] == b"back"
+    assert bench.seen("third")["usr/y"] == b"5"
+
+
+def test_a_whiteout_of_nothing_is_fine(bench: Bench) -> None:
+    bench.layer("only", "", (".wh.nothing", FILE, b""), ("d/.wh..wh..opq", FILE, b""), ("d/f", FILE, b"1"))
+    assert bench.seen("only") == {"d": "dir", "d/f": b"1"}
+
+
+def test_an_active_snapshot_is_written_and_leaves_its_parent_alone(bench: Bench) -> None:
+    base(bench)
+    bench.driver.prepare("own", "base")
+    with bench.mounted("own") as point:
+        (point / "etc/a").write_bytes(b"changed")
+        (point / "etc/b").unlink()
+        (point / "new").mkdir()
+        (point / "new/f").write_bytes(b"12345")
+        subprocess.run(["rm", "-r", point / "old"], check=True)
+    assert bench.seen("base") == BASE
+    changes = dict(bench.driver.changes("own"))
+    assert changes["/etc/a"] == MODIFIED
+    assert changes["/etc/b"] == changes["/old"] == DELETED
+    assert changes["/new"] == changes["/new/f"] == ADDED
+    assert changes["/etc"] == MODIFIED
+    assert "/usr" not in changes
+    assert "/bin" not in changes
+    assert bench.driver.usage("own").size == len(b"changed") + 5
+    bench.driver.commit("own")
+    assert bench.seen("own")["etc/a"] == b"changed"
+
+
+def test_a_directory_made_anew_hides_the_old_one(bench: Bench) -> None:
+    base(bench)
+    bench.driver.prepare("own", "base")
+    with bench.mounted("own") as point:
+        subprocess.run(["rm", "-r", point / "etc"], check=True)
+        (point / "etc").mkdir()
+        (point / "etc/c").write_bytes(b"c")
+    changes = dict(bench.driver.changes("own"))
+    assert changes["/etc/a"] == changes["/etc/b"] == DELETED
+    assert changes["/etc/c"] == ADDED
+    assert changes["/etc"] == MODIFIED
+
+
+def test_nothing_changed(bench: Bench) -> None:
+    base(bench)
+    bench.driver.prepare("own", "base")
+    with bench.mounted("own") as point:
+        (point / "etc/a").read_bytes()
+    assert bench.driver.changes("own") == []
+    assert bench.driver.usage("own").size == 0
+
+
+def test_all_kinds_and_attributes_reach_a_child(bench: Bench) -> None:
+    bench.layer(
+        "kinds", "", ("su", FILE, b"x", {"mode": 0o4755, "uid": 1, "gid": 2, "mtime": 1000}),
+        ("null", tarfile.CHRTYPE, None, {"devmajor": 1, "devminor": 3}), ("pipe", tarfile.FIFOTYPE, None),
+        ("cap", FILE, b"y", {"pax_headers": {"SCHILY.xattr.user.k": "v"}}), ("d", DIR, None, {"mode": 0o1777, "mtime": 2000}),
+        ("l", LINK, "/nowhere", {"mtime": 3000}),
+    )  # fmt: skip
+    bench.driver.prepare("child", "kinds")
+    with bench.mounted("child") as point:
+        info = os.stat(point / "su")
+        assert (stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, info.st_mtime) == (0o4755, 1, 2, 1000)
+        assert os.stat(point / "null").st_rdev == os.makedev(1, 3)
+        assert stat.S_ISFIFO(os.stat(point / "pipe").st_mode)
+        assert os.getxattr(point / "cap", "user.k") == b"v"
+        assert (stat.S_IMODE(os.stat(point / "d").st_mode), os.stat(point / "d").st_mtime) == (0o1777, 2000)
+        assert (os.readlink(point / "l"), os.lstat(point / "l").st_mtime) == ("/nowhere", 3000)
+    assert bench.driver.changes("child") == []
+
+
+def test_hard_links_and_holes_reach_a_child(bench: Bench) -> None:
+    target = bench.driver.prepare("holes")
+    with open(f"{target}/hole", "wb") as file:
+        file.truncate(64 << 20)
+        file.seek(32 << 20)
+        file.write(b"middle")
+    os.link(f"{target}/hole", f"{target}/again")
+    bench.driver.commit("holes")
+    bench.driver.prepare("child", "holes")
+    with bench.mounted("child") as point:
+        assert os.stat(point / "hole").st_ino == os.stat(point / "again").st_ino
+        assert os.stat(point / "hole").st_blocks < 1024
+        with open(point / "again", "rb") as file:
+            file.seek(32 << 20)
+            assert file.read(6) == b"middle"
+
+
+def test_a_snapshot_that_cannot_be_made_leaves_nothing(bench: Bench) -> None:
+    before = bench.driver.keys()
+    with pytest.raises(OSError):
+        bench.driver.prepare("orphan", "nosuchparent")
+    with pytest.raises(OSError):
+        bench.driver.view("orphan", "nosuchparent/x") if bench.driver.name == "overlay2" else bench.driver.prepare("a/b")
+    assert bench.driver.keys() == before
+
+
+def test_a_key_is_taken_once(bench: Bench) -> None:
+    base(bench)
+    with pytest.raises(FileExistsError):
+        bench.driver.prepare("base")
+    assert bench.seen("base") == BASE
+
+
+def test_committed_and_not(bench: Bench) -> None:
+    bench.driver.prepare("one")
+    assert not bench.driver.committed("one")
+    assert not bench.driver.committed("nosuch")
+    bench.driver.commit("one")
+    assert bench.driver.committed("one")
+
+
+def test_removal_is_complete_and_repeatable(bench: Bench) -> None:
+    base(bench)
+    bench.driver.prepare("own", "base")
+    bench.driver.view("look", "base")
+    deep = Path(bench.driver.path("own")) / ("diff" if bench.driver.name == "overlay2" else "")
+    fd = os.open(deep, os.O_RDONLY)
+    for _ in range(3000):  # deeper than a path can name, and than a stack is high
+        os.mkdir("d", dir_fd=fd)
+        inner = os.open("d", os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = inner
+    os.close(fd)
+    assert bench.driver.usage("own").inodes > 1000
+    for key in ("own", "own", "look", "base", "never"):
+        bench.driver.remove(key)
+    assert bench.driver.keys() == []
+    assert os.listdir(bench.trash) == []
+    left = [path for path in Path(bench.driver.root).rglob("*") if path.name not in ("l", "dir", "state")]
+    assert left == []
+
+
+def test_many_layers(bench: Bench) -> None:
+    parent = ""
+    for number in range(126):
+        bench.layer(f"layer{number}-{'k' * 50}", parent, (f"f{number}", FILE, b"x"))
+        parent = f"layer{number}-{'k' * 50}"
+    bench.driver.prepare("own", parent)
+    with bench.mounted("own") as point:
+        assert len(list(point.iterdir())) == 126
+        (point / "new").write_text("x")
+
+
+def test_documents(bench: Bench) -> None:
+    base(bench)
+    bench.driver.prepare("own", "base")
+    assert bench.driver.graph_driver("own")["Name"] == bench.driver.name
+    assert all(len(row) == 2 for row in bench.driver.status())
+
+
+def test_an_unknown_driver(tmp_path: Path) -> None:
+    with pytest.raises(InvalidParameter, match="driver not supported: aufs"):
+        snapshotters.choose("aufs", lambda name: str(tmp_path / name), str(tmp_path / "trash"))
+
+
+def test_the_driver_that_was_used_is_chosen(tmp_path: Path) -> None:
+    (tmp_path / "vfs").mkdir()
+    assert snapshotters.choose("", lambda name: str(tmp_path / name), str(tmp_path / "trash")).name == "vfs"
