@@ -70,7 +70,8 @@ def test_saving_what_is_not_there(daemon: Any) -> None:
 
 def test_import_with_changes(daemon: Any, images: Any) -> None:
     changes = ["CMD [\"echo\", \"made\"]", "ENV A=b PATH=/bin", "LABEL x=\"y z\"", "EXPOSE 80 90/udp", "WORKDIR /tmp",
-               "VOLUME /data", "USER nobody", "STOPSIGNAL SIGINT", "HEALTHCHECK --interval=5s CMD true", "ONBUILD RUN x"]  # fmt: skip
+               "VOLUME /data", "USER nobody", "STOPSIGNAL SIGINT", "HEALTHCHECK --interval=5s CMD true",
+               "ONBUILD RUN x"]  # fmt: skip
     flags = [part for change in changes for part in ("--change", change)]
     new = lines(daemon.docker("import", *flags, "-m", "why", "-", "made:1", stdin=images.busybox_layer()))[0]
     assert new == ident(daemon, "made:1")

@@ -48,8 +48,7 @@ class Place:
     def unpack(self, data: bytes) -> int:
         whiteouts = Removals(str(self.aside)) if self.flat else Nodes()
         with Unpacker(str(self.target), str(self.aside), whiteouts) as unpacker:
-            size = unpacker.all(opened(io.BytesIO(data)))
-        return size
+            return unpacker.all(opened(io.BytesIO(data)))
 
     def check(self) -> None:
         assert self.look() == self.before
