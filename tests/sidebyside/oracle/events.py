@@ -1,33 +1,51 @@
-"""The events of a section: one sequence for each actor, because the engines' order between actors is not promised."""
+"""The events of a section: one sequence for each actor, because the engines' order between actors is not promised.
+
+What a container does to a network or a volume counts as the pair's: `network bridge of web`.
+"""
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from oracle.compare import Difference, lines_differ
 from oracle.normal import is_random_name
 
 # attributes whose value is a measurement
 MEASURED = ("execDuration",)
+# dockerd tells these two of a stopped container in either order
+RACE = ("stop", "die")
 
 Sequences = dict[str, list[str]]
 
 
 def sequences(lines: list[str], normalise: Callable[[str], str]) -> Sequences:
     """`docker events --format '{{json .}}'` as lists of `action key=value ...`, by actor."""
+    told = [json.loads(line) for line in lines]
+    names = {event["Actor"]["ID"]: _name(event) for event in told if event["Type"] == "container"}
     found: Sequences = {}
-    for line in lines:
-        event = json.loads(line)
+    for event in told:
         attributes = dict(event["Actor"]["Attributes"] or {})
-        actor = _actor(event["Type"], attributes.pop("name", ""), normalise(event["Actor"]["ID"]))
+        attributes.pop("name", "")
+        actor = f"{event['Type']} {_name(event) or normalise(event['Actor']['ID'])}"
+        if event["Type"] != "container" and "container" in attributes:
+            actor += f" of {names.get(attributes.pop('container'), 'another section')}"
         shown = [f"{key}={'<n>' if key in MEASURED else value}" for key, value in sorted(attributes.items())]
         found.setdefault(actor, []).append(normalise(" ".join([event["Action"], *shown])))
-    return found
+    return {actor: _settled(sequence) for actor, sequence in found.items()}
 
 
-def _actor(kind: str, name: str, ident: str) -> str:
-    if is_random_name(name):
-        name = "<random name>"
-    return f"{kind} {name or ident}"
+def _name(event: dict[str, Any]) -> str:
+    name = str((event["Actor"]["Attributes"] or {}).get("name", ""))
+    return "<random name>" if is_random_name(name) else name
+
+
+def _settled(sequence: list[str]) -> list[str]:
+    """`sequence` with the pair of RACE in one order."""
+    settled = list(sequence)
+    for number, (first, second) in enumerate(zip(sequence, sequence[1:], strict=False)):
+        if (first.split()[0], second.split()[0]) == RACE:
+            settled[number : number + 2] = [second, first]
+    return settled
 
 
 def differences(reference: Sequences, ours: Sequences) -> list[Difference]:
