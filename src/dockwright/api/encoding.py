@@ -1,15 +1,20 @@
 """JSON in and out as Go's encoding/json does it."""
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
 
+from dockwright.api.folding import folded
 from dockwright.base.errors import InvalidParameter
 
 T = TypeVar("T")
 
 JSON_LIMIT = 8 << 20
 _encoder = msgspec.json.Encoder()
+_EXPECTED = re.compile(r"Expected `(\w+)[^`]*`, got `(\w+)`(?: - at `\$\.?(.*)`)?")
+_JSON_KINDS = {"str": "string", "int": "number", "float": "number", "array": "array", "object": "object", "bool": "bool"}
+_GO_KINDS = {"str": "string", "int": "int64", "float": "float64", "array": "[]string", "object": "struct"}
 
 
 def encode(document: object) -> bytes:
@@ -39,11 +44,24 @@ def decode(body: bytes, kind: type[T]) -> T:
     if not body.strip():
         raise InvalidParameter("invalid JSON: got EOF while reading request body")
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.convert(folded(msgspec.json.decode(body), kind), kind)
+    except msgspec.ValidationError as error:
+        raise InvalidParameter(f"invalid JSON: {_mismatch(str(error))}") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         if "trailing characters" in str(error):
             raise InvalidParameter("unexpected content after JSON") from None
-        raise InvalidParameter(f"invalid JSON: {error}") from None
+        text = "unexpected EOF" if "truncated" in str(error) else str(error)
+        raise InvalidParameter(f"invalid JSON: {text}") from None
+
+
+def _mismatch(text: str) -> str:
+    """A value of the wrong type, in the words of encoding/json."""
+    match = _EXPECTED.match(text)
+    if not match:
+        return text
+    wanted, given, place = match.groups()
+    field = f"struct field {place} of type" if place else "value of type"
+    return f"json: cannot unmarshal {_JSON_KINDS.get(given, given)} into Go {field} {_GO_KINDS.get(wanted, wanted)}"
 
 
 def check_content_type(value: str, expected: str = "application/json") -> None:

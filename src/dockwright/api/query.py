@@ -5,7 +5,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from dockwright.base.errors import InvalidParameter
+from dockwright.base.errors import Internal, InvalidParameter
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}")
 _FALSE = {"", "0", "no", "false", "none"}
@@ -68,6 +68,17 @@ class Query:
         """
         value = self.text(name)
         return integer(value) if value else default
+
+    def small_number(self, name: str) -> int | None:
+        """An integer that Docker reads with strconv.Atoi; None if absent or empty.
+
+        Raises:
+            Internal: no number. Docker gives this error no class, so it is a 500.
+        """
+        try:
+            return self.number(name)
+        except InvalidParameter as error:
+            raise Internal(error.message.replace("ParseInt", "Atoi")) from None
 
     def timestamp(self, name: str) -> int | None:
         """Unix `seconds[.nanoseconds]` in nanoseconds; None if absent, empty or 0.

@@ -41,6 +41,7 @@ SERVED = [
     Route("GET", "/images/get", images.save_many, streams=True),
     Route("POST", "/images/load", images.load),
     Route("POST", "/images/{name}/push", images.push),
+    Route("GET", "/plugins", system.plugins),
     Route("GET", "/networks", networks.list_),
     Route("GET", "/networks/{name}", networks.inspect),
     Route("GET", "/volumes", volumes.list_),
@@ -84,7 +85,7 @@ SWARM = _refused(
 
 PLUGINS = _refused(
     unimplemented.no_plugins,
-    "GET /plugins /plugins/privileges /plugins/{name}/json",
+    "GET /plugins/privileges /plugins/{name}/json",
     "POST /plugins/pull /plugins/create /plugins/{name}/enable /plugins/{name}/disable /plugins/{name}/upgrade",
     "POST /plugins/{name}/push /plugins/{name}/set",
     "DELETE /plugins/{name}",

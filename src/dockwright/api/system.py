@@ -135,7 +135,8 @@ def _limits(facts: host.HostFacts) -> dict[str, bool]:
 
 
 def _host(facts: host.HostFacts) -> dict[str, Any]:
-    registries: dict[str, Any] = {"IndexConfigs": {}, "InsecureRegistryCIDRs": ["127.0.0.0/8"], "Mirrors": None}
+    hub = {"Name": "docker.io", "Mirrors": [], "Secure": True, "Official": True}
+    registries = {"IndexConfigs": {"docker.io": hub}, "InsecureRegistryCIDRs": ["127.0.0.0/8"], "Mirrors": None}
     return {
         "KernelVersion": facts.kernel,
         "OperatingSystem": facts.operating_system,

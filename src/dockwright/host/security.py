@@ -20,12 +20,15 @@ def seccomp(files: HostFiles) -> bool:
 
 
 def options(files: HostFiles) -> list[str]:
-    """What confines containers on this host: `name=apparmor`, `name=seccomp,profile=builtin`, `name=cgroupns`."""
+    """What confines containers on this host: `name=apparmor`, `name=seccomp,profile=builtin`, `name=cgroupns`.
+
+    The last is said where a container's cgroup namespace is private by default: on cgroup v2.
+    """
     found = []
     if apparmor(files):
         found.append("name=apparmor")
     if seccomp(files):
         found.append("name=seccomp,profile=builtin")
-    if files.exists("/proc/self/ns/cgroup"):
+    if files.exists("/proc/self/ns/cgroup") and files.exists("/sys/fs/cgroup/cgroup.controllers"):
         found.append("name=cgroupns")
     return found

@@ -28,7 +28,13 @@ def _unquoted(value: str) -> str:
 def operating_system(files: HostFiles) -> str:
     """The host's pretty name, as `Operating System` of info; inside a container that is said."""
     name = os_release(files).get("PRETTY_NAME", "Linux")
-    return f"{name} (containerized)" if files.exists("/.dockerenv") else name
+    return f"{name} (containerized)" if _containerized(files) else name
+
+
+def _containerized(files: HostFiles) -> bool:
+    """Whether process 1 is in a cgroup other than a host's init is in: see cgroups(7), /proc/pid/cgroup."""
+    places = [line.rpartition(":")[2] for line in files.text("/proc/1/cgroup").splitlines()]
+    return any(place not in ("/", "/init.scope") for place in places)
 
 
 def memory_total(files: HostFiles) -> int:

@@ -50,7 +50,6 @@ class Network:
             "Created": self.created,
             "Scope": "local",
             "Driver": self.driver,
-            "EnableIPv4": True,
             "EnableIPv6": False,
             "IPAM": {"Driver": "default", "Options": None, "Config": self._ipam()},
             "Internal": False,

@@ -5,6 +5,7 @@ What a container does to a network or a volume counts as the pair's: `network br
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from oracle.compare import Difference, lines_differ
@@ -42,7 +43,7 @@ def _name(event: dict[str, Any]) -> str:
 def _settled(sequence: list[str]) -> list[str]:
     """`sequence` with the pair of RACE in one order."""
     settled = list(sequence)
-    for number, (first, second) in enumerate(zip(sequence, sequence[1:], strict=False)):
+    for number, (first, second) in enumerate(pairwise(sequence)):
         if (first.split()[0], second.split()[0]) == RACE:
             settled[number : number + 2] = [second, first]
     return settled

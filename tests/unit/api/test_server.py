@@ -67,7 +67,7 @@ def test_head_ping_has_no_body(tmp_path):
         ("/containers/%00/json", 400, "invalid character in path"),
         ("/containers/%zz/json", 400, 'invalid URL escape "%zz"'),
         ("/containers/json?all=1;b=2", 400, "invalid semicolon separator in query"),
-        ("/containers/json?limit=x", 400, 'strconv.ParseInt: parsing "x": invalid syntax'),
+        ("/containers/json?limit=x", 500, 'strconv.Atoi: parsing "x": invalid syntax'),
         ("/containers/json?filters=[]", 400, "invalid filter"),
         ("/containers/json?filters={%22a%22:1}", 400, "invalid filter"),
         ("/events?since=10&until=5", 400, "`since` time (10) cannot be after `until` time (5)"),

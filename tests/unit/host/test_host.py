@@ -26,8 +26,13 @@ def test_os_release_is_unquoted(made_up):
 
 
 def test_inside_a_container_it_says_so(made_up):
-    files = made_up({"/usr/lib/os-release": "PRETTY_NAME=X\n", "/.dockerenv": ""})
+    files = made_up({"/usr/lib/os-release": "PRETTY_NAME=X\n", "/proc/1/cgroup": "4:memory:/docker/1\n0::/\n"})
     assert system.operating_system(files) == "X (containerized)"
+
+
+def test_a_hosts_init_is_in_the_root_cgroup_or_its_scope(made_up):
+    files = made_up({"/usr/lib/os-release": "PRETTY_NAME=X\n", "/proc/1/cgroup": "4:memory:/init.scope\n0::/\n"})
+    assert system.operating_system(files) == "X"
 
 
 def test_a_host_without_os_release(made_up):

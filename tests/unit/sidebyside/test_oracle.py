@@ -93,12 +93,12 @@ def test_events_by_actor() -> None:
         "container web": ["die execDuration=<n> exitCode=1"],
         "container <random name>": ["die execDuration=<n> exitCode=1"],
     }
-    stop = '{"Type": "container", "Action": "stop", "Actor": {"ID": "%s", "Attributes": {"name": "web"}}}' % ID
-    assert events.sequences([stop, lines[0]], str)["container web"][-1] == "stop", "die and stop are told in either order"
+    stop = lines[0].replace('"die"', '"stop"')
+    assert events.sequences([stop, lines[0]], str)["container web"][-1][:4] == "stop", "die and stop are told in either order"
     network = (
-        '{"Type": "network", "Action": "connect", "Actor": {"ID": "%s", "Attributes": '
-        '{"name": "bridge", "container": "%s", "type": "bridge"}}}'
-    ) % (OTHER, ID)
+        f'{{"Type": "network", "Action": "connect", "Actor": {{"ID": "{OTHER}", "Attributes": '
+        f'{{"name": "bridge", "container": "{ID}", "type": "bridge"}}}}}}'
+    )
     assert events.sequences([network, lines[0]], str)["network bridge of web"] == ["connect type=bridge"]
     gone = {**told, "container web": []}
     assert [d.where for d in events.differences(told, gone)] == ["events container web"]

@@ -20,7 +20,7 @@ START_BODY = (
 async def create(exchange: Exchange) -> Answer:
     """POST /containers/create; a body without any field of the configuration is none."""
     body = await exchange.body.text()
-    if not _fields(body) - {"HostConfig", "NetworkingConfig"}:
+    if not _fields(body) - {"hostconfig", "networkingconfig"}:
         raise InvalidParameter("config cannot be empty in order to create a container")
     request = decode(body, CreateRequest)
     query = exchange.query
@@ -31,11 +31,11 @@ async def create(exchange: Exchange) -> Answer:
 
 
 def _fields(body: bytes) -> set[str]:
-    """The names in a JSON object; none in null."""
+    """The names in a JSON object, in lower case; none in null."""
     given = decode_any(body)
     if given is not None and not isinstance(given, dict):
         raise InvalidParameter(f"invalid JSON: json: cannot unmarshal {type(given).__name__} into Go value")
-    return set(given or ())
+    return {key.lower() for key in given or ()}
 
 
 async def start(exchange: Exchange) -> Answer:
@@ -48,13 +48,13 @@ async def start(exchange: Exchange) -> Answer:
 
 async def stop(exchange: Exchange) -> Answer:
     """POST /containers/{id}/stop."""
-    await exchange.managers.containers.stop(exchange.name, exchange.query.number("t"), _signal(exchange))
+    await exchange.managers.containers.stop(exchange.name, exchange.query.small_number("t"), _signal(exchange))
     return nothing()
 
 
 async def restart(exchange: Exchange) -> Answer:
     """POST /containers/{id}/restart."""
-    await exchange.managers.containers.restart(exchange.name, exchange.query.number("t"), _signal(exchange))
+    await exchange.managers.containers.restart(exchange.name, exchange.query.small_number("t"), _signal(exchange))
     return nothing()
 
 
@@ -115,7 +115,7 @@ async def list_(exchange: Exchange) -> Answer:
     for name in ("before", "since"):
         if query.text(name):
             filters.setdefault(name, []).append(query.text(name))
-    limit = query.number("limit", 0) or 0
+    limit = query.small_number("limit") or 0
     rows = await exchange.managers.containers.list(query.flag("all"), limit, query.flag("size"), filters)
     return document([shaped(row, exchange.version, shapes.LIST) for row in rows])
 

@@ -46,6 +46,11 @@ async def events(exchange: Exchange) -> None:
         exchange.end()
 
 
+async def plugins(exchange: Exchange) -> Answer:
+    """GET /plugins: there are no managed plug-ins."""
+    return document([])
+
+
 async def auth(exchange: Exchange) -> Answer:
     """POST /auth: there is no registry client yet, so nothing could be checked."""
     raise NotSupported("login to a registry is not implemented yet")

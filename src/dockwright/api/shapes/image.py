@@ -18,13 +18,21 @@ def _created(document: Document) -> None:
     document["Created"] = document.get("Created") or ZERO
 
 
+# what Docker showed of the container an image was committed from, once it no longer kept it
+NO_CONTAINER: Document = {
+    "Hostname": "", "Domainname": "", "User": "", "AttachStdin": False, "AttachStdout": False, "AttachStderr": False,
+    "Tty": False, "OpenStdin": False, "StdinOnce": False, "Env": None, "Cmd": None, "Image": "", "Volumes": None,
+    "WorkingDir": "", "Entrypoint": None, "OnBuild": None, "Labels": None,
+}  # fmt: skip
+
+
 SUMMARY = (
     Rule((1, 43), (), _unnamed),
     Rule((1, 44), (), copied("VirtualSize", "Size")),
 )
 
 INSPECT = (
-    Rule((1, 45), (), with_(Container="", ContainerConfig=None)),
+    Rule((1, 45), (), with_(ContainerConfig=NO_CONTAINER)),
     Rule((1, 44), (), copied("VirtualSize", "Size")),
     Rule((1, 44), (), _created),
 )
