@@ -74,6 +74,7 @@ def test_security_options(made_up):
             "/sys/kernel/security/apparmor": "",
             "/proc/sys/kernel/seccomp/actions_avail": "kill",
             "/proc/self/ns/cgroup": "",
+            "/sys/fs/cgroup/cgroup.controllers": "cpu",
         }
     )
     assert security.options(files) == ["name=apparmor", "name=seccomp,profile=builtin", "name=cgroupns"]
