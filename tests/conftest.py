@@ -7,6 +7,7 @@ instead.
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if _folder(item) in NEEDS_DOCKER and not shutil.which("docker"):
         report = pytest.fail if item.config.getoption("--require-peers") else pytest.skip
         report("needs the docker client")
+
+
+@pytest.fixture
+def peer(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """The path of a real program that a test compares or works with; the test is skipped where it is not installed."""
+
+    def find(program: str) -> str:
+        path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        if not path:
+            report = pytest.fail if request.config.getoption("--require-peers") else pytest.skip
+            report(f"needs {program}")
+        return str(path)
+
+    return find
 
 
 def _folder(item: pytest.Item) -> str:

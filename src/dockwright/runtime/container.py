@@ -20,6 +20,7 @@ from dockwright.runtime.init import Child
 from dockwright.runtime.mounts import Mount, host_cgroup_trees, mount_failure
 from dockwright.runtime.namespaces import Namespaces
 from dockwright.runtime.process import Program
+from dockwright.runtime.rootfs import Root
 from dockwright.runtime.seccomp import filter_of
 
 TYPE_CHECKING = False
@@ -135,7 +136,7 @@ def _create(
             if fd >= 0:
                 os.close(fd)
         for step in inside:
-            if isinstance(step, Mount) and step.tree >= 0:
+            if isinstance(step, (Mount, Root)) and step.tree >= 0:
                 os.close(step.tree)
                 step.tree = -1
     _after_clone(init, namespaces, program, inside)
@@ -145,7 +146,9 @@ def _prepare(init: Init, namespaces: Namespaces, inside: list[Step], held: list[
     """What the shim opens in the host's mount namespace for init to use."""
     context = init.context
     for step in inside:
-        if isinstance(step, Mount):
+        if isinstance(step, Root) and context.user_namespace and not step.source:
+            step.prepare()
+        elif isinstance(step, Mount):
             try:
                 step.prepare()
             except OSError as error:
@@ -192,13 +195,16 @@ def _shift_clocks(offsets: Spec) -> None:
 
 def _after_clone(init: Init, namespaces: Namespaces, program: Program, inside: list[Step]) -> None:
     """Our half while init works: id maps, limits, hooks; then wait for its report."""
-    if namespaces.user:
-        _write_maps(init.pid, init.spec.get("linux") or {})
-    write_score(init.pid, init.spec)
-    program.limit(init.pid)
-    if init.spec.get("hooks"):
-        _runtime_hooks(init)
-    channel.go(init.gate)
+    try:
+        if namespaces.user:
+            _write_maps(init.pid, init.spec.get("linux") or {})
+        write_score(init.pid, init.spec)
+        program.limit(init.pid)
+        if init.spec.get("hooks"):
+            _runtime_hooks(init)
+        channel.go(init.gate)
+    except (BrokenPipeError, ProcessLookupError):
+        raise RuntimeFailure(_untimely(init)) from None
     report = channel.receive(init.report)
     if report is None:
         raise RuntimeFailure(_untimely(init))

@@ -186,6 +186,7 @@ class _Entry:
         self.program.enter_directory()
         self.program.home()
         path = self.program.locate()
+        self.program.check_capabilities()
         k.close_range(3 + self.preserve, flags=k.CLOSE_RANGE_CLOEXEC)
         self.program.become(path)
 

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 OURS = (_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGCHLD, _signal.SIGURG, _signal.SIGPIPE)
 
 
+def hold() -> None:
+    """Let signals wait until `attend` knows whom to hand them to; before there is such a process."""
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals() - set(OURS))
+
+
 def attend(pid: int, master: int = -1) -> int:
     """Wait for our child `pid`; returns its exit code, 128+n for signal n.
 
@@ -57,3 +62,4 @@ def _pass_on(pid: int, resize: Callable[[], None] | None) -> None:
     for number in _signal.valid_signals():
         if number not in OURS:
             _signal.signal(number, forward)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())

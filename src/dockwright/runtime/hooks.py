@@ -88,7 +88,7 @@ def run(entry: dict[str, Any], document: str) -> tuple[int, bytes]:
     said, out = os.pipe()
     try:
         actions = [(os.POSIX_SPAWN_DUP2, into, 0), (os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, out, 2)]
-        pid = os.posix_spawn(entry["path"], arguments, environment, file_actions=actions)
+        pid = os.posix_spawn(entry["path"], arguments, environment, file_actions=actions, setsigmask=())
     except OSError:
         os.close(feed)
         os.close(said)

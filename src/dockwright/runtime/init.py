@@ -66,6 +66,8 @@ class Child:
     def _run(self) -> None:
         context = self.init.context
         self._perform()
+        if context.root >= 0:
+            os.close(context.root)  # no descriptor of a directory may be left for chdir(2) to find (CVE-2024-21626)
         adopt_stdio(self.stdio, context.console)
         self.program.own_stdio()
         if context.keyring:
@@ -73,6 +75,7 @@ class Child:
         self.program.enter_directory()
         self.program.home()
         path = self.program.locate()
+        self.program.check_capabilities()
         times = [(i, step.started, step.took) for i, step in enumerate(self.inside)]
         channel.send(self.report, {"times": times})
         self._wait()

@@ -81,7 +81,8 @@ class Launch:
         try:
             init = container.create(
                 self.id, self.spec, bundle=self.bundle, gate=gate, console_socket=there, preserve=self.preserve,
-                pivot=not self.options.on("no-pivot"), keyring=not self.options.on("no-new-keyring"),
+                seccomp_cache=self.env.seccomp_cache, pivot=not self.options.on("no-pivot"),
+                keyring=not self.options.on("no-new-keyring"),
             )  # fmt: skip
         except RuntimeFailure as failure:
             raise failure.prefixed("unable to start container process: ") from None

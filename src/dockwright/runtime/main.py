@@ -81,11 +81,12 @@ class Globals:
     """What holds for every verb.
 
     Attributes:
-        root: the state directory.
+        root: the state directory. seccomp_cache: directory of compiled filters.
     """
 
     def __init__(self, given: Options) -> None:
         self.root = os.path.abspath(given.text("root") or default_root())
+        self.seccomp_cache = default_root() + "-seccomp"  # shared by all roots: what it holds depends on the profile only
 
 
 def default_root() -> str:

@@ -123,6 +123,16 @@ class Program:
         reason = "is a directory" if os.path.isdir(name) else "permission denied"
         raise RuntimeFailure(f'exec: "{name}": {reason}')
 
+    def check_capabilities(self) -> None:
+        """See, while the failure can still be told, that we hold what the process is to have.
+
+        Raises:
+            RuntimeFailure: in runc's words.
+        """
+        wanted = (self.capabilities or {}).get("permitted", 0)
+        if wanted & ~k.capget()[1]:
+            raise RuntimeFailure("unable to apply caps: operation not permitted")
+
     def home(self) -> None:
         """Add HOME from the container's passwd file where the environment has none, as runc does."""
         if not any(variable.startswith("HOME=") for variable in self.environment):

@@ -55,11 +55,12 @@ class Propagation(InitStep):
 class Root(InitStep):
     """Make the root directory a mount of its own and open it."""
 
-    __slots__ = ("path", "source")
+    __slots__ = ("path", "source", "tree")
 
     def __init__(self, context: Any, path: str, source: dict[str, Any] | None) -> None:
         self.path = path
         self.source = source
+        self.tree = -1
         what = f"{source['type']} {','.join(source.get('options') or ())}" if source else path
         super().__init__(context, "mount", f"mount the root: {what}")
 
@@ -69,13 +70,20 @@ class Root(InitStep):
             os.chdir(self.context.overlay_base)
             m.mount("overlay", self.path, "overlay", 0, ",".join(self.source["options"]))
             os.chdir("/")
-        else:
-            source = self.source["source"] if self.source else self.path
-            tree = m.open_tree(m.AT_FDCWD, source, m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | m.AT_RECURSIVE)
-            m.mount_setattr(tree, propagation=m.MS_PRIVATE, recursive=True)
-            m.move_mount(tree, m.AT_FDCWD, self.path)
-            os.close(tree)
-        self.context.root = os.open(self.path, m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            self.context.root = os.open(self.path, m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            return
+        if self.tree < 0:
+            self.prepare()
+        # in a user namespace the way to the root may be closed to us: cover `/`, which pivot_root(2) then takes away
+        where = "/" if self.context.user_namespace else self.path
+        m.mount_setattr(self.tree, propagation=m.MS_PRIVATE, recursive=True)
+        m.move_mount(self.tree, m.AT_FDCWD, where)
+        self.context.root = self.tree
+
+    def prepare(self) -> None:
+        """Open a copy of the directory; for a user namespace the shim does it, who may walk every path."""
+        source = self.source["source"] if self.source else self.path
+        self.tree = m.open_tree(m.AT_FDCWD, source, m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | m.AT_RECURSIVE)
 
 
 class Devices(InitStep):

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     Profile = dict[str, Any]
 
-FORMAT = 1  # part of the cache's key: changes when compile() makes other code of the same profile
+DIGEST = 32  # bytes of the checksum at the head of a cache file
+FORMAT = 2  # part of the cache's key: changes when compile() makes other code of the same profile
 ACTIONS = {
     "SCMP_ACT_KILL": 0x00000000, "SCMP_ACT_KILL_THREAD": 0x00000000, "SCMP_ACT_KILL_PROCESS": 0x80000000,
     "SCMP_ACT_TRAP": 0x00030000, "SCMP_ACT_ERRNO": 0x00050000, "SCMP_ACT_TRACE": 0x7FF00000,
@@ -45,25 +46,39 @@ def filter_of(profile: Profile, cache: str) -> seccomp.Filter:
 
 def _cached(profile: Profile, cache: str) -> bytes:
     path = f"{cache}/{key(profile)}"
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        code = compile_profile(profile)
+    code = _read(path)
+    if code:
+        return code
+    code = compile_profile(profile)
     os.makedirs(cache, mode=0o700, exist_ok=True)
     temporary = f"{path}.tmp{os.getpid()}"
     with open(temporary, "wb") as file:
-        file.write(code)
+        file.write(_digest(code) + code)
     os.rename(temporary, path)
     return code
 
 
-def key(profile: Profile) -> str:
-    """The cache's file name for a profile: a hash of its content."""
+def _read(path: str) -> bytes:
+    """The code in a cache file; b"" if there is none, or not all of it (a full disk, a power cut)."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        return b""
+    digest, code = data[:DIGEST], data[DIGEST:]
+    return code if digest == _digest(code) else b""
+
+
+def _digest(data: bytes) -> bytes:
     from _sha256 import sha256  # type: ignore[import-not-found]  # hashlib itself would load OpenSSL into every shim
 
-    digest: str = sha256(marshal.dumps([FORMAT, os.uname().machine, _stable(profile)], 2)).hexdigest()
+    digest: bytes = sha256(data).digest()
     return digest
+
+
+def key(profile: Profile) -> str:
+    """The cache's file name for a profile: a hash of its content."""
+    return _digest(marshal.dumps([FORMAT, os.uname().machine, _stable(profile)], 2)).hex()
 
 
 def _stable(value: Any) -> Any:

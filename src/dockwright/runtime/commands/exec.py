@@ -37,7 +37,9 @@ def run(options: Options, env: Globals) -> int:
     sealed.ensure_entering(found.spec)
     if not detach and not options.on("no-subreaper"):
         k.prctl(k.PR_SET_CHILD_SUBREAPER, 1)
-    pid, master = _execute(found, process, options, preserve)
+    if not detach:
+        foreground.hold()
+    pid, master = _execute(found, process, options, preserve, env.seccomp_cache)
     if options.text("pid-file"):
         write_atomic(options.text("pid-file"), str(pid).encode(), 0o644)
     return 0 if detach else foreground.attend(pid, master)
@@ -50,11 +52,13 @@ def _check_status(status: str, ignore_paused: bool) -> None:
         raise RuntimeFailure("cannot exec in a paused container (use --ignore-paused to override)")
 
 
-def _execute(found: state.State, process: dict[str, Any], options: Options, preserve: int) -> tuple[int, int]:
+def _execute(
+    found: state.State, process: dict[str, Any], options: Options, preserve: int, cache: str
+) -> tuple[int, int]:
     """(pid, master of its terminal or -1)."""
     here, there = _terminal(process, options)
     try:
-        pid = execute.execute(found, process, console_socket=there, preserve=preserve)
+        pid = execute.execute(found, process, console_socket=there, preserve=preserve, seccomp_cache=cache)
     except RuntimeFailure as failure:
         raise failure.prefixed("unable to start container process: ") from None
     finally:

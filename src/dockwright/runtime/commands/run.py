@@ -20,6 +20,8 @@ def run(options: Options, env: Globals) -> int:
     launch = Launch(options, env, detach=options.on("detach"))
     if not launch.detach and not options.on("no-subreaper"):
         k.prctl(k.PR_SET_CHILD_SUBREAPER, 1)
+    if not launch.detach:
+        foreground.hold()
     init, state = launch.create(wait=False)
     try:
         start(init)
