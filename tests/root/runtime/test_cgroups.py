@@ -163,7 +163,8 @@ def test_exec_where_init_has_handed_out_controllers(runtime: Any, bundle: Any) -
         {**m, "options": [o for o in m["options"] if o != "ro"]} if m["destination"] == "/sys/fs/cgroup" else m
         for m in bundle.spec["mounts"]
     ]
-    nest = "cd /sys/fs/cgroup; mkdir init && echo 1 > init/cgroup.procs && echo +pids > cgroup.subtree_control; echo done; sleep 100"
+    nest = "cd /sys/fs/cgroup; mkdir init && echo 1 > init/cgroup.procs"
+    nest += " && echo +pids > cgroup.subtree_control; echo done; sleep 100"
     runtime.start(bundle.script(nest))
     deadline = time.monotonic() + 20
     while "done" not in (bundle.path / "out").read_text() and time.monotonic() < deadline:

@@ -40,7 +40,8 @@ BROKEN: list[tuple[str, Change, str]] = [
     ("propagation", {"linux": {"rootfsPropagation": "zzz"}}, "rootfsPropagation=zzz is not supported"),
     ("relative mount", {"mounts": [{"destination": "x", "type": "tmpfs"}]}, "mount destination not absolute"),
     ("idmap",
-     {"mounts": [{"destination": "/x", "type": "bind", "source": "/tmp", "options": ["idmap"]}]}, "id-mapped mounts are not supported"),
+     {"mounts": [{"destination": "/x", "type": "bind", "source": "/tmp", "options": ["idmap"]}]},
+     "id-mapped mounts are not supported"),
     ("relative hook", {"hooks": {"prestart": [{"path": "x"}]}}, "is not absolute"),
 ]  # fmt: skip
 
