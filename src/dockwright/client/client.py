@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dockwright.client.address import Address
+from dockwright.client.documents import dumps, loads
 from dockwright.client.errors import ApiError, ConnectionFailed
 from dockwright.client.query import encode
 from dockwright.client.wire import Wire, chunk, request_head
@@ -135,7 +136,7 @@ class Client:
         response = self.request("HEAD", "/_ping", versioned=False, check=False)
         response.read()
         theirs = response.headers.get("api-version", OLDEST)
-        if _numbers(theirs) < _numbers(self.version):
+        if numbers(theirs) < numbers(self.version):
             self.version = theirs
         return response.headers
 
@@ -291,19 +292,6 @@ def _closed(wire: Wire) -> bool:
     return True
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def numbers(version: str) -> tuple[int, ...]:
+    """An API version for comparing."""
     return tuple(int(part) for part in version.split("."))
-
-
-def loads(body: bytes) -> Any:
-    """JSON to Python; json is imported at first use."""
-    import json
-
-    return json.loads(body)
-
-
-def dumps(document: object) -> bytes:
-    """Python to JSON bytes."""
-    import json
-
-    return json.dumps(document, separators=(",", ":")).encode()

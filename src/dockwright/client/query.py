@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dockwright.client.documents import dumps
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,8 +28,6 @@ def _pairs(query: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         if isinstance(value, list | tuple):
             yield from ((key, str(item)) for item in value)
         elif isinstance(value, dict):
-            import json
-
-            yield key, json.dumps(value, separators=(",", ":"))
+            yield key, dumps(value).decode()
         else:
             yield key, "1" if value is True else str(value)

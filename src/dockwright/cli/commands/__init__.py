@@ -1,0 +1,81 @@
+"""Which module serves which command, and docker's grouped spellings of them."""
+
+from __future__ import annotations
+
+COMMANDS = {
+    name: name
+    for name in (
+        "run exec ps images version info attach create events history import inspect kill load logs pause port pull "
+        "rename restart rm rmi save start stats stop tag top unpause wait"
+    ).split()
+}
+GROUPS = {
+    "container": {
+        **{
+            name: name
+            for name in (
+                "attach create exec kill logs pause port rename restart rm run start stats stop top unpause wait"
+            ).split()
+        },
+        "ls": "ps",
+        "inspect": "container_inspect",
+    },
+    "image": {
+        "history": "history",
+        "import": "import",
+        "inspect": "image_inspect",
+        "load": "load",
+        "ls": "images",
+        "pull": "pull",
+        "rm": "rmi",
+        "save": "save",
+        "tag": "tag",
+    },
+    "network": {"inspect": "network_inspect", "ls": "network_ls"},
+    "system": {"events": "events", "info": "info"},
+    "volume": {
+        "create": "volume_create",
+        "inspect": "volume_inspect",
+        "ls": "volume_ls",
+        "prune": "volume_prune",
+        "rm": "volume_rm",
+    },
+}
+ALIASES = {
+    "container": {"list": "ls", "ps": "ls", "remove": "rm"},
+    "image": {"list": "ls", "remove": "rm"},
+    "network": {"list": "ls"},
+    "volume": {"list": "ls", "remove": "rm"},
+}
+
+
+class Found:
+    """What a command line asks for.
+
+    Attributes:
+        path: the command as docker names it, e.g. "container ls"; "" for none.
+        module: the module in this package; "" if it is a group or nothing we know.
+        rest: the words after it.
+    """
+
+    def __init__(self, path: str, rest: list[str], words: list[str], module: str = "") -> None:
+        self.path, self.rest, self.words, self.module = path, rest, words, module
+
+
+def find(words: list[str]) -> Found:
+    """The command of `words`."""
+    first = words[0]
+    if first in COMMANDS:
+        return Found(first, words[1:], words, module_of(COMMANDS[first]))
+    if first not in GROUPS:
+        return Found("", words, words)
+    if len(words) > 1:
+        name = ALIASES.get(first, {}).get(words[1], words[1])
+        if name in GROUPS[first]:
+            return Found(f"{first} {name}", words[2:], words, module_of(GROUPS[first][name]))
+    return Found(first, words[1:], words)
+
+
+def module_of(name: str) -> str:
+    """The module of a command; two names are Python's own words."""
+    return {"import": "import_", "exec": "exec_"}.get(name, name)

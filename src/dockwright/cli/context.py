@@ -1,0 +1,70 @@
+"""What a command gets: its own name, the daemon's client, and the user's settings."""
+
+from __future__ import annotations
+
+from dockwright.client.client import Client
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from dockwright.cli.commands import Found
+    from dockwright.grammar.flags import Given
+
+
+class Context:
+    """One run of a command.
+
+    Args:
+        found: the command. options: the global flags.
+    """
+
+    def __init__(self, found: Found, options: Given) -> None:
+        self.path = found.path
+        self.options = options
+        self._client: Client | None = None
+        self._config: dict[str, Any] | None = None
+
+    @property
+    def client(self) -> Client:
+        """The daemon, its version negotiated.
+
+        Raises:
+            ConnectionFailed: nobody is there. Failure: flags or context that lead nowhere.
+        """
+        if self._client is None:
+            from dockwright.cli.hosts import connect
+
+            self._client = connect(self)
+        return self._client
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """~/.docker/config.json, {} if there is none; read only."""
+        if self._config is None:
+            from dockwright.cli.settings import read
+
+            self._config = read(self.options.text("config"))
+        return self._config
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._client:
+            self._client.close()
+
+    def require(self, flags: Iterable[str], version: str) -> None:
+        """Refuse flags that the daemon's API is too old for.
+
+        Raises:
+            Failure: in docker's words.
+        """
+        from dockwright.client.client import numbers
+
+        for flag in flags:
+            if numbers(self.client.version) < numbers(version):
+                from dockwright.cli.failure import Failure
+
+                theirs = self.client.version
+                text = f'"--{flag}" requires API version {version}, but the Docker daemon API version is {theirs}\n'
+                raise Failure(text)
