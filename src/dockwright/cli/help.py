@@ -12,6 +12,7 @@ DEFAULT_WIDTH = 80
 SLOP = 5
 NARROWEST = 24
 BLOCK_INDENT = 16
+NAME_WIDTH = 10
 ABOUT = {
     "container": "Manage containers",
     "image": "Manage images",
@@ -23,7 +24,7 @@ ABOUT = {
 
 def page(found: Found) -> str:
     """The help page of a command, a group, or of everything."""
-    width = size(STDIN)[1] or DEFAULT_WIDTH
+    width = (size(STDIN)[1] or DEFAULT_WIDTH) - 1  # the last column stays free
     if found.module:
         return render(_own_usage(_text(_key(found)), found), width)
     if found.path:
@@ -55,7 +56,7 @@ def _own_usage(text: str, found: Found) -> str:
 
 def _group_page(group: str) -> str:
     names = GROUPS[group]
-    width = max(len(name) for name in names)
+    width = max(NAME_WIDTH, *(len(name) for name in names))
     lines = [f"  {name.ljust(width)}  {_about(key)}" for name, key in sorted(names.items())]
     listing = "\n".join(lines)
     hint = f"Run 'dockwright {group} COMMAND --help' for more information on a command."
@@ -63,8 +64,8 @@ def _group_page(group: str) -> str:
 
 
 def _about(key: str) -> str:
-    """What a command does: the third line of its text."""
-    return _text(key).split("\n")[2]
+    """What a command does: the first sentence of its text's third line."""
+    return _text(key).split("\n")[2].partition(". ")[0]
 
 
 def render(text: str, width: int) -> str:

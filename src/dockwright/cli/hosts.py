@@ -53,7 +53,7 @@ def chosen(context: Context) -> str:
     """
     hosts, name = context.options.list("host"), context.options.text("context")
     if len(hosts) > 1:
-        raise Failure("Specify only one -H\n")
+        raise Failure("Failed to initialize: unable to resolve docker endpoint: Specify only one -H\n")
     if hosts and name:
         raise Failure("conflicting options: cannot specify both --host and --context\n")
     if hosts:

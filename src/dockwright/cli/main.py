@@ -12,15 +12,19 @@ import sys
 from dockwright.cli import commands
 from dockwright.cli.failure import Failure, UsageError, usage_of
 from dockwright.cli.terminal import err, out
+from dockwright.client.errors import ApiError, ConnectionFailed
 from dockwright.grammar.flags import FlagError, Flags, Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
     from dockwright.grammar.flags import Given
 
-GLOBAL = Flags("config c/context D/debug:bool H/host:list l/log-level tls:bool tlscacert tlscert tlskey tlsverify:bool v/version:bool")
+GLOBAL = Flags(
+    "config c/context D/debug:bool H/host:list l/log-level tls:bool tlscacert tlscert tlskey tlsverify:bool v/version:bool"
+)
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal", "trace", "panic", "warning")
 
 
@@ -40,19 +44,10 @@ def run(arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:
         return 141
-    except Exception as error:  # the client's two errors, without importing the client to name them
-        return _last_words(error)
-
-
-def _last_words(error: Exception) -> int:
-    from dockwright.client.errors import ApiError, ConnectionFailed
-
-    if isinstance(error, ApiError):
+    except ApiError as error:
         err(f"Error response from daemon: {error.message}\n")
-    elif isinstance(error, ConnectionFailed):
+    except ConnectionFailed as error:
         err(f"{error.message}\n")
-    else:
-        raise error
     return 1
 
 
@@ -70,9 +65,9 @@ def _dispatch(arguments: list[str]) -> int:
     if words and words[0] == "help":
         words = [*words[1:], "--help"]
     elif not words or given.flag("help"):
-        return _help(commands.Found("", [], words))
+        return _help(commands.Found("", [], words), out if given.flag("help") else err)
     if given.text("log-level", "info") not in LOG_LEVELS:
-        raise Failure(f"unable to parse logging level: {given.text('log-level')}\n")
+        raise Failure(f"Unable to parse logging level: {given.text('log-level')}\n")
     return _command(commands.find(words), given)
 
 
@@ -86,9 +81,9 @@ def _command(found: commands.Found, options: Given) -> int:
     except FlagError as error:
         raise UsageError(str(error), usage_of(found), found.path) from error
     for note in given.notes:
-        err(note + "\n")
+        out(note + "\n")
     if given.flag("help"):
-        return _help(found)
+        return _help(found, out)
     _check_count(found, given, *module.ARGUMENTS)
     from dockwright.cli.context import Context
 
@@ -110,19 +105,25 @@ def _group(found: commands.Found) -> int:
     wrong = [word for word in found.rest if not word.startswith("-")]
     if wrong:
         path = f"dockwright {found.path} {wrong[0]}".replace("  ", " ")
-        usage = f"\nUsage:  dockwright {found.path} COMMAND\n" if found.path else ""
+        usage = f"\nUsage:  dockwright {_group_usage(found.path)}\n" if found.path else ""
         name = f"dockwright {found.path}".rstrip()
         raise Failure(f"dockwright: unknown command: {path}\n{usage}\nRun '{name} --help' for more information\n")
     unknown = [word for word in found.rest if word not in ("--help", "-h")]
     if unknown:
-        raise UsageError(f"unknown flag: {unknown[0]}", f"dockwright {found.path} COMMAND", found.path)
-    return _help(found)
+        raise UsageError(f"unknown flag: {unknown[0]}", f"dockwright {_group_usage(found.path)}", found.path)
+    return _help(found, out if found.rest else err)
 
 
-def _help(found: commands.Found) -> int:
+def _group_usage(group: str) -> str:
+    """Of docker's groups only volume says COMMAND here."""
+    return f"{group} COMMAND" if group == "volume" else group
+
+
+def _help(found: commands.Found, write: Callable[[str], None]) -> int:
+    """The help page: on stdout if it was asked for, on stderr if a command is missing."""
     from dockwright.cli.help import page
 
-    out(page(found))
+    write(page(found))
     return 0
 
 

@@ -89,6 +89,7 @@ class Hijacked:
         self.wire = wire
         self.sock: _socket.socket = wire.sock
         self.status = status
+        self.closed = False
         kind = headers.get("content-type", "")
         self.multiplexed = None if "raw-stream" in kind else "multiplexed" in kind
 
@@ -109,7 +110,62 @@ class Hijacked:
 
     def close(self) -> None:
         """Close the connection."""
+        self.closed = True
         self.wire.close()
+
+
+class Waiting:
+    """An answer that comes some time: POST /containers/{id}/wait, on a connection of its own.
+
+    The request is sent at once, so that its way and another request's overlap; `ready` reads the head, after which the
+    daemon is listening for the exit.
+
+    Attributes:
+        done: the answer is there. document: what it says.
+    """
+
+    def __init__(self, client: Client, path: str, query: Query) -> None:
+        self._client = client
+        self._wire = Wire(client.address.connect())
+        head = request_head("POST", client._target(path, query, True), [*client._common(), ("Content-Length", "0")])
+        self._wire.send(head)
+        self._response: Response | None = None
+        self.done = False
+        self.document: dict[str, Any] = {}
+
+    def ready(self) -> None:
+        """Read the head.
+
+        Raises:
+            ApiError, ConnectionFailed: as `Client.request`.
+        """
+        self._response = Response(self._client, self._wire, "POST")
+        if self._response.status >= 400:
+            raise api_error(self._response)
+        if self._wire.early:
+            self.feed()
+
+    def fileno(self) -> int:
+        """To poll: readable when the answer comes."""
+        return self._wire.sock.fileno()
+
+    def feed(self) -> None:
+        """Read the answer; it comes as one small document."""
+        if self._response is None:
+            self.ready()
+        if self._response and not self.done:
+            self.document = self._response.json() or {}
+            self.done = True
+
+    def result(self) -> dict[str, Any]:
+        """The answer, waiting for it."""
+        self.feed()
+        return self.document
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if not self.done:
+            self._wire.close()
 
 
 class Client:
@@ -200,6 +256,14 @@ class Client:
             raise _refusal(wire, status, headers)
         return Hijacked(wire, status, headers)
 
+    def wait(self, container: str, condition: str) -> Waiting:
+        """Ask for the exit of a container: "next-exit", "removed", or "" for not running.
+
+        Args:
+            container: quoted.
+        """
+        return Waiting(self, f"/containers/{container}/wait", {"condition": condition})
+
     def close(self) -> None:
         """Close the kept connection."""
         if self._idle:
@@ -230,7 +294,8 @@ class Client:
 
     def _target(self, path: str, query: Query | None, versioned: bool) -> str:
         target = f"/v{self.version}{path}" if versioned else path
-        return f"{target}?{encode(query)}" if query else target
+        text = encode(query) if query else ""
+        return f"{target}?{text}" if text else target
 
     def _payload(self, document: object, chunked: bool, content_type: str) -> tuple[list[tuple[str, str]], bytes]:
         if chunked:

@@ -32,8 +32,8 @@ def _scanner() -> Callable[[str, int], tuple[Any, int]]:
     except ImportError:
         from json import JSONDecoder
 
-        return JSONDecoder().scan_once
-    return make_scanner(_Options)  # type: ignore[arg-type, return-value]
+        return JSONDecoder().scan_once  # type: ignore[attr-defined, no-any-return]
+    return make_scanner(_Options)  # type: ignore[arg-type]
 
 
 def _encoder() -> Callable[[object], str]:
@@ -43,7 +43,7 @@ def _encoder() -> Callable[[object], str]:
         from json import JSONEncoder
 
         return JSONEncoder(separators=(",", ":")).encode
-    encode = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, True)  # type: ignore[arg-type]
+    encode = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, True)
     return lambda document: "".join(encode(document, 0))
 
 

@@ -22,7 +22,7 @@ def encode(query: Mapping[str, object]) -> str:
 
 
 def _pairs(query: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    for key, value in query.items():
+    for key, value in sorted(query.items()):  # as Go sorts them
         if value is None or value is False or value == "":
             continue
         if isinstance(value, list | tuple):

@@ -1,14 +1,17 @@
 """Port publications as users write them: `[[ip:][host[-end]]:]container[-end][/proto]`.
 
 Pure; used by the command line (which turns `-p` into PortBindings) and by the daemon (which reads PortBindings).
-Texts are Docker's.
+Texts are Docker's. A `run -p` loads it: it imports `_socket` only.
 """
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+import _socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
 
 PROTOCOLS = ("tcp", "udp", "sctp")
 HIGHEST = 65535
@@ -18,7 +21,7 @@ class PortError(ValueError):
     """A malformed publication; the text is Docker's."""
 
 
-class Publication(NamedTuple):
+class Publication:
     """One container port with one host address.
 
     Attributes:
@@ -28,10 +31,10 @@ class Publication(NamedTuple):
         host_port: "" (any), "8080", or a range "7700-7710" of which the first free one is taken.
     """
 
-    port: int
-    protocol: str
-    host_ip: str
-    host_port: str
+    __slots__ = ("host_ip", "host_port", "port", "protocol")
+
+    def __init__(self, port: int, protocol: str, host_ip: str, host_port: str) -> None:
+        self.port, self.protocol, self.host_ip, self.host_port = port, protocol, host_ip, host_port
 
     @property
     def key(self) -> str:
@@ -131,9 +134,11 @@ def _address(text: str) -> str:
     if not text:
         return ""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    bare = bare.partition("%")[0]
+    family = _socket.AF_INET6 if ":" in bare else _socket.AF_INET
     try:
-        return str(ipaddress.ip_address(bare.partition("%")[0]))
-    except ValueError:
+        return _socket.inet_ntop(family, _socket.inet_pton(family, bare))
+    except (OSError, ValueError):
         raise PortError(f"invalid IP address: {text}") from None
 
 

@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
-from dockwright.client import ApiError, Client, ConnectionFailed
 from dockwright.client.address import Address
-from dockwright.client.errors import ProtocolError
+from dockwright.client.client import Client
+from dockwright.client.errors import ApiError, ConnectionFailed, ProtocolError
 from dockwright.client.query import encode, quote
 from dockwright.client.stdcopy import STDERR, STDOUT, Demultiplexer, demultiplex
 from dockwright.client.wire import request_head
@@ -248,7 +248,7 @@ def test_stdcopy_refuses_what_is_no_frame():
 
 def test_the_client_imports_next_to_nothing():
     """What the command line pays at each start."""
-    program = "import sys; old = set(sys.modules); import dockwright.client; print(*sorted(set(sys.modules) - old))"
+    program = "import sys; old = set(sys.modules); import dockwright.client.client; print(*sorted(set(sys.modules) - old))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-S", "-c", program]
     loaded = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+VARIADIC = 4  # CO_VARARGS
+
+
 class Fields(dict):  # type: ignore[type-arg]
     """A row of a table: what the template may ask for, by name. Values that are callable are methods.
 
@@ -189,10 +192,11 @@ class _Run:
         try:
             return function(*arguments)
         except TypeError:
-            text = f"wrong number of args for {operand.text}: got {len(arguments)}"
+            text = f"wrong number of args for {operand.text}: want {wanted(function)} got {len(arguments)}"
             raise self._template.error(operand.at, operand.text, text) from None
         except (ValueError, AttributeError) as error:
-            raise self._template.error(operand.at, operand.text, str(error)) from None
+            text = f"error calling {operand.text}: {error}"
+            raise self._template.error(operand.at, operand.command, text) from None
 
     def _variable(self, name: str) -> Any:
         for known, value in reversed(self._variables):
@@ -212,3 +216,9 @@ class _Run:
             raise self._template.error(operand.at, operand.text, text)
         text = f"can't evaluate field {name} in type {type_name(value)}"
         raise self._template.error(operand.at, operand.text, text)
+
+
+def wanted(function: Callable[..., Any]) -> str:
+    """How many arguments a function takes, as Go's error text says it."""
+    code = function.__code__
+    return f"at least {code.co_argcount}" if code.co_flags & VARIADIC else str(code.co_argcount)

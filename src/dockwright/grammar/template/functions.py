@@ -43,12 +43,12 @@ def index(value: Any, *keys: Any) -> Any:
             value = value.get(key)
         elif isinstance(value, list | str) and isinstance(key, int):
             if not 0 <= key < len(value):
-                raise ValueError(f"error calling index: index out of range: {key}")
+                raise ValueError(f"index out of range: {key}")
             value = value[key] if isinstance(value, list) else ord(value[key])
         elif value is None:
-            raise ValueError("error calling index: index of untyped nil")
+            raise ValueError("index of untyped nil")
         else:
-            raise ValueError(f"error calling index: can't index item of type {type_name(value)}")
+            raise ValueError(f"can't index item of type {type_name(value)}")
     return value
 
 
@@ -63,7 +63,7 @@ def length(value: Any) -> int:
         return len(value.encode())
     if isinstance(value, list | dict):
         return len(value)
-    raise ValueError(f"error calling len: len of type {type_name(value)}")
+    raise ValueError(f"len of type {type_name(value)}")
 
 
 def print_(*values: Any) -> str:

@@ -22,11 +22,12 @@ class Operand:
 
     Attributes:
         kind: "dot", "variable", "constant", "function", "pipeline". base: name, value or Pipeline by kind.
-        fields: names after dots. text, at: as written, for error texts.
+        fields: names after dots. text, at: as written, for error texts; command: of the first one the whole command.
     """
 
     def __init__(self, kind: str, base: object, fields: list[str], text: str, at: int) -> None:
         self.kind, self.base, self.fields, self.text, self.at = kind, base, fields, text, at
+        self.command = text
 
 
 class Pipeline:
@@ -137,6 +138,7 @@ class Tree:
         while at < len(words):
             operand, at = self._operand(words, at)
             operands.append(operand)
+        operands[0].command = " ".join(operand.text for operand in operands)
         return operands
 
     def _operand(self, words: list[Token], at: int) -> tuple[Operand, int]:

@@ -8,6 +8,24 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+class NilList(list):  # type: ignore[type-arg]
+    """A list that is nil in Go: printed `[]`, in JSON null."""
+
+
+class NilMap(dict):  # type: ignore[type-arg]
+    """A map that is nil in Go: printed `map[]`, in JSON null."""
+
+
+class Struct(dict):  # type: ignore[type-arg]
+    """An object that is a struct in Go: printed `{value value}` in the order of its fields.
+
+    Attributes:
+        fields: by name the value of a field that JSON left out.
+    """
+
+    fields: dict[str, Any] = {}
+
+
 def truth(value: object) -> bool:
     """Whether an if takes its branch: not for false, 0, nil, and empty strings, lists and maps."""
     return bool(value)
@@ -27,6 +45,8 @@ def _inner(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return number(value)
+    if isinstance(value, Struct):
+        return "{" + " ".join(_inner(value.get(name, default)) for name, default in value.fields.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + " ".join(_inner(item) for item in value) + "]"
     if isinstance(value, dict):
@@ -60,7 +80,9 @@ def json_text(value: Any) -> str:
 
 
 def _json(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
+    if isinstance(value, NilList | NilMap):
+        yield "null"
+    elif isinstance(value, dict):
         yield "{"
         for index, (key, item) in enumerate(value.items()):
             yield ("," if index else "") + json_string(str(key)) + ":"

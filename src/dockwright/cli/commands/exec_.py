@@ -1,0 +1,91 @@
+"""dockwright exec: another program in a running container."""
+
+from __future__ import annotations
+
+from dockwright.cli.failure import Failure
+from dockwright.cli.options import CONVERTERS as CREATE_CONVERTERS
+from dockwright.client.query import quote
+from dockwright.grammar.flags import Flags
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from dockwright.cli.context import Context
+    from dockwright.grammar.flags import Given
+
+FLAGS = Flags(
+    "d/detach:bool detach-keys e/env:list env-file:list i/interactive:bool privileged:bool t/tty:bool u/user w/workdir"
+)
+ARGUMENTS = (2, -1)
+INTERSPERSED = False
+CONVERTERS = {"env": CREATE_CONVERTERS["env"]}
+
+
+def run(context: Context, given: Given) -> int:
+    """Execute; the exit status is the program's."""
+    from dockwright.cli.session import check_tty, detach_keys
+
+    detach, tty = given.flag("detach"), given.flag("tty")
+    stdin = given.flag("interactive") and not detach
+    keys = detach_keys(context, given.text("detach-keys"))
+    request = _request(given, stdin, keys)
+    if not detach:
+        check_tty(given.flag("interactive"), tty)
+    client = context.client
+    ident = client.post(f"/containers/{quote(given.rest[0])}/exec", None, request)["Id"]
+    if detach:
+        client.post(f"/exec/{ident}/start", None, {"Detach": True, "Tty": tty})
+        return 0
+    return _attached(context, ident, tty, stdin, keys, request.get("ConsoleSize"))
+
+
+def _request(given: Given, stdin: bool, keys: str) -> dict[str, Any]:
+    attach = not given.flag("detach")
+    request: dict[str, Any] = {
+        "User": given.text("user"), "Privileged": given.flag("privileged"), "Tty": given.flag("tty"),
+        "AttachStdin": stdin, "AttachStderr": attach, "AttachStdout": attach,
+        "DetachKeys": keys, "Env": _environment(given), "WorkingDir": given.text("workdir"), "Cmd": given.rest[1:],
+    }  # fmt: skip
+    if given.flag("tty"):
+        from dockwright.cli.terminal import STDOUT, size
+
+        request["ConsoleSize"] = list(size(STDOUT))
+    return request
+
+
+def _environment(given: Given) -> list[str] | None:
+    from dockwright.cli.faults import InvalidOptions
+
+    if not given.list("env-file"):
+        return given.list("env") or None
+    from dockwright.cli.configuration import environment
+
+    try:
+        return environment(given)
+    except InvalidOptions as error:
+        raise Failure(error.text + "\n") from error
+
+
+def _attached(
+    context: Context, ident: str, tty: bool, stdin: bool, keys: str, console: list[int] | None
+) -> int:
+    from dockwright.cli.session import Session
+
+    client = context.client
+    start: dict[str, Any] = {"Detach": False, "Tty": tty}
+    if console:
+        start["ConsoleSize"] = console
+    stream = client.hijack(f"/exec/{ident}/start", None, start)
+    session = Session(stream, tty, stdin, True, keys, None, _resizer(context, ident))
+    if not session.run():
+        raise Failure("read escape sequence\n")
+    return int(client.get(f"/exec/{ident}/json").get("ExitCode") or 0)
+
+
+def _resizer(context: Context, ident: str) -> Callable[[int, int], None]:
+    def resize(height: int, width: int) -> None:
+        context.client.post(f"/exec/{ident}/resize", {"h": height, "w": width})
+
+    return resize

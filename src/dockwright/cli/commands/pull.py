@@ -1,0 +1,40 @@
+"""dockwright pull: an image from a registry."""
+
+from __future__ import annotations
+
+from dockwright.base.errors import InvalidParameter
+from dockwright.cli.failure import Failure
+from dockwright.cli.pulling import pull
+from dockwright.cli.terminal import STDOUT, is_terminal, out
+from dockwright.grammar.flags import Flags
+from dockwright.grammar.reference import Reference, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dockwright.cli.context import Context
+    from dockwright.grammar.flags import Given
+
+FLAGS = Flags("a/all-tags:bool disable-content-trust:bool platform q/quiet:bool")
+ARGUMENTS = (1, 1)
+
+
+def run(context: Context, given: Given) -> int:
+    """Let the daemon fetch the image, and say what it is called in full."""
+    if given.flag("all-tags"):
+        raise Failure("--all-tags is not supported yet\n")
+    if not given.flag("disable-content-trust", True):
+        raise Failure("--disable-content-trust=false is not supported: there is no notary client here\n")
+    reference = _reference(given)
+    quiet = given.flag("quiet")
+    if not quiet and not reference.tag and not reference.digest:
+        out("Using default tag: latest\n")
+    pull(context, given.rest[0], given.text("platform"), quiet, STDOUT, is_terminal(STDOUT))
+    out(f"{reference.tagged()}\n")
+    return 0
+
+
+def _reference(given: Given) -> Reference:
+    try:
+        return parse(given.rest[0])
+    except InvalidParameter as error:
+        raise Failure(error.message + "\n") from error

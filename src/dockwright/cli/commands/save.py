@@ -1,0 +1,67 @@
+"""dockwright save: images into an archive."""
+
+from __future__ import annotations
+
+import posix
+
+from dockwright.cli.failure import Failure
+from dockwright.cli.terminal import STDOUT, is_terminal, write_all
+from dockwright.client.query import quote
+from dockwright.grammar.flags import Flags
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dockwright.cli.context import Context
+    from dockwright.grammar.flags import Given
+
+FLAGS = Flags("o/output platform:stringSlice")
+ARGUMENTS = (1, -1)
+
+
+def run(context: Context, given: Given) -> int:
+    """Write the archive to stdout, or to a file that is there only when it is whole."""
+    if "platform" in given:
+        context.require(["platform"], "1.48")
+    path = given.text("output")
+    if not path and is_terminal(STDOUT):
+        raise Failure("cowardly refusing to save to a terminal. Use the -o flag or redirect\n")
+    if path:
+        _check(path)
+    if len(given.rest) == 1:
+        answer = context.client.request("GET", f"/images/{quote(given.rest[0])}/get")
+    else:
+        answer = context.client.request("GET", "/images/get", {"names": given.rest})
+    if path:
+        write_file(path, answer)
+        return 0
+    for piece in answer:
+        write_all(STDOUT, piece)
+    return 0
+
+
+def _check(path: str) -> None:
+    folder = path.rpartition("/")[0] or ("/" if path.startswith("/") else ".")
+    try:
+        posix.stat(folder)
+    except OSError as error:
+        raise Failure(f'failed to save image: invalid output path: directory "{folder}" does not exist\n') from error
+
+
+def write_file(path: str, answer: Iterable[bytes]) -> None:
+    """Write the pieces to a temporary file beside `path` and rename it. Raises Failure."""
+    temporary = f"{path}.tmp{posix.getpid()}"
+    try:
+        target = posix.open(temporary, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Failure(f"failed to save image: open {path}: {(error.strerror or '').lower()}\n") from error
+    try:
+        for piece in answer:
+            write_all(target, piece)
+        posix.rename(temporary, path)
+    except BaseException:
+        posix.unlink(temporary)
+        raise
+    finally:
+        posix.close(target)

@@ -1,0 +1,21 @@
+"""dockwright volume rm: remove volumes."""
+
+from __future__ import annotations
+
+from dockwright.cli.each import each, verb
+from dockwright.grammar.flags import Flags
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dockwright.cli.context import Context
+    from dockwright.grammar.flags import Given
+
+FLAGS = Flags("f/force:bool")
+ARGUMENTS = (1, -1)
+
+
+def run(context: Context, given: Given) -> int:
+    """Remove each."""
+    act = verb("DELETE", "/volumes/{}")
+    query = {"force": given.flag("force")}
+    return each(given.rest, lambda name: act(context.client, name, query))

@@ -1,0 +1,90 @@
+"""For each flag of run and create the daemon is asked for the same by docker and by dockwright, byte for byte of JSON.
+
+No daemon is needed: a recorder answers both. It also proves that no flag is accepted and ignored: what changes nothing in
+what is asked must be one of the few that concern the command line alone.
+"""
+
+import importlib.util
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+OURS = str(ROOT / ".venv/bin/dockwright")
+SAMPLES = [line for line in (Path(__file__).parent / "run-flags.txt").read_text().splitlines() if not line.startswith("#")]
+LOCAL = {"--cidfile", "--disable-content-trust", "-q", "--pull", "--init=false"}
+
+
+def load(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+recording = load(ROOT / "tests/unit/cli/recording.py")
+
+
+@pytest.fixture(scope="module", params=["1.47", "1.41"])
+def daemon(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder = tmp_path_factory.mktemp("r")
+    (folder / "ENVFILE").write_text("# c\nA=b\n\nHOME\nUNSETXX\n B=c d\n")
+    (folder / "LABELFILE").write_text("a=b\nc\n")
+    (folder / "SECCOMP").write_text('{ "defaultAction": "SCMP_ACT_ALLOW" }')
+    with recording.recorder(str(folder / "s"), request.param) as made:
+        made.folder = folder
+        yield made
+
+
+def ask(daemon: Any, program: str, arguments: list[str]) -> tuple[Any, int, str, str]:
+    daemon.asked.clear()
+    (daemon.folder / "CID").unlink(missing_ok=True)
+    done = subprocess.run(
+        [program, "-H", daemon.host, *arguments], cwd=daemon.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=30, check=False,
+    )  # fmt: skip
+    detached = "-d" in arguments  # docker waits even then
+    asked = [request for request in daemon.asked if not (detached and "/wait" in request[1])]
+    return asked, done.returncode, done.stdout, done.stderr.replace("dockwright", "docker")
+
+
+@pytest.mark.parametrize("flags", SAMPLES)
+def test_create_asks_for_the_same(daemon: Any, flags: str) -> None:
+    arguments = ["create", *shlex.split(flags), "busybox", "true"]
+    assert ask(daemon, OURS, arguments) == ask(daemon, "docker", arguments)
+
+
+FEW = ["", "--rm", "--name n -e A=b", "-a stdout", "-a stdin -i", "-i", "-it", "--detach-keys ctrl-a"]
+
+
+@pytest.mark.parametrize("flags", FEW)
+@pytest.mark.parametrize("mode", ["", "-d"])
+def test_run_asks_for_the_same(daemon: Any, flags: str, mode: str) -> None:
+    arguments = ["run", *shlex.split(mode), *shlex.split(flags), "busybox", "true"]
+    theirs, ours = ask(daemon, "docker", arguments), ask(daemon, OURS, arguments)
+    assert sorted(ours[0], key=str) == sorted(theirs[0], key=str)
+    assert ours[1:] == theirs[1:]
+
+
+def test_every_flag_changes_what_is_asked(daemon: Any) -> None:
+    plain = ask(daemon, OURS, ["create", "busybox", "true"])
+    for flags in SAMPLES:
+        if shlex.split(flags)[0] not in LOCAL and flags not in ("--network default", "--restart no"):
+            assert ask(daemon, OURS, ["create", *shlex.split(flags), "busybox", "true"]) != plain, flags
+
+
+def test_every_flag_has_a_sample() -> None:
+    options = load(ROOT / "src/dockwright/cli/options.py")
+    given = set()
+    for line in SAMPLES:
+        for word in shlex.split(line):
+            name = word.removeprefix("--").partition("=")[0] if word.startswith("--") else ""
+            letter = options.CREATE_FLAGS.letters.get(word[1:2], "") if word.startswith("-") and not name else ""
+            given.add(options.ALIASES.get(name, name) or letter)
+    refused = {"help", "kernel-memory", "use-api-socket", "detach-keys", "quiet"}
+    assert set(options.CREATE_FLAGS.kinds) - given <= refused
