@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _Job = tuple[Callable[[sqlite3.Connection], Any], bool, asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
 GROUP = 64  # jobs that share one commit at most
+RESERVE = 1 << 20  # bytes set aside beside the database: on a full disk they let a removal be written
 
 
 class Database:
@@ -38,6 +39,8 @@ class Database:
         )
         self._writer.execute("CREATE INDEX IF NOT EXISTS reference_target ON reference (target_kind, target)")
         self._thread: threading.Thread | None = None
+        self._reserved = False
+        self._reserve()
 
     @classmethod
     def open(cls, path: str) -> "Database":
@@ -124,8 +127,18 @@ class Database:
                 self._commit(jobs)
 
     def _commit(self, jobs: list[_Job]) -> None:
+        """Run and commit jobs; where the disk is full, once more with the reserve given up."""
+        answers, failure = self._attempt(jobs)
+        if failure and failure.sqlite_errorname == "SQLITE_FULL" and self._give_up_reserve():
+            answers, failure = self._attempt(jobs)
+        for (_, _, loop, future), value, own in answers:
+            loop.call_soon_threadsafe(_settle, future, value, own or failure)
+        if not self._reserved and not failure:
+            self._reserve()
+
+    def _attempt(self, jobs: list[_Job]) -> tuple[list[tuple[_Job, Any, BaseException | None]], sqlite3.Error | None]:
+        """The answer of each job, and why none of them counts."""
         durable = any(job[1] for job in jobs)
-        answers: list[tuple[_Job, Any, BaseException | None]] = []
         try:
             self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._writer.execute("BEGIN IMMEDIATE")
@@ -134,9 +147,27 @@ class Database:
         except sqlite3.Error as error:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
-            answers = [(job, None, error) for job in jobs]
-        for (_, _, loop, future), value, failure in answers:
-            loop.call_soon_threadsafe(_settle, future, value, failure)
+            return [(job, None, error) for job in jobs], error
+        return answers, None
+
+    def _reserve(self) -> None:
+        """Set the reserve aside, if the disk has room for it."""
+        path = f"{self.path}.reserve"
+        try:
+            with open(path, "ab") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE)
+            self._reserved = True
+        except OSError:
+            self._give_up_reserve()
+
+    def _give_up_reserve(self) -> bool:
+        """Free the reserve; False if there is none."""
+        self._reserved = False
+        try:
+            os.unlink(f"{self.path}.reserve")
+        except FileNotFoundError:
+            return False
+        return True
 
     def _run(self, job: _Job) -> tuple[Any, BaseException | None]:
         """One job inside the group's transaction; its own failure undoes only its own part."""

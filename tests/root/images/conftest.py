@@ -132,6 +132,11 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
 
 
 @pytest.fixture
+def rig_class() -> type[Rig]:
+    return Rig
+
+
+@pytest.fixture
 def overlay() -> Iterator[Rig]:
     root = tempfile.mkdtemp(prefix="dwi")
     yield Rig(root, "overlay2")

@@ -1,0 +1,106 @@
+"""A process killed with -9 at every step of a load, a delete, and of making and removing a container's layers."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHILD = Path(__file__).with_name("crash_child.py")
+SOURCE = Path(__file__).parents[3] / "src"
+MOST = 400  # steps: more would mean that something grows with the size of an image
+
+
+def child(rig: Any, what: str, step: int) -> int:
+    """The number of steps of a whole run, 0 for one that was killed."""
+    command = [sys.executable, str(CHILD), rig.root, rig.driver, what, str(step)]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONPATH": str(SOURCE)}, timeout=60, check=False)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
+    return int(done.stdout) if done.returncode == 0 else 0
+
+
+def steps(rig: Any, what: str) -> range:
+    """1 .. N, where N is how many steps `what` takes; every third of them for the second driver, to save time."""
+    count = child(rig, what, 0)
+    assert 5 < count < MOST
+    return range(1, count + 1, 1 if rig.driver == "overlay2" else 3)
+
+
+def fresh(rig: Any, saved: str) -> None:
+    """The data root as it was saved."""
+    shutil.rmtree(rig.root)
+    subprocess.run(["cp", "-a", saved, rig.root], check=True)
+
+
+def save(rig: Any, tmp_path: Path) -> str:
+    """A copy of the data root as it is."""
+    subprocess.run(["cp", "-a", rig.root, tmp_path / "saved"], check=True)
+    return str(tmp_path / "saved")
+
+
+@pytest.fixture
+def archive(images: Any, tmp_path: Path) -> str:
+    layers = [images.tar([("d", tarfile.DIRTYPE, None, 0o755), ("d/f", tarfile.REGTYPE, b"x" * number, 0o644),
+                          (f"d/.wh.g{number}", tarfile.REGTYPE, b"", 0o644)]) for number in (1, 2)]  # fmt: skip
+    path = tmp_path / "crash.tar"
+    path.write_bytes(images.docker_archive(layers, ["crash:1"]))
+    return str(path)
+
+
+async def names(manager: Any) -> list[str]:
+    rows = await manager.list(all=True, filters={}, shared_size=False)
+    return [tag for row in rows for tag in row["RepoTags"]]
+
+
+def recovered(rig: Any) -> list[str]:
+    """Start again; what is there must be whole, and nothing else may be."""
+    found = rig.run(names)
+    rig.consistent()
+    return list(found)
+
+
+def test_a_load_killed_at_every_step(rig: Any, archive: str, tmp_path: Path) -> None:
+    saved = save(rig, tmp_path)
+    seen = set()
+    for step in steps(rig, f"load:{archive}"):
+        fresh(rig, saved)
+        assert child(rig, f"load:{archive}", step) == 0
+        tags = recovered(rig)
+        seen.add(bool(tags))
+        if step % 5 == 0:
+            assert rig.load(Path(archive).read_bytes()) == ["Loaded image: crash:1\n"]
+            rig.consistent()
+    assert seen == {False, True}  # it was killed before it counted, and after
+
+
+def test_a_delete_killed_at_every_step(rig: Any, archive: str, tmp_path: Path) -> None:
+    rig.load(Path(archive).read_bytes())
+    saved = save(rig, tmp_path)
+    seen = set()
+    for step in steps(rig, "delete"):
+        fresh(rig, saved)
+        assert child(rig, "delete", step) == 0
+        tags = recovered(rig)
+        seen.add(bool(tags))
+        if not tags:
+            assert rig.state()["folders"] == rig.state()["blobs"] == []
+    assert seen == {False, True}
+
+
+@pytest.mark.parametrize("what", ["create", "remove"])
+def test_the_layers_of_a_container_killed_at_every_step(rig: Any, archive: str, tmp_path: Path, what: str) -> None:
+    rig.load(Path(archive).read_bytes())
+    if what == "remove":
+        child(rig, "create", 0)
+    saved = save(rig, tmp_path)
+    for step in steps(rig, what):
+        fresh(rig, saved)
+        assert child(rig, what, step) == 0
+        rig.run(lambda manager: manager.layers.forget_strangers(set()))  # as the container manager's rows lack it
+        rig.consistent()
+        assert rig.query("SELECT * FROM container_layer") == []
