@@ -36,6 +36,7 @@ class State:
     started_at: str = ZERO
     finished_at: str = ZERO
     stopped_by_hand: bool = False
+    restart_count: int = 0
 
     @property
     def ended(self) -> bool:
@@ -61,6 +62,8 @@ class Container:
         mounts: binds, volumes and tmpfs, but not those of HostConfig.Tmpfs.
         task: its shim while there is one. exits, removals: futures of those who wait for them.
         exec_ids: its execs that have not ended.
+        comeback: what starts it again after a delay; delay: the last one, in seconds. last_run: the restart policy does not
+        hold until somebody starts it. kept: how many restarts are under way, during which AutoRemove does not hold.
     """
 
     id: str
@@ -78,6 +81,10 @@ class Container:
     attached: list[Any] = field(default_factory=list)
     trace: list[Any] = field(default_factory=list)
     exec_ids: list[str] = field(default_factory=list)
+    comeback: "asyncio.Task[None] | None" = None
+    delay: float = 0.0
+    last_run: bool = False
+    kept: int = 0
 
     @property
     def durable(self) -> bool:
@@ -106,6 +113,12 @@ class Container:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.exits = [*(other for other in self.exits if not other.done()), future]
         return future
+
+    def cancel_comeback(self) -> None:
+        """It is not started again."""
+        if self.comeback:
+            self.comeback.cancel()
+            self.comeback = None
 
     def wake_exits(self) -> None:
         """Tell those who wait for an exit."""

@@ -1,12 +1,11 @@
 """What the API says of containers: inspect and list, in the newest shape."""
 
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from dockwright.base.times import ZERO
+from dockwright.base.times import ZERO, seconds
 from dockwright.containers.container import Container
 
 
@@ -25,7 +24,8 @@ def inspect(
         },
         "Image": container.image, "ResolvConfPath": f"{folder}/resolv.conf" if started else "",
         "HostnamePath": f"{folder}/hostname" if started else "", "HostsPath": f"{folder}/hosts" if started else "",
-        "LogPath": log_path if started else "", "Name": f"/{container.name}", "RestartCount": 0, "Driver": "overlay2",
+        "LogPath": log_path if started else "", "Name": f"/{container.name}", "RestartCount": state.restart_count,
+        "Driver": "overlay2",
         "Platform": "linux", "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "",
         "ExecIDs": list(container.exec_ids) or None,
         "HostConfig": msgspec.to_builtins(container.host), "GraphDriver": graph_driver,
@@ -38,7 +38,7 @@ def summary(container: Container, network: dict[str, Any], ports: list[dict[str,
     """One row of GET /containers/json."""
     return {
         "Id": container.id, "Names": [f"/{container.name}"], "Image": container.config["Image"],
-        "ImageID": container.image, "Command": _command(container.command), "Created": int(_seconds(container.created)),
+        "ImageID": container.image, "Command": _command(container.command), "Created": int(seconds(container.created)),
         "Ports": ports, "Labels": container.config["Labels"], "State": container.state.status, "Status": status(container),
         "HostConfig": {"NetworkMode": container.host.NetworkMode}, "NetworkSettings": {"Networks": network["Networks"]},
         "Mounts": [point.document() for point in container.mounts],
@@ -52,22 +52,20 @@ def _command(arguments: list[str]) -> str:
 def status(container: Container) -> str:
     """The STATUS column."""
     state = container.state
+    if state.restarting:
+        return f"Restarting ({state.exit_code}) {duration(time.time() - seconds(state.finished_at))} ago"
     if state.running:
-        return f"Up {duration(time.time() - _seconds(state.started_at))}" + (" (Paused)" if state.paused else "")
+        return f"Up {duration(time.time() - seconds(state.started_at))}" + (" (Paused)" if state.paused else "")
     if state.removing:
         return "Removal In Progress"
     if state.started_at == ZERO:
         return "Created"
-    return f"Exited ({state.exit_code}) {duration(time.time() - _seconds(state.finished_at))} ago"
+    return f"Exited ({state.exit_code}) {duration(time.time() - seconds(state.finished_at))} ago"
 
 
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text[:19]).replace(tzinfo=UTC).timestamp() if text != ZERO else 0.0
-
-
-def duration(seconds: float) -> str:
+def duration(length: float) -> str:
     """A length of time as Docker words it."""
-    whole = int(seconds)
+    whole = int(length)
     minutes, hours = whole // 60, round(whole / 3600)
     if whole < 1:
         return "Less than a second"

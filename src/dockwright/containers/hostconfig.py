@@ -4,7 +4,7 @@ Nothing is accepted and ignored: a test walks all fields of the struct (docs/arc
 """
 
 from dockwright.base.errors import InvalidParameter, NotSupported
-from dockwright.containers import logopts
+from dockwright.containers import logopts, restarts
 from dockwright.spec.capabilities import normalise
 from dockwright.types.container import HostConfig, LogConfig, RestartPolicy
 
@@ -14,6 +14,7 @@ IMPLEMENTED = frozenset({
     "MemorySwappiness", "NanoCpus", "NetworkMode", "OomScoreAdj", "PidMode", "PidsLimit", "Privileged", "ReadonlyPaths",
     "ReadonlyRootfs", "RestartPolicy", "PortBindings", "PublishAllPorts", "ExtraHosts", "Dns", "DnsOptions", "DnsSearch",
     "Binds", "Mounts", "VolumesFrom", "VolumeDriver", "ShmSize", "Sysctls", "Tmpfs", "UTSMode", "Ulimits", "IpcMode", "Runtime",
+    "Init",
 })  # fmt: skip
 SHM_SIZE = 64 << 20
 SMALLEST_MEMORY = 6 << 20
@@ -60,8 +61,7 @@ def _check(host: HostConfig) -> None:
     if host.NetworkMode not in NETWORKS and not (host.NetworkMode or "").startswith("container:"):
         raise NotSupported(f"network {host.NetworkMode}: user-defined networks are not implemented yet")
     assert host.RestartPolicy and host.LogConfig
-    if host.RestartPolicy.Name != "no":
-        raise NotSupported(f"restart policy {host.RestartPolicy.Name} is not implemented yet")
+    restarts.check(host)
     if host.Runtime != "runc":
         raise InvalidParameter(f"unknown or invalid runtime name: {host.Runtime}")
     if host.PidMode not in ("", "host") or host.IpcMode not in ("private", "shareable", "host", "none"):

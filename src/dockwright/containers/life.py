@@ -1,12 +1,13 @@
 """A container's life: start, the end of its process, restart, pause."""
 
 import asyncio
+import logging
 from typing import NoReturn
 
-from dockwright.base.errors import Conflict, EngineError, NotModified, NotSupported
+from dockwright.base.errors import Conflict, EngineError, Internal, NotModified
 from dockwright.base.paths import Paths
-from dockwright.base.times import now, rfc3339
-from dockwright.containers import networking, starting
+from dockwright.base.times import now, rfc3339, seconds
+from dockwright.containers import networking, restarts, starting
 from dockwright.containers.container import Container
 from dockwright.containers.execs import Execs
 from dockwright.containers.mounting import Mounting
@@ -16,8 +17,10 @@ from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
 from dockwright.networks import NetworkManager
 from dockwright.supervisor.manager import Supervisor
-from dockwright.supervisor.task import ExitEvent, TaskSpec
+from dockwright.supervisor.task import ExitEvent, Task, TaskSpec
+from dockwright.types.container import RestartPolicy
 
+log = logging.getLogger("dockwright.containers")
 NOT_STARTED = 128  # exit code of a start that failed before there was a process
 
 
@@ -42,9 +45,11 @@ class Life:
                 raise NotModified("")
             if container.state.removing:
                 raise Conflict("container is marked for removal and cannot be started")
+            container.state.restart_count, container.state.stopped_by_hand, container.delay = 0, False, 0.0
             await self._start(container)
 
     async def _start(self, container: Container) -> None:
+        container.last_run = False
         if container.task:
             await container.task.delete()
         spawning = asyncio.ensure_future(self._supervisor.spawn(container.id))  # the zygote forks while we plan
@@ -57,7 +62,7 @@ class Life:
             task = container.task = await spawning
         except EngineError as error:
             await self._failed(container, NOT_STARTED, error)
-        task.on_exit(lambda event: self.on_exit(container, event))
+        self.listen(container, task)
         try:
             namespace = await task.create(spec)
             await starting.attach_waiting(container, task)
@@ -66,7 +71,7 @@ class Life:
         except EngineError as error:
             await self._failed(container, *starting.explained(error))
         state = container.state
-        state.running, state.started_at = True, now()
+        state.running, state.restarting, state.started_at = True, False, now()
         state.exit_code, state.error, state.oom_killed = 0, "", False
         await self._store.save(container)
         container.trace = [*(step.record() for step in opened), *steps]
@@ -87,45 +92,60 @@ class Life:
         await self._networks.release(container.id)
         await self._mounting.ended(container)
         starting.end_waiting(container)
-        container.state.exit_code, container.state.error, container.state.pid = code, explained.message, 0
+        state = container.state
+        state.exit_code, state.error, state.pid, state.running, state.restarting = code, explained.message, 0, False, False
         await self._store.save(container)
         container.wake_exits()
         if container.host.AutoRemove:
             await self._removal.finish(container)
         raise explained
 
-    def on_exit(self, container: Container, event: ExitEvent) -> None:
-        """The shim's word that a process has ended."""
-        if event.exec_id:
-            self._execs.ended(event)
-        else:
-            asyncio.get_running_loop().create_task(self.ended(container, event))
+    def listen(self, container: Container, task: Task) -> None:
+        """Hear of the ends of a task's processes."""
 
-    async def ended(self, container: Container, event: ExitEvent) -> None:
+        def on_exit(event: ExitEvent) -> None:
+            if event.exec_id:
+                self._execs.ended(event)
+            else:
+                asyncio.get_running_loop().create_task(self.ended(container, task, event))
+
+        task.on_exit(on_exit)
+
+    async def ended(self, container: Container, task: Task | None, event: ExitEvent) -> None:
         """The container's own process has ended. A start that is under way first says that it has run."""
         async with container.lock:
-            if container.state.running or container.state.pid:
+            if container.task is task and (container.state.running or container.state.pid):
                 await self._ended(container, event)
 
     async def _ended(self, container: Container, event: ExitEvent) -> None:
         state = container.state
-        state.running = state.paused = False
+        ran = event.at / 1e9 - seconds(state.started_at)
         state.pid, state.exit_code, state.oom_killed = 0, event.status, event.oom_killed
-        state.finished_at, state.error = rfc3339(event.at), event.error
+        state.finished_at, state.error, state.paused = rfc3339(event.at), event.error, False
+        state.running = state.restarting = self._comes_back(container)
         self._execs.container_ended(container)
         await self._mounting.ended(container)
         if event.oom_killed:
             self._store.event(container, "oom")
         await self._networks.close(container.id)
-        self._store.event(container, "die", exitCode=str(event.status))
+        self._store.event(container, "die", exitCode=str(event.status), execDuration=str(max(0, int(ran))))
         await self._store.save(container)
         container.wake_exits()
         if state.removing:
             return
-        if container.host.AutoRemove:
+        if container.host.AutoRemove and not container.kept:
             await self._removal.finish(container)
-        else:
-            await self._let_go(container)
+            return
+        await self._let_go(container)
+        if state.restarting:
+            container.delay = restarts.delay(container.delay, ran)
+            self.come_back(container, container.delay)
+
+    def _comes_back(self, container: Container) -> bool:
+        """Whether its restart policy starts it again."""
+        policy = container.host.RestartPolicy
+        off = container.last_run or container.state.removing or policy is None
+        return not off and restarts.wanted(policy or RestartPolicy(), container.state)
 
     async def _let_go(self, container: Container) -> None:
         """The exit has been answered: the shim may end, and with it the network namespace; then the address is free."""
@@ -134,22 +154,42 @@ class Life:
             container.task = None
         await self._networks.release(container.id)
 
+    def come_back(self, container: Container, delay: float) -> None:
+        """Start a container again after `delay` seconds, if nobody has stopped it until then."""
+        container.comeback = asyncio.get_running_loop().create_task(self._come_back(container, delay))
+
+    async def _come_back(self, container: Container, delay: float) -> None:
+        await asyncio.sleep(delay)
+        async with container.lock:
+            if not container.state.restarting:
+                return
+            container.state.restart_count += 1
+            try:
+                await self._start(container)
+            except EngineError as error:
+                log.error("container %s could not be started again: %s", container.id, error.message)
+
     async def restart(self, ref: str, timeout: int | None, signal: str) -> None:
-        """POST /containers/{id}/restart."""
+        """POST /containers/{id}/restart. A --rm container is kept over it."""
         container = self._store.find(ref)
-        if container.host.AutoRemove:
-            raise NotSupported("restarting a --rm container is not implemented yet")
-        if container.state.running:
-            await asyncio.shield(self._stopping.stop_and_wait(container, timeout, signal))
-        await self.start(ref)
+        container.kept += 1
+        try:
+            if container.state.running:
+                await self._stopping.stop_by_hand(container, timeout, signal)
+            await self.start(container.id)
+        except NotModified:
+            pass  # somebody else has started it in between
+        except EngineError as error:
+            raise Internal(f"Cannot restart container {ref}: {error.message}") from None
+        finally:
+            container.kept -= 1
         self._store.event(container, "restart")
 
     async def pause(self, ref: str) -> None:
         """POST /containers/{id}/pause."""
         container = self._store.find(ref)
-        if not container.state.running or not container.task:
-            raise Conflict(f"container {container.id} is not running")
-        if container.state.paused:
+        container.refuse_not_running()
+        if container.state.paused or not container.task:
             raise Conflict(f"container {container.id} is already paused")
         await container.task.pause()
         container.state.paused = True

@@ -1,9 +1,11 @@
 """Removing a container with all that belongs to it."""
 
 import asyncio
+import logging
 import shutil
+import sqlite3
 
-from dockwright.base.errors import Conflict, NotSupported
+from dockwright.base.errors import Conflict, EngineError, NotSupported
 from dockwright.base.paths import Paths
 from dockwright.containers.container import Container
 from dockwright.containers.mounting import Mounting
@@ -12,6 +14,8 @@ from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
 from dockwright.networks import NetworkManager
 from dockwright.supervisor.manager import Supervisor
+
+log = logging.getLogger("dockwright.containers")
 
 
 class Removal:
@@ -33,18 +37,16 @@ class Removal:
         container = self._store.find(ref)
         if container.state.removing:
             raise Conflict(f"removal of container {ref} is already in progress")
-        if container.state.running and not force:
-            why = (
-                "container is paused and must be unpaused first"
-                if container.state.paused
-                else "container is running: stop the container before removing or force remove"
-            )
-            raise Conflict(f'cannot remove container "{ref}": {why}')
-        container.state.removing = True
-        if container.state.running:
-            await self._stopping.kill_and_wait(container)
-        container.state.remove_volumes = volumes
-        await self.finish(container)
+        async with container.lock:  # a start that is under way first comes to its end
+            _refuse(container, ref, force)
+            container.state.removing, container.state.remove_volumes = True, volumes
+        try:
+            if container.state.running:
+                await self._stopping.kill_and_wait(container)
+            await self.finish(container)
+        except EngineError as error:
+            container.state.removing = False
+            raise error.prefixed(f'cannot remove container "{ref}": could not kill: ') from None
 
     async def finish(self, container: Container) -> None:
         """Remove a container that does not run (any more).
@@ -64,6 +66,12 @@ class Removal:
 
     async def clean(self, container: Container) -> None:
         """Take away what else a retired container leaves: shim, network, layers, files, and last its row."""
+        try:
+            await self._clean(container)
+        except (EngineError, OSError, sqlite3.Error) as error:
+            log.error("container %s is not wholly removed, the next daemon tries again: %s", container.id, error)
+
+    async def _clean(self, container: Container) -> None:
         if container.task:
             await container.task.delete()
             container.task = None
@@ -80,3 +88,15 @@ class Removal:
         """Wait for all cleaning that is under way."""
         while self._cleaning:
             await asyncio.gather(*self._cleaning, return_exceptions=True)
+
+
+def _refuse(container: Container, ref: str, force: bool) -> None:
+    """Raises Conflict, in Docker's words, for a container that cannot be removed as it is."""
+    if container.state.removing:
+        raise Conflict(f"removal of container {ref} is already in progress")
+    if not container.state.running or force:
+        return
+    why = f"container is {container.state.status}: stop the container before removing or force remove"
+    if container.state.paused:
+        why = "container is paused and must be unpaused first"
+    raise Conflict(f'cannot remove container "{ref}": {why}')

@@ -1,7 +1,10 @@
 """A new daemon takes over what an earlier one left, and lets go of it at its own end."""
 
 import asyncio
+import time
 
+from dockwright.base.times import rfc3339
+from dockwright.containers import restarts
 from dockwright.containers.container import Container
 from dockwright.containers.life import Life
 from dockwright.containers.mounting import Mounting
@@ -10,7 +13,9 @@ from dockwright.containers.stopping import Stopping
 from dockwright.containers.store import Store
 from dockwright.networks import NetworkManager
 from dockwright.supervisor.manager import Supervisor
-from dockwright.supervisor.task import ExitEvent
+from dockwright.supervisor.task import SHIM_DIED, ExitEvent, Task
+
+KILLED, LOST = 137, 255  # exit codes: its shim was killed; the machine was started anew
 
 
 class Restoring:
@@ -28,35 +33,68 @@ class Restoring:
         """After a start: adopt the shims that live, read the records of those that ended meanwhile."""
         await self._mounting.restore()
         for container in self._store:
-            if container.state.running or container.state.pid:
-                await self._restore(container)
-            elif container.state.removing:
+            if container.state.removing:
                 self._store.forget(container)
                 await self._mounting.remove(container)
                 await self._removal.clean(container)
+            else:
+                await self._restore(container)
         await self._networks.keep_only(c.id for c in self._store if c.state.running)
+        for container in self._store:
+            await self._revive(container)
 
     async def _restore(self, container: Container) -> None:
+        """Whatever the row says: a shim counts more, and after it the exit record."""
+        state = container.state
         task = await self._supervisor.adopt(container.id, container.cgroup)
         if task and task.hello.get("running"):
-            container.task, container.state.pid = task, task.hello["pid"]
-            container.state.paused = bool(task.hello.get("paused"))
-            task.on_exit(lambda event: self._life.on_exit(container, event))
+            await self._adopt(container, task)
+        elif task and not task.hello and state.running:
+            container.task = task  # stopped: the row is all that is known
+            self._life.listen(container, task)
+        elif state.restarting:
             return
-        container.task = task
+        elif state.running or state.pid:
+            container.task = task
+            await self._life.ended(container, task, self._end_of(container))
+        elif task:
+            await task.delete()  # a start that the earlier daemon did not bring to its end
+
+    async def _adopt(self, container: Container, task: Task) -> None:
+        state = container.state
+        container.task, state.pid, state.paused = task, task.hello["pid"], bool(task.hello.get("paused"))
+        self._life.listen(container, task)
+        if not state.running or state.restarting:
+            state.running, state.restarting, state.started_at = True, False, rfc3339(task.hello["started"])
+            state.exit_code, state.error, state.oom_killed = 0, "", False
+            await self._store.save(container)
+
+    def _end_of(self, container: Container) -> ExitEvent:
+        """How a container has ended that ran when the earlier daemon did, and has no shim any more."""
         record = self._supervisor.exit_record(container.id)
-        if record is None:
-            self._supervisor.kill_orphans(container.cgroup)
-        status = record.status if record else 255
-        at = record.at if record else 0
-        event = ExitEvent("", status, bool(record and record.oom_killed), at, record.error if record else "")
-        await self._life.ended(container, event)
+        if record:
+            return ExitEvent("", record.status, record.oom_killed, record.at, record.error)
+        self._supervisor.kill_orphans(container.cgroup)
+        if self._supervisor.knows(container.id):
+            return ExitEvent("", KILLED, False, time.time_ns(), SHIM_DIED)
+        return ExitEvent("", LOST, False, time.time_ns())
+
+    async def _revive(self, container: Container) -> None:
+        """What the restart policy says to a new daemon; and what was to be removed at its end, and is not yet."""
+        state = container.state
+        if state.restarting or restarts.wanted_at_boot(container):
+            state.running = state.restarting = True
+            self._life.come_back(container, restarts.SHORTEST)
+        elif state.ended and container.host.AutoRemove:
+            await self._removal.finish(container)
 
     async def shutdown(self, stop_containers: bool) -> None:
         """Let go of all shims; with `stop_containers` stop the containers first."""
-        running = [c for c in self._store if c.state.running]
+        for container in self._store:
+            container.cancel_comeback()
         if stop_containers:
-            stops = (self._stopping.stop_and_wait(c, None, "") for c in running)
+            running = [c for c in self._store if c.state.running and not c.state.restarting]
+            stops = (self._stopping.stop_and_wait(c, None) for c in running)
             await asyncio.gather(*stops, return_exceptions=True)
         await self._removal.settle()
         for container in self._store:

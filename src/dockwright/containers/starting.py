@@ -5,7 +5,7 @@ import os
 
 from dockwright.base.errors import EngineError, Internal, InvalidParameter
 from dockwright.base.paths import Paths
-from dockwright.containers import logopts, networking
+from dockwright.containers import initprogram, logopts, networking
 from dockwright.containers.container import Container
 from dockwright.images.layers import Layers
 from dockwright.kernel.process import capget
@@ -74,6 +74,7 @@ def _inputs(container: Container, layers: Layers, binds: list[dict[str, object]]
         container.id, container.config["Hostname"], container.config, container.host,
         "host" if container.host.NetworkMode == "host" else "private", identity, capget()[1], layout().is_v2,
         binds=list(binds), rlimits=rlimits(container),
+        init_path=initprogram.find() if container.host.Init else "",
     )  # fmt: skip
 
 

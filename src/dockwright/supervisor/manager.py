@@ -5,7 +5,9 @@ import contextlib
 import logging
 import os
 import shutil
+import signal
 import socket
+import sys
 
 from dockwright.base.errors import Unavailable
 from dockwright.base.paths import Paths
@@ -16,6 +18,7 @@ from dockwright.supervisor.task import Task, kill_cgroup
 
 log = logging.getLogger("dockwright.supervisor")
 SPAWN_TRIES = 2
+ADOPT_PATIENCE = 3.0  # seconds for the hello of a shim that an earlier daemon left
 
 
 class Supervisor:
@@ -81,17 +84,32 @@ class Supervisor:
             raise
         finally:
             theirs.close()
-        await task.serve(ours)
+        try:
+            await task.serve(ours)
+        except (OSError, TimeoutError, Unavailable):
+            task.close()
+            raise
         return task
 
     async def adopt(self, task_id: str, cgroup: str = "") -> Task | None:
-        """The shim an earlier daemon left; None if there is none alive (then see `exit_record`)."""
-        task = Task(task_id, self.paths.task(task_id), self.paths.shim_socket(task_id), cgroup)
+        """The shim an earlier daemon left; None if there is none alive (then see `exit_record`).
+
+        One that is there but says nothing (it was stopped) comes without a hello; its calls fail until it goes on.
+        """
+        path = self.paths.shim_socket(task_id)
+        if not os.path.exists(path):
+            return None
+        task = Task(task_id, self.paths.task(task_id), path, cgroup)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            sock.connect(task.path)
-            await task.serve(sock)
-        except (OSError, TimeoutError):
+            sock.connect(path)
+            task.shim = _listener(sock)
+            await task.serve(sock, ADOPT_PATIENCE)
+        except TimeoutError:
+            log.warning("the shim of container %s does not answer", task_id)
+            return task
+        except (OSError, Unavailable):
+            task.close()
             sock.close()
             return None
         if task.hello.get("id") != task_id:
@@ -102,6 +120,10 @@ class Supervisor:
     def exit_record(self, task_id: str) -> ExitRecord | None:
         """How a task ended, if it did."""
         return record.read(self.paths.task(task_id))
+
+    def knows(self, task_id: str) -> bool:
+        """Whether it has had a shim since the machine was started."""
+        return os.path.isdir(self.paths.task(task_id))
 
     def kill_orphans(self, cgroup: str) -> None:
         """Kill what a dead shim has left in its container's cgroup."""
@@ -115,6 +137,8 @@ class Supervisor:
         if self._zygote:
             self._zygote.close()
         if self._pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)  # one that was stopped would not see the end of its socket
             await asyncio.to_thread(_collect, self._pid)
         ours, theirs = socket.socketpair()
         self._pid = start_zygote(theirs.fileno())
@@ -131,3 +155,8 @@ def _collect(pid: int) -> None:
     """Wait for a zygote that has lost its socket."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, 0)
+
+
+def _listener(sock: socket.socket) -> int:
+    """The pid of who listens at the other end of a connected socket (unix(7), SO_PEERCRED)."""
+    return int.from_bytes(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[:4], sys.byteorder)

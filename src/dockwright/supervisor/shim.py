@@ -36,7 +36,7 @@ class Connection:
             {
                 "hello": "dockwright-shim",
                 "versions": [frames.OLDEST, frames.VERSION],
-                "pid": os.getpid(),
+                "shim": os.getpid(),
                 **shim.task.summary(),
             }
         )

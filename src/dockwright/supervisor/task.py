@@ -1,8 +1,11 @@
 """A task as the daemon sees it: requests to its shim, events from it."""
 
 import asyncio
+import contextlib
 import errno
 import logging
+import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -17,6 +20,7 @@ from dockwright.supervisor import frames, record
 log = logging.getLogger("dockwright.supervisor")
 DEADLINE = 10.0  # seconds for a shim's answer; a start may wait for hooks and mounts, so it has more
 START_DEADLINE = 120.0
+SHIM_DIED = "the container's shim died"
 
 
 @dataclass
@@ -61,12 +65,17 @@ class Position:
 
 
 class Task:
-    """One shim. Made by `Supervisor.spawn` and `Supervisor.adopt`."""
+    """One shim. Made by `Supervisor.spawn` and `Supervisor.adopt`.
+
+    Attributes:
+        hello: what it said when it was connected to, {} as long as it has not. shim: its pid.
+    """
 
     def __init__(self, task_id: str, directory: str, path: str, cgroup: str = "") -> None:
         self.id, self.directory, self.path = task_id, directory, path
         self.cgroup = cgroup
         self.hello: dict[str, Any] = {}
+        self.shim = 0
         self.ended = False
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
@@ -77,11 +86,15 @@ class Task:
         self._pump: asyncio.Task[None] | None = None
         self._deleted = False
 
-    async def serve(self, sock: socket.socket) -> None:
-        """Take over a connected socket and wait for the shim's hello."""
+    async def serve(self, sock: socket.socket, patience: float = DEADLINE) -> None:
+        """Take over a connected socket and wait for the shim's hello.
+
+        Raises:
+            Unavailable: the shim ended instead. TimeoutError: it says nothing; it may later.
+        """
         reader, self._writer = await asyncio.open_unix_connection(sock=sock)
         self._pump = asyncio.create_task(self._read(reader))
-        await asyncio.wait_for(asyncio.shield(self._greeted), DEADLINE)
+        await asyncio.wait_for(asyncio.shield(self._greeted), patience)
 
     def on_exit(self, callback: Callable[[ExitEvent], None]) -> None:
         """Call `callback` in the event loop for each process that ends."""
@@ -222,12 +235,15 @@ class Task:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(Unavailable(f"the shim of container {self.id} is gone"))
-        if not self._deleted:
-            self._lost()
+        if not self._greeted.done():
+            self._greeted.set_exception(Unavailable(f"the shim of container {self.id} ended at once"))
+            self._greeted.exception()  # nobody may wait for it any more
+        if self._callbacks and not self._deleted:
+            await self._lost()
 
     def _take(self, message: dict[str, Any]) -> None:
         if "hello" in message:
-            self.hello = message
+            self.hello, self.shim = message, message["shim"]
             self._greeted.set_result(None)
         elif message.get("event") == "exit":
             event = ExitEvent(message["exec"], message["status"], message["oom_killed"], message["at"])
@@ -242,15 +258,22 @@ class Task:
         for callback in self._callbacks:
             callback(event)
 
-    def _lost(self) -> None:
+    async def _lost(self) -> None:
         """The shim has died: its container must not go on without one (DECISIONS 15)."""
         found = record.read(self.directory)
         if found is None:
             log.error("the shim of container %s died; killing the container", self.id)
-            kill_cgroup(self.cgroup)
-            found = record.ExitRecord(137, False, time.time_ns(), "the container's shim died")
+            await asyncio.to_thread(kill_cgroup, self.cgroup)
+            found = record.ExitRecord(137, False, time.time_ns(), SHIM_DIED)
             record.write(self.directory, found)
         self._tell(ExitEvent("", found.status, found.oom_killed, found.at, found.error))
+
+    async def destroy(self) -> None:
+        """Kill a shim that does not do what it is told; its container goes with it, as with any dead shim."""
+        await asyncio.to_thread(kill_cgroup, self.cgroup)
+        if self.shim and not self.ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.shim, signal.SIGKILL)
 
 
 def kill_cgroup(path: str) -> None:

@@ -58,7 +58,7 @@ class Task:
         self.processes: dict[str, Process] = {}
         self.over = False
         self.paused = False
-        self._oom_before = 0
+        self._oom_before = self._started = 0
         self._watch_children()
 
     def summary(self) -> Message:
@@ -68,6 +68,7 @@ class Task:
         return {
             "id": self.id,
             "pid": main.pid if main else 0,
+            "started": self._started,
             "running": bool(main and main.pid and main.status is None),
             "over": self.over,
             "paused": self.paused,
@@ -133,6 +134,7 @@ class Task:
         except Exception:
             self._failed(main)
             raise
+        self._started = time_ns()
         stdio.begin()
         return {"pid": main.pid, "trace": self.trace()}
 
