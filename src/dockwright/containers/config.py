@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from dockwright.base.errors import InvalidParameter, NotSupported
+from dockwright.containers import signals
 from dockwright.images.store import Image
 from dockwright.types.container import CreateRequest
 
@@ -67,6 +68,8 @@ def _check(config: dict[str, Any]) -> None:
     for variable in config["Env"]:
         if variable.startswith("=") or not variable:
             raise InvalidParameter(f"invalid environment variable: {variable}")
+    if config.get("StopSignal"):
+        signals.parse(config["StopSignal"])
     directory = config["WorkingDir"]
     if directory and not directory.startswith("/"):
         raise InvalidParameter(f"the working directory '{directory}' is invalid, it needs to be an absolute path")

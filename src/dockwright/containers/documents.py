@@ -3,9 +3,8 @@
 import time
 from typing import Any
 
-import msgspec
-
 from dockwright.base.times import ZERO, seconds
+from dockwright.containers import shown
 from dockwright.containers.container import Container
 
 
@@ -28,9 +27,9 @@ def inspect(
         "Driver": "overlay2",
         "Platform": "linux", "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "",
         "ExecIDs": list(container.exec_ids) or None,
-        "HostConfig": msgspec.to_builtins(container.host), "GraphDriver": graph_driver,
+        "HostConfig": shown.host_config(container.host), "GraphDriver": graph_driver,
         "Mounts": [point.document() for point in container.mounts],
-        "Config": dict(container.config), "NetworkSettings": network,
+        "Config": shown.config(container.config), "NetworkSettings": network,
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from dockwright.containers.session import Session, detach_sequence
 from dockwright.containers.store import Store
 from dockwright.images.layers import Layers
 from dockwright.kernel.process import capget
-from dockwright.spec import capabilities
+from dockwright.spec import capabilities, security
 from dockwright.spec.build import environment, replace
 from dockwright.spec.users import identify
 from dockwright.supervisor.task import ExitEvent, Task
@@ -167,6 +167,7 @@ class Execs:
             "user": {"uid": identity.uid, "gid": identity.gid, "additionalGids": list(identity.groups)},
             "capabilities": {"bounding": caps, "effective": effective, "permitted": effective},
             "rlimits": starting.rlimits(container), "oomScoreAdj": host.OomScoreAdj or 0,
+            "noNewPrivileges": security.parse(host.SecurityOpt or []).no_new_privileges,
         }  # fmt: skip
 
     def ended(self, event: ExitEvent) -> None:

@@ -3,8 +3,12 @@
 Nothing is accepted and ignored: a test walks all fields of the struct (docs/architecture.md).
 """
 
-from dockwright.base.errors import InvalidParameter, NotSupported
-from dockwright.containers import logopts, restarts
+from dockwright.base.errors import Internal, InvalidParameter, NotSupported
+from dockwright.containers import logopts, resources, restarts
+from dockwright.host.files import HostFiles
+from dockwright.host.security import apparmor
+from dockwright.spec import security
+from dockwright.spec.build import MASKED, READ_ONLY
 from dockwright.spec.capabilities import normalise
 from dockwright.types.container import HostConfig, LogConfig, RestartPolicy
 
@@ -14,10 +18,10 @@ IMPLEMENTED = frozenset({
     "MemorySwappiness", "NanoCpus", "NetworkMode", "OomScoreAdj", "PidMode", "PidsLimit", "Privileged", "ReadonlyPaths",
     "ReadonlyRootfs", "RestartPolicy", "PortBindings", "PublishAllPorts", "ExtraHosts", "Dns", "DnsOptions", "DnsSearch",
     "Binds", "Mounts", "VolumesFrom", "VolumeDriver", "ShmSize", "Sysctls", "Tmpfs", "UTSMode", "Ulimits", "IpcMode", "Runtime",
-    "Init",
+    "Init", "SecurityOpt",
 })  # fmt: skip
 SHM_SIZE = 64 << 20
-SMALLEST_MEMORY = 6 << 20
+IPC_MODES = ("private", "shareable", "host", "none")
 NETWORKS = ("none", "host", "bridge")
 
 
@@ -46,12 +50,15 @@ def completed(given: HostConfig | None, cgroup_v2: bool) -> HostConfig:
         host.RestartPolicy if host.RestartPolicy and host.RestartPolicy.Name else RestartPolicy("no", 0)
     )
     _check(host)
+    _secure(host)
     return host
 
 
 def _refuse_unknown(host: HostConfig) -> None:
+    if host.Isolation not in ("", None, "default"):
+        raise Internal(f"Invalid isolation: \"{host.Isolation}\" - linux only supports 'default'")
     for name in HostConfig.__struct_fields__:
-        if getattr(host, name) and name not in IMPLEMENTED:
+        if getattr(host, name) and name not in (*IMPLEMENTED, "Isolation"):
             raise NotSupported(f"HostConfig.{name} is not implemented yet")
 
 
@@ -64,24 +71,32 @@ def _check(host: HostConfig) -> None:
     restarts.check(host)
     if host.Runtime != "runc":
         raise InvalidParameter(f"unknown or invalid runtime name: {host.Runtime}")
-    if host.PidMode not in ("", "host") or host.IpcMode not in ("private", "shareable", "host", "none"):
+    if host.IpcMode not in IPC_MODES and not (host.IpcMode or "").startswith("container:"):
+        raise InvalidParameter(f"invalid IPC mode: {host.IpcMode}")
+    if host.PidMode not in ("", "host") or host.IpcMode not in IPC_MODES:
         raise NotSupported("joining another container's namespaces is not implemented yet")
     logopts.check(host.LogConfig)
-    _check_memory(host)
+    resources.check(host)
+    _check_paths(host)
 
 
-def _check_memory(host: HostConfig) -> None:
-    memory, swap = host.Memory or 0, host.MemorySwap or 0
-    if memory and memory < SMALLEST_MEMORY:
-        raise InvalidParameter("Minimum memory limit allowed is 6MB")
-    if swap > 0 and not memory:
-        raise InvalidParameter("You should always set the Memory limit when using Memoryswap limit, see usage")
-    if swap > 0 and swap < memory:
-        raise InvalidParameter("Minimum memoryswap limit should be larger than memory limit, see usage")
-    if memory and not swap:
-        host.MemorySwap = 2 * memory
-    if host.NanoCpus and (host.CpuPeriod or host.CpuQuota):
-        name = "CPU Period" if host.CpuPeriod else "CPU Quota"
-        raise InvalidParameter(f"Conflicting options: Nano CPUs and {name} cannot both be set")
-    if (host.OomScoreAdj or 0) not in range(-1000, 1001):
-        raise InvalidParameter(f"Invalid value {host.OomScoreAdj}, range for oom score adj is [-1000, 1000]")
+def _check_paths(host: HostConfig) -> None:
+    for path in host.Tmpfs or ():
+        if not path.startswith("/"):
+            raise InvalidParameter(f"invalid mount path: '{path}' mount path must be absolute")
+
+
+def _secure(host: HostConfig) -> None:
+    """Fill in what the security options leave open: the masked and read-only paths, and the label nobody asked for.
+
+    Raises:
+        InvalidParameter, NotSupported: an option that cannot be.
+    """
+    options = host.SecurityOpt or []
+    security.check(options, apparmor(HostFiles()))
+    opened = host.Privileged or host.PidMode == "host" or host.IpcMode == "host"
+    if opened and not security.parse(options).labels:
+        host.SecurityOpt = [*options, security.DISABLE]
+    if not host.Privileged:
+        host.MaskedPaths = list(MASKED) if host.MaskedPaths is None else host.MaskedPaths
+        host.ReadonlyPaths = list(READ_ONLY) if host.ReadonlyPaths is None else host.ReadonlyPaths

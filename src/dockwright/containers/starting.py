@@ -11,6 +11,7 @@ from dockwright.images.layers import Layers
 from dockwright.kernel.process import capget
 from dockwright.networks import Attachment
 from dockwright.runtime.cgroups.layout import layout
+from dockwright.spec import security
 from dockwright.spec.build import Inputs, build
 from dockwright.spec.users import identify
 from dockwright.supervisor.task import Position, Task, TaskSpec
@@ -73,7 +74,7 @@ def _inputs(container: Container, layers: Layers, binds: list[dict[str, object]]
     return Inputs(
         container.id, container.config["Hostname"], container.config, container.host,
         "host" if container.host.NetworkMode == "host" else "private", identity, capget()[1], layout().is_v2,
-        binds=list(binds), rlimits=rlimits(container),
+        binds=list(binds), rlimits=rlimits(container), security=security.parse(container.host.SecurityOpt or []),
         init_path=initprogram.find() if container.host.Init else "",
     )  # fmt: skip
 

@@ -5,14 +5,15 @@ from typing import Any
 
 from dockwright.spec import capabilities, mounts, resources
 from dockwright.spec.seccomp import default_profile
+from dockwright.spec.security import Security, profile
 from dockwright.spec.users import Identity
 from dockwright.types.container import HostConfig
 
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MASKED = [
-    "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-    "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap",
-    "/sys/firmware",
+    "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+    "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
+    "/sys/devices/virtual/powercap",
 ]  # fmt: skip
 READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 PRIVATE_NETWORK_SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
@@ -27,6 +28,7 @@ class Inputs:
         network: "private", "host" or "join" (then `network_path`). namespaces: paths to join by type (pid, ipc, uts).
         identity: who the process is. binds: OCI mounts of binds, volumes and the engine's files, by depth.
         held: mask of capabilities the engine holds. rlimits: the engine's defaults.
+        security: its security options, parsed.
         init_path: host path of the init binary when HostConfig.Init is set. cgroup_v2: the host's only hierarchy is v2.
     """
 
@@ -47,8 +49,7 @@ class Inputs:
     apparmor: str = ""
     devices: list[dict[str, Any]] = field(default_factory=list)
     device_rules: list[dict[str, Any]] = field(default_factory=list)
-    no_new_privileges: bool = False
-    seccomp: dict[str, Any] | str = "default"
+    security: Security = field(default_factory=Security)
 
 
 def build(inputs: Inputs) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def _process(inputs: Inputs, caps: list[str]) -> dict[str, Any]:
         "cwd": config.get("WorkingDir") or "/",
         "capabilities": {"bounding": caps, "effective": effective, "permitted": effective},
         "rlimits": inputs.rlimits,
-        "noNewPrivileges": inputs.no_new_privileges,
+        "noNewPrivileges": inputs.security.no_new_privileges,
         "oomScoreAdj": inputs.host.OomScoreAdj or 0,
         "apparmorProfile": inputs.apparmor,
     }
@@ -132,11 +133,18 @@ def _linux(inputs: Inputs, caps: list[str], privileged: bool) -> dict[str, Any]:
         "maskedPaths": [] if privileged else masked,
         "readonlyPaths": [] if privileged else read_only,
     }
-    if not privileged and inputs.seccomp == "default":
-        linux["seccomp"] = default_profile(caps)
-    elif isinstance(inputs.seccomp, dict):
-        linux["seccomp"] = inputs.seccomp
+    filter_ = _seccomp(inputs, caps, privileged)
+    if filter_:
+        linux["seccomp"] = filter_
     return linux
+
+
+def _seccomp(inputs: Inputs, caps: list[str], privileged: bool) -> dict[str, Any] | None:
+    """The filter of the container's profile; a privileged one has none but a profile of its own."""
+    wanted = inputs.security.seccomp
+    if wanted == "unconfined" or (privileged and wanted == "builtin"):
+        return None
+    return default_profile(caps) if wanted == "builtin" else profile(wanted, caps)
 
 
 def _namespaces(inputs: Inputs) -> list[dict[str, str]]:

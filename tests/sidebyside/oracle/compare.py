@@ -76,7 +76,7 @@ def documents_differ(path: str, reference: Any, ours: Any) -> Iterator[Differenc
             if key in VOLATILE and _set(left) and _set(right):
                 continue
             yield from documents_differ(f"{path}.{key}", _ordered(key, left), _ordered(key, right))
-    elif isinstance(reference, list) and isinstance(ours, list):
+    elif isinstance(reference, list) and isinstance(ours, list) and not _scalars([*reference, *ours]):
         for number, (left, right) in enumerate(zip_longest(reference, ours, fillvalue=ABSENT)):
             yield from documents_differ(f"{path}[{number}]", left, right)
     elif reference != ours or type(reference) is not type(ours):

@@ -60,7 +60,7 @@ def test_documents_are_compared_by_path() -> None:
     assert differences(left, right) == [
         Difference("stdout $[0].A.B", "1", "2"),
         Difference("stdout $[0].A.C", ABSENT, "null"),
-        Difference("stdout $[0].L[1]", "2", ABSENT),
+        Difference("stdout $[0].L", "[1, 2]", "[1]"),
     ]
 
 
