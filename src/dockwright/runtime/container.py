@@ -71,6 +71,7 @@ def create(
     preserve: int = 0,
     pivot: bool = True,
     keyring: bool = True,
+    for_parent: bool = False,
 ) -> Init:
     """Make a container; its init waits before execve.
 
@@ -83,13 +84,14 @@ def create(
         gate: descriptor init reads one byte from before it goes on; -1: a pipe that `start` writes to.
         preserve: how many descriptors from 3 on the process inherits.
         pivot: False moves the root by MS_MOVE and chroot(2) instead. keyring: False keeps the caller's session keyring.
+        for_parent: init is our parent's child instead of ours.
 
     Raises:
         RuntimeFailure: in runc's words; nothing is left then.
     """
     context = Context(container_id, bundle, spec.get("annotations") or {})
     context.console, context.console_socket, context.overlay_base = console, console_socket, overlay_base
-    context.preserve, context.pivot, context.keyring = preserve, pivot, keyring
+    context.preserve, context.pivot, context.keyring, context.for_parent = preserve, pivot, keyring, for_parent
     linux = spec.get("linux") or {}
     namespaces = Namespaces(linux.get("namespaces") or [])
     context.user_namespace = namespaces.user
@@ -165,7 +167,7 @@ def _prepare(init: Init, namespaces: Namespaces, inside: list[Step], held: list[
 def _clone(namespaces: Namespaces, unified: int, child: Child, offsets: Spec) -> int:
     """clone3(2); what holds for children only, we enter or set for the moment and leave again."""
     joins_pid = [fd for flag, fd in child.joined if flag == k.CLONE_NEWPID]
-    flags = namespaces.new
+    flags = namespaces.new | (k.CLONE_PARENT if child.init.context.for_parent else 0)
     restore: list[tuple[int, int]] = []
     try:
         if joins_pid:

@@ -25,6 +25,7 @@ class Context:
         console: pty slave, -1 for none. console_socket: where init sends the master of a pty it makes itself, or -1.
         size: (height, width) of that pty. pivot: False to move the root instead of pivoting (for an initramfs).
         keyring: whether the container gets a session keyring of its own. preserve: descriptors kept from 3 on.
+        for_parent: init becomes the child of its maker's parent.
         cgroup_trees: see mounts.host_cgroup_trees. overlay_base: cwd of the overlay's short names.
     """
 
@@ -35,6 +36,7 @@ class Context:
         self.root = self.console = self.console_socket = -1
         self.size = (0, 0)
         self.pivot = self.keyring = True
+        self.for_parent = False
         self.preserve = 0
         self.pid = 0
         self.user_namespace = False

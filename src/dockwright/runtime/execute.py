@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 
 def execute(
     container: Target, process: dict[str, Any], *, stdio: tuple[int, int, int] = (0, 1, 2), console: int = -1,
-    console_socket: int = -1, seccomp_cache: str = "", preserve: int = 0,
+    console_socket: int = -1, seccomp_cache: str = "", preserve: int = 0, for_parent: bool = False,
 ) -> int:  # fmt: skip
-    """Run `process` (an OCI process object) in a container; returns its pid, a child of ours.
+    """Run `process` (an OCI process object) in a container; returns its pid, a child of ours (or of our parent).
 
     Args:
         container: has id, pid, spec and group: an Init, or a State read from disk.
-        stdio, console, console_socket, preserve: as for container.create.
+        stdio, console, console_socket, preserve, for_parent: as for container.create.
 
     Raises:
         RuntimeFailure: in runc's words.
@@ -55,7 +55,7 @@ def execute(
     filter_ = filter_of(linux["seccomp"], seccomp_cache) if linux.get("seccomp") else None
     program = Program(process, filter_, linux.get("personality"))
     try:
-        entry = _Entry(container, program, stdio, console, console_socket, preserve)
+        entry = _Entry(container, program, stdio, console, console_socket, preserve, for_parent)
     except OSError as error:
         raise RuntimeFailure(explain(error)) from None
     try:
@@ -71,10 +71,11 @@ class _Entry:
 
     def __init__(
         self, container: Target, program: Program, stdio: tuple[int, int, int], console: int, console_socket: int,
-        preserve: int,
+        preserve: int, for_parent: bool,
     ) -> None:  # fmt: skip
         self.container, self.program, self.stdio, self.console = container, program, stdio, console
         self.console_socket, self.preserve = console_socket, preserve
+        self.parent = k.CLONE_PARENT if for_parent else 0
         self.kinds = [n["type"] for n in (container.spec.get("linux") or {}).get("namespaces") or ()]
         self.held: list[int] = []
         try:
@@ -110,7 +111,7 @@ class _Entry:
             self.held.remove(fd)
             os.close(fd)
         report = channel.receive(self.report)
-        os.waitpid(helper, 0)
+        self._collect(helper)
         if report is None or "error" in report:
             raise RuntimeFailure(report["error"] if report else "the helper ended before it had entered the container")
         pid = int(report["pid"])
@@ -119,25 +120,30 @@ class _Entry:
             self.program.limit(pid)
         except BaseException:
             os.kill(pid, 9)
-            os.waitpid(pid, 0)
+            self._collect(pid)
             raise
         channel.go(self.gate)
         report = channel.receive(self.report)
         if report is not None:
-            os.waitpid(pid, 0)
+            self._collect(pid)
             raise RuntimeFailure(str(report.get("error")))
         return pid
+
+    def _collect(self, pid: int) -> None:
+        """Wait for a child of ours; one that is our parent's is the parent's to wait for."""
+        if not self.parent:
+            os.waitpid(pid, 0)
 
     def _clone(self) -> int:
         """The helper, born in the container's v2 cgroup: in init's own where that one has been handed children."""
         try:
-            return k.clone3(0, cgroup=self.unified)
+            return k.clone3(self.parent, cgroup=self.unified)
         except OSError as error:
             if error.errno not in (errno.EBUSY, errno.EOPNOTSUPP):
                 raise
         inner = unified_path(self.container.pid)
         directory = self._hold(os.open(self.container.group.layout.unified + inner, os.O_RDONLY | os.O_CLOEXEC))
-        return k.clone3(0, cgroup=directory)
+        return k.clone3(self.parent, cgroup=directory)
 
     def _child(self, work: object) -> None:
         """Run `work` in a child; failures are reported, and the child never returns."""

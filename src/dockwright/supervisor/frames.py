@@ -76,11 +76,11 @@ def _body(data: bytes) -> Message:
     return message
 
 
-def send_descriptor(sock: _socket.socket, message: Message, fd: int) -> None:
-    """Send a frame with one descriptor beside it (SCM_RIGHTS, unix(7))."""
+def send_descriptors(sock: _socket.socket, message: Message, fds: tuple[int, ...]) -> None:
+    """Send a frame with descriptors beside it (SCM_RIGHTS, unix(7)), at most MAX_DESCRIPTORS."""
     data = encode(message)
-    rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fd.to_bytes(4, "little" if _little() else "big"))
-    sent = sock.sendmsg([data], [rights])
+    packed = b"".join([fd.to_bytes(4, "little" if _little() else "big") for fd in fds])
+    sent = sock.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)] if fds else [])
     if sent < len(data):
         sock.sendall(data[sent:])
 

@@ -78,7 +78,7 @@ class Supervisor:
         task = Task(task_id, directory, path)
         try:
             message = {"op": "spawn", "id": task_id, "directory": directory, "socket": path}
-            frames.send_descriptor(self._zygote, message, theirs.fileno())
+            frames.send_descriptors(self._zygote, message, (theirs.fileno(),))
         except OSError:
             ours.close()
             raise

@@ -119,6 +119,7 @@ class Shim:
         self.loop.add(self.listener.fileno(), self._accept, read=True)
         if first:
             self.connections.append(Connection(self, first))
+        self.task.prepare()
 
     def _listen(self, path: str) -> _socket.socket:
         try:
@@ -156,13 +157,11 @@ class Shim:
             connection.send({"n": number, "ok": None})
             return self.delete()
         try:
-            answer = self.task.perform(operation, message)
+            self.task.perform(operation, message, lambda answer: connection.send({"n": number, **answer}))
         except EngineError as error:
             connection.send({"n": number, "kind": type(error).__name__, "error": error.message})
         except (OSError, KeyError, ValueError, TypeError) as error:
             connection.send({"n": number, "kind": "Internal", "error": f"{operation}: {type(error).__name__}: {error}"})
-        else:
-            connection.send({"n": number, "ok": answer})
         return None
 
     def _attach(self, connection: Connection, number: int, message: Message) -> None:

@@ -10,7 +10,7 @@ import errno
 import os
 from time import time_ns
 
-from dockwright.runtime import console
+from dockwright.runtime.console import resize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ class Stdio:
         loop: the shim's loop. tty: a pty instead of pipes. want_stdin: keep stdin open for clients.
         stdin_once: close stdin when the client that fed it leaves. log: has write and finish, or None.
         on_end: called with this when the output has ended and all clients have it.
+
+    A terminal is made inside the container; until its master comes with `begin`, input waits here.
     """
 
     def __init__(self, loop: Loop, tty: bool, want_stdin: bool, stdin_once: bool, log: Any, on_end: Any) -> None:
@@ -127,32 +129,15 @@ class Stdio:
         self.input = bytearray()
         self.stdin = -1
         self.child: tuple[int, int, int] = (-1, -1, -1)
-        self.console_socket = self._console_from = -1
-        self.size = (0, 0)
-        if tty:
-            self._console_from, self.console_socket = console.pair()
-        else:
+        self.awaited = True
+        self.size: tuple[int, int] | None = None
+        if not tty:
             self._open_pipes(want_stdin)
 
-    def _take_console(self) -> None:
-        """The pty was made inside the container, and its master sent to us."""
-        master = console.take(self._console_from)
-        self._close_console_sockets()
-        os.set_blocking(master, False)
-        self.stdin, self.outputs = master, {master: 1}
-        if self.size != (0, 0):
-            console.resize(master, *self.size)
-
-    def _close_console_sockets(self) -> None:
-        for fd in {self._console_from, self.console_socket} - {-1}:
-            os.close(fd)
-        self.console_socket = self._console_from = -1
-
-    def resize(self, height: int, width: int) -> None:
-        """Set the terminal's size, in characters; before there is one it is kept until then."""
-        self.size = (height, width)
-        if self.outputs:
-            console.resize(next(iter(self.outputs)), height, width)
+    @property
+    def given(self) -> tuple[int, ...]:
+        """The descriptors the process gets; none for a terminal."""
+        return () if self.tty else self.child
 
     def _open_pipes(self, want_stdin: bool) -> None:
         if want_stdin:
@@ -167,22 +152,40 @@ class Stdio:
         self.outputs = {out: 1, error: 2}
         self.child = (child_in, child_out, child_error)
 
-    def begin(self) -> None:
-        """The child has its ends: close ours of them and listen."""
+    def begin(self, master: int = -1) -> None:
+        """The child has its ends: close ours of them and listen.
+
+        Args:
+            master: of the process's terminal.
+        """
+        self._close_child()
+        self.awaited = False
         if self.tty:
-            self._take_console()
-        for fd in set(self.child) - {-1}:
-            os.close(fd)
-        self.child = (-1, -1, -1)
+            os.set_blocking(master, False)
+            self.stdin, self.outputs = master, {master: 1}
+            if self.size:
+                resize(master, *self.size)
         for fd in self.outputs:
             self.loop.add(fd, self._reader(fd), read=True)
+        self._flush_input()
+
+    def _close_child(self) -> None:
+        for fd in {*self.child} - {-1}:
+            os.close(fd)
+        self.child = (-1, -1, -1)
+
+    def resize(self, height: int, width: int) -> None:
+        """Set the terminal's size in characters, now or when it is there."""
+        self.size = (height, width)
+        if self.stdin >= 0:
+            resize(self.stdin, height, width)
 
     def abandon(self) -> None:
         """The process was never born: close everything; clients see the end."""
-        self._close_console_sockets()
-        for fd in {*self.child, *self.outputs, self.stdin} - {-1}:
+        self._close_child()
+        for fd in {*self.outputs, self.stdin} - {-1}:
             os.close(fd)
-        self.outputs, self.stdin = {}, -1
+        self.outputs, self.stdin, self.awaited = {}, -1, False
         self._end()
 
     def attach(self, sock: _socket.socket, streams: tuple[str, ...]) -> Client:
@@ -290,7 +293,7 @@ class Stdio:
 
     def feed(self, data: bytes) -> None:
         """Input from a client."""
-        if self.stdin >= 0:
+        if self.stdin >= 0 or (self.tty and self.awaited):
             self.input += data
             self._flush_input()
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import marshal
 import os
 import signal
 import socket
@@ -103,9 +104,12 @@ class Task:
     async def create(self, spec: TaskSpec) -> str:
         """Make the streams and the sandbox; returns the namespace's path. Clients can be attached from now on."""
         self.cgroup = spec.spec.get("linux", {}).get("cgroupsPath") or f"/{self.id}"
+        task = {
+            "spec": spec.spec, "bundle": spec.bundle, "rootfs": spec.rootfs, "overlay_base": spec.overlay_base,
+            "seccomp_cache": spec.seccomp_cache,
+        }  # fmt: skip
         answer = await self.call(
-            "create", spec=spec.spec, bundle=spec.bundle, sandbox=spec.sandbox, rootfs=spec.rootfs,
-            overlay_base=spec.overlay_base, seccomp_cache=spec.seccomp_cache,
+            "create", task=marshal.dumps(task, 4), cgroup=self.cgroup, sandbox=spec.sandbox,
             stdio={"tty": spec.tty, "stdin": spec.stdin, "stdin_once": spec.stdin_once, "log": spec.log},
         )  # fmt: skip
         return str(answer["sandbox"])

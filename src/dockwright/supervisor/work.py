@@ -7,11 +7,11 @@ import os
 from time import time_ns
 
 from dockwright.base.errors import Conflict, InvalidParameter, NotFound
-from dockwright.runtime import container, execute
 from dockwright.runtime.cgroups import oom
+from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.supervisor import record
 from dockwright.supervisor.logs import writer
-from dockwright.supervisor.sandbox import Sandbox
+from dockwright.supervisor.maker import Maker
 from dockwright.supervisor.stdio import Stdio
 
 TYPE_CHECKING = False
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from dockwright.supervisor.frames import Message
     from dockwright.supervisor.loop import Loop
 
+    Reply = Callable[[Message], None]
 
 
 class Process:
     """One process of the container: init, or an exec'ed one.
 
     Attributes:
-        status: None while it runs.
+        status: None while it runs. maker: what makes it, until it runs.
     """
 
-    def __init__(self, ident: str, stdio: Stdio) -> None:
-        self.id, self.stdio = ident, stdio
+    def __init__(self, ident: str, stdio: Stdio, maker: Maker) -> None:
+        self.id, self.stdio, self.maker = ident, stdio, maker
         self.pid = 0
         self.status: int | None = None
 
@@ -45,6 +46,8 @@ class Task:
 
     Attributes:
         delivering: streams of processes that live, or whose output clients are still taking.
+        namespace: descriptor of the network namespace, -1 for the host's or another's. unclaimed: statuses of children that
+            ended before their maker told whose they are.
     """
 
     def __init__(
@@ -53,13 +56,21 @@ class Task:
         self.loop, self.id, self.directory, self.announce = loop, task_id, directory, announce
         self.settled = settled
         self.delivering: list[Stdio] = []
-        self.sandbox: Sandbox | None = None
-        self.init: container.Init | None = None
+        self.group: Cgroup | None = None
+        self.namespace = -1
+        self.spare: Maker | None = None
         self.processes: dict[str, Process] = {}
+        self.unclaimed: dict[int, int] = {}
         self.over = False
         self.paused = False
         self._oom_before = self._started = 0
+        self._own_pids = True
+        self._task = b""
         self._watch_children()
+
+    def prepare(self) -> None:
+        """Fork the maker of init now, while the daemon is still planning."""
+        self.spare = Maker(self.loop)
 
     def summary(self) -> Message:
         """What a daemon that has just connected must know."""
@@ -73,111 +84,113 @@ class Task:
             "over": self.over,
             "paused": self.paused,
             "execs": execs,
-            "sandbox": self.sandbox.path if self.sandbox else "",
+            "sandbox": self.sandbox,
         }
 
-    def perform(self, operation: str, message: Message) -> Any:
-        """One request of the daemon.
+    @property
+    def sandbox(self) -> str:
+        """The path of the network namespace we hold, "" if it is not one of the container's own."""
+        return f"/proc/{os.getpid()}/fd/{self.namespace}" if self.namespace >= 0 else ""
+
+    def perform(self, operation: str, message: Message, reply: Reply) -> None:
+        """One request of the daemon; `reply` is called with {"ok": ...} or {"kind", "error"}, at once or later.
 
         Raises:
             EngineError: with the text for the user. OSError: from the kernel.
         """
-        handler = self._operations().get(operation)
-        if handler is None:
+        slow = {"create": self.create, "start": self.start, "exec": self.execute}.get(operation)
+        quick = self._quick().get(operation)
+        if slow:
+            slow(message, reply)
+        elif quick:
+            reply({"ok": quick(message)})
+        else:
             raise InvalidParameter(f"unknown operation {operation}")
-        return handler(message)
 
-    def _operations(self) -> dict[str, Callable[[Message], Any]]:
+    def _quick(self) -> dict[str, Callable[[Message], Any]]:
         return {
-            "create": self.create, "start": self.start, "kill": self.kill, "exec": self.execute,
-            "pause": lambda _: self.freeze(True), "resume": lambda _: self.freeze(False), "resize": self.resize,
-            "close_stdin": self.close_stdin, "state": lambda _: self.summary(), "trace": lambda _: self.trace(),
+            "kill": self.kill, "pause": lambda _: self.freeze(True), "resume": lambda _: self.freeze(False),
+            "resize": self.resize, "close_stdin": self.close_stdin, "state": lambda _: self.summary(),
         }  # fmt: skip
 
     # the life of the container
 
-    def create(self, message: Message) -> Message:
-        """Sandbox, streams and init; all undone when one fails."""
-        if self.init or "" in self.processes:
+    def create(self, message: Message, reply: Reply) -> None:
+        """Streams and sandbox; the maker then goes on with init by itself."""
+        if "" in self.processes:
             raise Conflict("the task has been created already")
-        stdio = self._stdio("", message)
-        self.processes[""] = Process("", stdio)
-        return {"sandbox": self._make_sandbox(message)}
+        maker, self.spare = self.spare or Maker(self.loop), None
+        main = self.processes[""] = Process("", self._stdio("", message), maker)
+        self._task, self.group = message["task"], Cgroup(message["cgroup"])
+        request = {"op": "make", "id": self.id, "sandbox": message["sandbox"], "task": self._task}
 
-    def _make_sandbox(self, message: Message) -> str:
-        self.sandbox = Sandbox(message["sandbox"])
-        try:
-            self.sandbox.create()
-        except OSError:
-            self._unmake()
-            raise
-        self._spec, self._bundle = message["spec"], message["bundle"]
-        self._rootfs, self._seccomp_cache = message.get("rootfs"), message.get("seccomp_cache", "")
-        self._overlay_base = message.get("overlay_base", "/")
-        return str(self.sandbox.path)
+        def made(answer: Message, fds: list[int]) -> None:
+            if "error" in answer:
+                self._unmake(main)
+                reply(answer)
+            else:
+                self.namespace = fds[0] if fds else -1
+                reply({"ok": {"sandbox": self.sandbox or message["sandbox"].get("path", "")}})
 
-    def start(self, _message: Message) -> Message:
-        """Make init in the sandbox and let it go."""
+        maker.ask(request, main.stdio.given, made)
+
+    def start(self, _message: Message, reply: Reply) -> None:
+        """Let init go, once it is made."""
         main = self.processes.get("")
-        if main is None or self.sandbox is None or main.pid:
+        if main is None or main.pid:
             raise Conflict("the task is not in a state to be started")
-        spec = self._with_sandbox()
-        stdio = main.stdio
-        try:
-            self.init = container.create(
-                self.id, spec, bundle=self._bundle, stdio=stdio.child, console_socket=stdio.console_socket,
-                rootfs=self._rootfs, overlay_base=self._overlay_base, seccomp_cache=self._seccomp_cache,
-            )  # fmt: skip
-            self._oom_before = oom.kills(self.init.group)
-            main.pid = self.init.pid
-            container.start(self.init)
-        except Exception:
-            self._failed(main)
-            raise
-        self._started = time_ns()
-        stdio.begin()
-        return {"pid": main.pid, "trace": self.trace()}
 
-    def _failed(self, main: Process) -> None:
+        def started(answer: Message, fds: list[int]) -> None:
+            if "error" in answer:
+                self._unmake(main)
+                reply(answer)
+                return
+            self._oom_before, self._own_pids, self._started = answer["oom"], answer["pids"], time_ns()
+            reply({"ok": {"pid": answer["pid"], "trace": answer["trace"]}})
+            self._begin(main, answer["pid"], fds)
+
+        main.maker.ask({"op": "go"}, (), started)
+
+    def _begin(self, process: Process, pid: int, fds: list[int]) -> None:
+        """It runs; perhaps it has ended already."""
+        process.pid = pid
+        process.maker.close()
+        process.stdio.begin(fds[0] if fds else -1)
+        status = self.unclaimed.pop(pid, None)
+        if status is not None:
+            self._ended(pid, status)
+
+    def _unmake(self, main: Process) -> None:
         """The start failed: nothing may be left."""
-        if self.init:
-            self._reap_now(main.pid)
-            self.init.group.kill()
-            self.init.group.remove()
-        main.pid = 0
-        self._unmake()
+        main.maker.close()
+        self.processes.pop("", None)
+        main.stdio.abandon()
+        self._clear()
 
-    def _unmake(self) -> None:
-        main = self.processes.pop("", None)
-        if main:
-            main.stdio.abandon()
-        if self.sandbox:
-            self.sandbox.close()
-        self.init = self.sandbox = None
-
-    def _with_sandbox(self) -> Message:
-        """The spec with the sandbox's namespace in place of a new one."""
-        assert self.sandbox
-        spec: Message = self._spec
-        for namespace in spec["linux"]["namespaces"]:
-            if namespace["type"] == "network" and self.sandbox.path:
-                namespace["path"] = self.sandbox.path
-        return spec
+    def _clear(self) -> None:
+        """Clean up what a container leaves: its cgroup and our hold on its network namespace."""
+        if self.group:
+            self.group.kill()
+            self._reap_all()
+            self.group.remove()
+        if self.namespace >= 0:
+            os.close(self.namespace)
+            self.namespace = -1
 
     def kill(self, message: Message) -> None:
         """Signal one process, or with `all` everything in the cgroup (SIGKILL only)."""
         if message.get("all"):
-            if self.init:
-                self.init.group.kill()
+            if self.group:
+                self.group.kill()
             return
         process = self._alive(message.get("exec", ""))
         os.kill(process.pid, message["signal"])
 
     def freeze(self, frozen: bool) -> None:
         """Pause or go on."""
-        if not self.init:
+        if not self.group:
             raise Conflict("the task is not running")
-        self.init.group.freeze(frozen)
+        self.group.freeze(frozen)
         self.paused = frozen
 
     def resize(self, message: Message) -> None:
@@ -198,34 +211,30 @@ class Task:
         process = self.processes.get(ident)
         return process.stdio if process else None
 
-    def trace(self) -> list[Any]:
-        """What each step was and took."""
-        steps = list(self.sandbox.steps if self.sandbox else ()) + list(self.init.steps if self.init else ())
-        return [step.record() for step in steps]
-
-    def execute(self, message: Message) -> Message:
+    def execute(self, message: Message, reply: Reply) -> None:
         """Run another process in the container; its streams can be attached to before it starts (`prepare`)."""
         ident = str(message["exec"])
         main = self._alive("")
         if message.get("prepare"):
             if ident in self.processes:
                 raise Conflict("the exec exists already")
-            self.processes[ident] = Process(ident, self._stdio(ident, message))
-            return {}
+            self.processes[ident] = Process(ident, self._stdio(ident, message), Maker(self.loop))
+            reply({"ok": {}})
+            return
         process = self.processes[ident]
-        stdio = process.stdio
-        assert self.init and main
-        try:
-            process.pid = execute.execute(
-                self.init, message["process"], stdio=stdio.child, console_socket=stdio.console_socket,
-                seccomp_cache=self._seccomp_cache,
-            )  # fmt: skip
-        except Exception:
-            del self.processes[ident]
-            stdio.abandon()
-            raise
-        stdio.begin()
-        return {"pid": process.pid}
+        request = {"op": "exec", "id": self.id, "pid": main.pid, "task": self._task, "process": message["process"]}
+
+        def started(answer: Message, fds: list[int]) -> None:
+            if "error" in answer:
+                process.maker.close()
+                self.processes.pop(ident, None)
+                process.stdio.abandon()
+                reply(answer)
+                return
+            reply({"ok": {"pid": answer["pid"]}})
+            self._begin(process, answer["pid"], fds)
+
+        process.maker.ask(request, process.stdio.given, started)
 
     def _alive(self, ident: str) -> Process:
         process = self.processes.get(ident)
@@ -260,8 +269,12 @@ class Task:
         self.loop.add(wake, lambda _readable, _writable: self._reap(wake), read=True)
 
     def _reap(self, wake: int) -> None:
-        """Collect all that has ended: ours, and orphans that came to us as the nearest subreaper."""
+        """Something has ended."""
         os.read(wake, 4096)
+        self._reap_all()
+
+    def _reap_all(self) -> None:
+        """Collect all that has ended: ours, and orphans that came to us as the nearest subreaper."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -271,16 +284,10 @@ class Task:
                 return
             self._ended(pid, _exit_code(status))
 
-    def _reap_now(self, pid: int) -> None:
-        try:
-            os.waitpid(pid, 0)
-        except ChildProcessError:
-            return  # the runtime has collected it already
-
     def _ended(self, pid: int, status: int) -> None:
         process = next((p for p in self.processes.values() if p.pid == pid and p.status is None), None)
         if process is None:
-            self._ended_helper(pid, status)
+            self._ended_unknown(pid, status)
             return
         process.status = status
         process.stdio.drain()
@@ -289,16 +296,24 @@ class Task:
         process.stdio.cut()
         self._finish(process)
 
+    def _ended_unknown(self, pid: int, status: int) -> None:
+        """An orphan, a maker, what compresses the log; or a process whose maker has not told yet that it is one."""
+        if any(not process.pid for process in self.processes.values()):
+            self.unclaimed[pid] = status
+        else:
+            self.unclaimed.clear()
+        self._ended_helper(pid, status)
+
     def _ended_helper(self, pid: int, status: int) -> None:
-        """An orphan, or what compresses the log."""
+        """Perhaps it compressed the log."""
         main = self.processes.get("")
         if main and main.stdio.log:
             main.stdio.log.reaped(pid, status)
 
     def _kill_rest(self) -> None:
         """init has gone: with a pid namespace of its own so has the rest; else (pid=host) what is in the cgroup goes now."""
-        if self.init and not any(n["type"] == "pid" for n in self._spec["linux"]["namespaces"]):
-            self.init.group.kill()
+        if self.group and not self._own_pids:
+            self.group.kill()
 
     def _finish(self, process: Process) -> None:
         """Record and tell an end; for the container itself also clean up, after the answer."""
@@ -310,19 +325,18 @@ class Task:
                 {"event": "exit", "exec": process.id, "status": process.status, "oom_killed": False, "at": at}
             )
             return
-        assert self.init
-        killed = oom.kills(self.init.group) > self._oom_before
+        assert self.group
+        killed = oom.kills(self.group) > self._oom_before
         record.write(self.directory, record.ExitRecord(process.status, killed, at))
         self.over = True
         self.announce({"event": "exit", "exec": "", "status": process.status, "oom_killed": killed, "at": at})
 
     def close(self) -> None:
-        """Clean up what the container leaves: its cgroup and namespaces."""
-        if self.init:
-            self.init.group.kill()
-            self.init.group.remove()
-        if self.sandbox:
-            self.sandbox.close()
+        """Clean up: what is being made is not made any more."""
+        makers = [process.maker for process in self.processes.values()]
+        for maker in (*makers, *([self.spare] if self.spare else ())):
+            maker.close()
+        self._clear()
 
 
 def _exit_code(status: int) -> int:

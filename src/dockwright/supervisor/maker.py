@@ -1,0 +1,218 @@
+"""The maker: a fork of the shim that makes one process, the container's init or an exec, and ends.
+
+All the work of a start happens in it: planning, mounts, seccomp, cloning. What that dirties in memory goes with it, so a
+shim stays as small as it was born; and a runtime that fails, hangs or is killed takes nobody's exit status with it.
+init is cloned with CLONE_PARENT: it is the shim's own child.
+
+    shim -> maker   {"op": "make", "id", "sandbox", "task"} + stdio     -> {"sandbox"} + the namespace's descriptor
+                    {"op": "go"}                                        -> {"pid", "trace", "oom", "pids"} [+ console]
+                    {"op": "exec", "id", "pid", "task", "process"} + stdio -> {"pid"} [+ console]
+    any answer may be {"kind", "error"} instead; after one of the last two the maker ends
+"""
+
+from __future__ import annotations
+
+import _socket
+import marshal
+import os
+
+from dockwright.base.errors import EngineError
+from dockwright.kernel import process as k
+from dockwright.runtime import console, container, execute
+from dockwright.runtime.cgroups import oom
+from dockwright.runtime.cgroups.group import Cgroup
+from dockwright.runtime.failure import RuntimeFailure
+from dockwright.supervisor import frames
+from dockwright.supervisor.sandbox import Sandbox
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dockwright.supervisor.frames import Message
+    from dockwright.supervisor.loop import Loop
+
+    Answered = Callable[[Message, list[int]], None]
+
+GONE: Message = {"kind": "Internal", "error": "the process that was making the container has died"}
+
+
+class Maker:
+    """The shim's side: a maker just forked, to which requests are sent one after the other."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.decoder = frames.Decoder()
+        self.then: Answered | None = None
+        self.sock, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+        self.pid = os.fork()
+        if not self.pid:
+            _serve(theirs)
+        theirs.close()
+        loop.add(self.sock.fileno(), self._on_event, read=True)
+
+    def ask(self, message: Message, fds: tuple[int, ...], then: Answered) -> None:
+        """Send a request; `then` is called with the answer, which is GONE if the maker dies instead."""
+        self.then = then
+        try:
+            frames.send_descriptors(self.sock, message, fds)
+        except OSError:
+            self._answer(GONE, [])
+
+    def _on_event(self, _readable: bool, _writable: bool) -> None:
+        try:
+            data, fds = frames.receive_descriptors(self.sock)
+        except OSError:
+            data, fds = b"", []
+        if not data:
+            self.close()
+            self._answer(GONE, [])
+            return
+        for message in self.decoder.feed(data):
+            self._answer(message, fds)
+
+    def _answer(self, message: Message, fds: list[int]) -> None:
+        then, self.then = self.then, None
+        if then:
+            then(message, fds)
+
+    def close(self) -> None:
+        """Let go of it; if it is still at work it is killed, and what it had begun must be undone by the caller."""
+        if self.sock.fileno() >= 0:
+            self.loop.remove(self.sock.fileno())
+            self.sock.close()
+            if self.then:
+                os.kill(self.pid, 9)
+
+
+def _serve(sock: _socket.socket) -> None:
+    """The maker's life. It never returns."""
+    try:
+        k.set_name("dockwright-make")
+        kept = sock.fileno()
+        k.close_range(3, kept - 1)
+        k.close_range(kept + 1)
+        _Work(sock).run()
+    finally:
+        os._exit(0)
+
+
+class _Work:
+    """The requests of one maker."""
+
+    def __init__(self, sock: _socket.socket) -> None:
+        self.sock = sock
+        self.sandbox: Sandbox | None = None
+        self.init: container.Init | None = None
+        self.failure: Message = {}
+        self.console = -1
+
+    def run(self) -> None:
+        """Serve until the last request, or until the shim has gone."""
+        decoder = frames.Decoder()
+        descriptors: list[int] = []
+        while True:
+            data, fds = frames.receive_descriptors(self.sock)
+            if not data:
+                return
+            descriptors += fds
+            for message in decoder.feed(data):
+                if self._perform(message, descriptors):
+                    return
+
+    def _perform(self, message: Message, fds: list[int]) -> bool:
+        """One request; answers whether it was the last."""
+        operation = message["op"]
+        if operation == "make":
+            self._make(message, tuple(fds))
+            return False
+        answer = self._guarded(self._go if operation == "go" else lambda: self._exec(message, tuple(fds)))
+        frames.send_descriptors(self.sock, answer, (self.console,) if self.console >= 0 and "pid" in answer else ())
+        return True
+
+    def _guarded(self, work: Callable[[], Message]) -> Message:
+        try:
+            return work()
+        except EngineError as error:
+            return {"kind": type(error).__name__, "error": error.message}
+        except (OSError, KeyError, ValueError, TypeError) as error:
+            return {"kind": "Internal", "error": f"{type(error).__name__}: {error}"}
+
+    def _make(self, message: Message, stdio: tuple[int, ...]) -> None:
+        """The sandbox; and once that is told, init up to its execve: nobody need wait for it to be asked for."""
+        answer = self._guarded(lambda: self._make_sandbox(message["sandbox"]))
+        fd = self.sandbox.fd if self.sandbox else -1
+        frames.send_descriptors(self.sock, answer, (fd,) if fd >= 0 else ())
+        if "error" not in answer:
+            self.failure = self._guarded(lambda: self._make_init(message, stdio))
+
+    def _make_sandbox(self, plan: Message) -> Message:
+        self.sandbox = Sandbox(plan)
+        self.sandbox.create()
+        return {"sandbox": bool(self.sandbox.path)}
+
+    def _make_init(self, message: Message, stdio: tuple[int, ...]) -> Message:
+        task = marshal.loads(message["task"])
+        spec = self._with_sandbox(task["spec"])
+        here, there = console.pair() if spec["process"].get("terminal") else (-1, -1)
+        self.init = container.create(
+            message["id"], spec, bundle=task["bundle"], stdio=_three(stdio), console_socket=there, rootfs=task["rootfs"],
+            overlay_base=task["overlay_base"], seccomp_cache=task["seccomp_cache"], for_parent=True,
+        )  # fmt: skip
+        if here >= 0:
+            os.close(there)
+            self.console = console.take(here)
+        return {}
+
+    def _with_sandbox(self, spec: Message) -> Message:
+        """The spec with the sandbox's namespace in place of a new one."""
+        assert self.sandbox
+        for namespace in spec["linux"]["namespaces"]:
+            if namespace["type"] == "network" and self.sandbox.path:
+                namespace["path"] = self.sandbox.path
+        return spec
+
+    def _go(self) -> Message:
+        """Let init go. If it cannot, its cgroup goes too."""
+        if self.failure:
+            return self.failure
+        init, sandbox = self.init, self.sandbox
+        if init is None or sandbox is None:
+            raise RuntimeFailure("the task is not in a state to be started")
+        before = oom.kills(init.group)
+        try:
+            container.start(init)
+        except RuntimeFailure:
+            init.group.kill()
+            init.group.remove()
+            raise
+        trace = [step.record() for step in (*sandbox.steps, *init.steps)]
+        own = any(n["type"] == "pid" for n in init.spec["linux"]["namespaces"])
+        return {"pid": init.pid, "trace": trace, "oom": before, "pids": own}
+
+    def _exec(self, message: Message, stdio: tuple[int, ...]) -> Message:
+        task = marshal.loads(message["task"])
+        spec, process = task["spec"], message["process"]
+        target = _Target(message["id"], message["pid"], spec)
+        here, there = console.pair() if process.get("terminal") else (-1, -1)
+        pid = execute.execute(
+            target, process, stdio=_three(stdio), console_socket=there, seccomp_cache=task["seccomp_cache"],
+            for_parent=True,
+        )  # fmt: skip
+        if here >= 0:
+            os.close(there)
+            self.console = console.take(here)
+        return {"pid": pid}
+
+
+class _Target:
+    """A running container, as an exec needs to know it."""
+
+    def __init__(self, ident: str, pid: int, spec: Message) -> None:
+        self.id, self.pid, self.spec = ident, pid, spec
+        self.group = Cgroup(spec["linux"].get("cgroupsPath") or f"/{ident}")
+
+
+def _three(fds: tuple[int, ...]) -> tuple[int, int, int]:
+    """The process's streams; with a terminal they are made inside, and ours go nowhere."""
+    return (fds[0], fds[1], fds[2]) if len(fds) == 3 else (0, 1, 2)
