@@ -48,7 +48,8 @@ def head(engines: list[peers.Engine]) -> str:
     mode = "v2" if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else "v1"
     versions = ", ".join(f"{engine.name} {engine.version()}" for engine in engines)
     when = time.strftime("%Y-%m-%d %H:%M")
-    return f"{when}, kernel {platform.release()}, cgroup {mode}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}: {versions}"
+    host = f"kernel {platform.release()}, cgroup {mode}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    return f"{when}, {host}: {versions}"
 
 
 def line(result: Result) -> str:

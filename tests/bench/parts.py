@@ -90,7 +90,8 @@ def runtime(_engines: list[Engine], rounds: int) -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="dwr", dir="/tmp") as folder:
         bundle(folder)
         cases = {}
-        for name, program in (("dockwright-runc", str(BIN / "dockwright-runc")), ("runc", "/usr/sbin/runc"), ("crun", "/usr/bin/crun")):
+        programs = {"dockwright-runc": str(BIN / "dockwright-runc"), "runc": "/usr/sbin/runc", "crun": "/usr/bin/crun"}
+        for name, program in programs.items():
             if os.path.exists(program):
                 argv = [program, "--root", f"{folder}/{name}", "run", "--bundle", folder, f"bench-{name}"]
                 cases[name] = command(*argv)

@@ -46,11 +46,19 @@ class Loop:
     def run(self) -> None:
         """Serve until `running` is False."""
         while self.running:
-            for fd, events in self._epoll.poll():
-                callback = self._callbacks.get(fd)
-                if callback:
-                    hung_up = bool(events & (select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP))
-                    callback(bool(events & select.EPOLLIN) or hung_up, bool(events & select.EPOLLOUT))
+            self.turn()
+
+    def turn(self, timeout: float | None = None) -> None:
+        """Wait for something, at most `timeout` seconds (None: as long as it takes), and call who waits for it."""
+        for fd, events in self._epoll.poll(timeout):
+            callback = self._callbacks.get(fd)
+            if callback:
+                hung_up = bool(events & (select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP))
+                callback(bool(events & select.EPOLLIN) or hung_up, bool(events & select.EPOLLOUT))
+
+    def close(self) -> None:
+        """Let go of the epoll descriptor."""
+        self._epoll.close()
 
 
 def _mask(read: bool, write: bool) -> int:

@@ -4,9 +4,9 @@ All the work of a start happens in it: planning, mounts, seccomp, cloning. What 
 shim stays as small as it was born; and a runtime that fails, hangs or is killed takes nobody's exit status with it.
 init is cloned with CLONE_PARENT: it is the shim's own child.
 
-    shim -> maker   {"op": "make", "id", "sandbox", "task"} + stdio     -> {"sandbox"} + the namespace's descriptor
+    shim -> maker   {"op": "make", "id", "directory", "sandbox"} + stdio -> {"sandbox"} + the namespace's descriptor
                     {"op": "go"}                                        -> {"pid", "trace", "oom", "pids"} [+ console]
-                    {"op": "exec", "id", "pid", "task", "process"} + stdio -> {"pid"} [+ console]
+                    {"op": "exec", "id", "directory", "pid", "process"} + stdio -> {"pid"} [+ console]
     any answer may be {"kind", "error"} instead; after one of the last two the maker ends
 """
 
@@ -22,7 +22,7 @@ from dockwright.runtime import console, container, execute
 from dockwright.runtime.cgroups import oom
 from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.runtime.failure import RuntimeFailure
-from dockwright.supervisor import frames
+from dockwright.supervisor import frames, plan
 from dockwright.supervisor.sandbox import Sandbox
 
 TYPE_CHECKING = False
@@ -146,13 +146,13 @@ class _Work:
         if "error" not in answer:
             self.failure = self._guarded(lambda: self._make_init(message, stdio))
 
-    def _make_sandbox(self, plan: Message) -> Message:
-        self.sandbox = Sandbox(plan)
+    def _make_sandbox(self, wanted: Message) -> Message:
+        self.sandbox = Sandbox(wanted)
         self.sandbox.create()
         return {"sandbox": bool(self.sandbox.path)}
 
     def _make_init(self, message: Message, stdio: tuple[int, ...]) -> Message:
-        task = marshal.loads(message["task"])
+        task = plan.read(message["directory"])
         spec = self._with_sandbox(task["spec"])
         here, there = console.pair() if spec["process"].get("terminal") else (-1, -1)
         self.init = container.create(
@@ -186,12 +186,12 @@ class _Work:
             init.group.kill()
             init.group.remove()
             raise
-        trace = [step.record() for step in (*sandbox.steps, *init.steps)]
+        trace = marshal.dumps([step.record() for step in (*sandbox.steps, *init.steps)])  # the shim only passes it on
         own = any(n["type"] == "pid" for n in init.spec["linux"]["namespaces"])
         return {"pid": init.pid, "trace": trace, "oom": before, "pids": own}
 
     def _exec(self, message: Message, stdio: tuple[int, ...]) -> Message:
-        task = marshal.loads(message["task"])
+        task = plan.read(message["directory"])
         spec, process = task["spec"], message["process"]
         target = _Target(message["id"], message["pid"], spec)
         here, there = console.pair() if process.get("terminal") else (-1, -1)

@@ -105,30 +105,34 @@ class Shim:
     """The shim of one task.
 
     Args:
-        task_id: the container's id. directory: EXEC/tasks/<id>. path: its socket. first: a connection already made, or None.
+        task_id: the container's id. directory: EXEC/tasks/<id>. path: its socket.
     """
 
-    def __init__(self, task_id: str, directory: str, path: str, first: _socket.socket | None) -> None:
+    def __init__(self, task_id: str, directory: str, path: str) -> None:
         self.loop = Loop()
         self.path = path
         self.connections: list[Connection] = []
         self.deleted = False
-        k.prctl(k.PR_SET_CHILD_SUBREAPER, 1)
         self.task = Task(self.loop, task_id, directory, self.announce, self.maybe_end)
-        self.listener = self._listen(path)
+
+    def open(self, first: _socket.socket | None) -> None:
+        """Become what others know as the shim: parent of orphans, listener, and partner of the connection `first`."""
+        k.prctl(k.PR_SET_CHILD_SUBREAPER, 1)
+        self.task.watch_children()
+        self.listener = self._listen()
         self.loop.add(self.listener.fileno(), self._accept, read=True)
         if first:
             self.connections.append(Connection(self, first))
         self.task.prepare()
 
-    def _listen(self, path: str) -> _socket.socket:
+    def _listen(self) -> _socket.socket:
         try:
-            os.unlink(path)
+            os.unlink(self.path)
         except FileNotFoundError:
             pass  # the normal case; a left-over of a dead shim is replaced
         listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
         old = os.umask(0o177)
-        listener.bind(path)
+        listener.bind(self.path)
         os.umask(old)
         listener.listen(16)
         listener.setblocking(False)
@@ -201,5 +205,6 @@ class Shim:
 def main(task_id: str, directory: str, path: str, first: _socket.socket | None) -> None:
     """Run a shim to its end, in the process forked for it."""
     k.set_name("dockwright-shim")
-    shim = Shim(task_id, directory, path, first)
+    shim = Shim(task_id, directory, path)
+    shim.open(first)
     shim.loop.run()

@@ -15,8 +15,9 @@ from typing import Any
 
 from dockwright.base import errors
 from dockwright.base.errors import EngineError, Internal, Unavailable
+from dockwright.base.files import write_atomic
 from dockwright.runtime.cgroups.group import Cgroup
-from dockwright.supervisor import frames, record
+from dockwright.supervisor import frames, plan, record
 
 log = logging.getLogger("dockwright.supervisor")
 DEADLINE = 10.0  # seconds for a shim's answer; a start may wait for hooks and mounts, so it has more
@@ -108,8 +109,9 @@ class Task:
             "spec": spec.spec, "bundle": spec.bundle, "rootfs": spec.rootfs, "overlay_base": spec.overlay_base,
             "seccomp_cache": spec.seccomp_cache,
         }  # fmt: skip
+        write_atomic(os.path.join(self.directory, plan.NAME), marshal.dumps(task, 4))
         answer = await self.call(
-            "create", task=marshal.dumps(task, 4), cgroup=self.cgroup, sandbox=spec.sandbox,
+            "create", cgroup=self.cgroup, sandbox=spec.sandbox,
             stdio={"tty": spec.tty, "stdin": spec.stdin, "stdin_once": spec.stdin_once, "log": spec.log},
         )  # fmt: skip
         return str(answer["sandbox"])
@@ -121,7 +123,7 @@ class Task:
             init's pid, and the step records of sandbox and runtime.
         """
         answer = await self.call("start", deadline=START_DEADLINE)
-        return int(answer["pid"]), list(answer["trace"])
+        return int(answer["pid"]), list(marshal.loads(answer["trace"]))
 
     async def kill(self, signal: int, exec_id: str = "", everything: bool = False) -> None:
         """Signal init, an exec, or with `everything` kill all."""

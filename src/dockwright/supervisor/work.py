@@ -7,6 +7,7 @@ import os
 from time import time_ns
 
 from dockwright.base.errors import Conflict, InvalidParameter, NotFound
+from dockwright.kernel.libc import libc
 from dockwright.runtime.cgroups import oom
 from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.supervisor import record
@@ -65,8 +66,6 @@ class Task:
         self.paused = False
         self._oom_before = self._started = 0
         self._own_pids = True
-        self._task = b""
-        self._watch_children()
 
     def prepare(self) -> None:
         """Fork the maker of init now, while the daemon is still planning."""
@@ -121,8 +120,8 @@ class Task:
             raise Conflict("the task has been created already")
         maker, self.spare = self.spare or Maker(self.loop), None
         main = self.processes[""] = Process("", self._stdio("", message), maker)
-        self._task, self.group = message["task"], Cgroup(message["cgroup"])
-        request = {"op": "make", "id": self.id, "sandbox": message["sandbox"], "task": self._task}
+        self.group = Cgroup(message["cgroup"])
+        request = {"op": "make", "id": self.id, "directory": self.directory, "sandbox": message["sandbox"]}
 
         def made(answer: Message, fds: list[int]) -> None:
             if "error" in answer:
@@ -156,6 +155,7 @@ class Task:
         process.pid = pid
         process.maker.close()
         process.stdio.begin(fds[0] if fds else -1)
+        libc.malloc_trim(0)  # what the request took goes back: a shim lives long and does little
         status = self.unclaimed.pop(pid, None)
         if status is not None:
             self._ended(pid, status)
@@ -222,7 +222,7 @@ class Task:
             reply({"ok": {}})
             return
         process = self.processes[ident]
-        request = {"op": "exec", "id": self.id, "pid": main.pid, "task": self._task, "process": message["process"]}
+        request = {"op": "exec", "id": self.id, "directory": self.directory, "pid": main.pid}
 
         def started(answer: Message, fds: list[int]) -> None:
             if "error" in answer:
@@ -234,7 +234,7 @@ class Task:
             reply({"ok": {"pid": answer["pid"]}})
             self._begin(process, answer["pid"], fds)
 
-        process.maker.ask(request, process.stdio.given, started)
+        process.maker.ask({**request, "process": message["process"]}, process.stdio.given, started)
 
     def _alive(self, ident: str) -> Process:
         process = self.processes.get(ident)
@@ -260,7 +260,8 @@ class Task:
 
     # the end of processes
 
-    def _watch_children(self) -> None:
+    def watch_children(self) -> None:
+        """Hear of ended children from now on."""
         wake, self._wake_write = os.pipe()
         for fd in (wake, self._wake_write):
             os.set_blocking(fd, False)

@@ -13,6 +13,7 @@ import os
 
 from dockwright.kernel import process as k
 from dockwright.supervisor import frames, shim
+from dockwright.supervisor.rehearsal import rehearse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def preload() -> None:
 def main(fd: int) -> None:
     """Serve spawn requests from socket `fd` until it is closed."""
     preload()
+    rehearse()
     k.set_name("dockwright-zygote")
     k.prctl(k.PR_SET_DUMPABLE, 0)
     _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # shims are nobody's to wait for

@@ -54,6 +54,14 @@ def ask(daemon: Any, address: str, port: int, *, within: list[str] | None = None
     return b""
 
 
+def wait_for_listener(where: list[str], port: int) -> None:
+    """Wait until something listens on a TCP port there."""
+    deadline = time.monotonic() + 10
+    while f":{port}".encode() not in subprocess.run([*where, "ss", "-Htln"], capture_output=True, check=True).stdout:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def neighbour(daemon: Any) -> Iterator[list[str]]:
     """A second host on a link with the daemon's host: 10.99.0.2 there, 10.99.0.1 here."""
@@ -157,7 +165,7 @@ def test_what_leaves_is_masqueraded(daemon: Any, neighbour: list[str]) -> None:
         ]
     )
     try:
-        time.sleep(0.3)
+        wait_for_listener(neighbour, 7000)
         seen = run(daemon, "--rm", "busybox", "nc", "-w", "2", "10.99.0.2", "7000").stdout
         assert seen == b"10.99.0.1"
     finally:
@@ -180,7 +188,7 @@ def test_a_port_that_is_taken(daemon: Any) -> None:
 def test_a_port_of_another_program(daemon: Any) -> None:
     other = subprocess.Popen([*daemon.inside, "python3", "-c", HOLD])
     try:
-        time.sleep(0.3)
+        wait_for_listener(daemon.inside, 8085)
         taken = run(daemon, "-d", "-p", "8085:80", "busybox", "true")
         assert taken.returncode == 125
         assert b"failed to bind host port 0.0.0.0:8085/tcp: address already in use" in taken.stderr
@@ -287,6 +295,9 @@ def test_the_namespace_key_can_be_entered(daemon: Any) -> None:
     )
     assert inspect(daemon, "web")["NetworkSettings"]["IPAddress"].encode() in shown.stdout
     daemon.docker("rm", "-f", "web")
+    deadline = time.monotonic() + 5
+    while os.path.lexists(key) and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert not os.path.lexists(key)
 
 
