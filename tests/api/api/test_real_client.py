@@ -106,7 +106,6 @@ def test_errors_reach_the_user(server):
     ("arguments", "text"),
     [
         (("pull", "busybox"), "is not implemented yet"),
-        (("volume", "ls"), "is not implemented yet"),
         (("node", "ls"), "This node is not a swarm manager."),
     ],
 )
