@@ -193,13 +193,20 @@ class Shim:
         self.maybe_end()
 
     def maybe_end(self) -> None:
-        """End if there is nothing left to do: told so, or nobody listens, the record is on disk and all output taken."""
+        """End if there is nothing left to do.
+
+        That is: all output was taken, and we were told to end, or nobody listens and the record is on disk. A shim whose
+        daemon has gone before it asked for a start has nothing to wait for either.
+        """
+        if not self.connections and self.task.unborn and not self.deleted:
+            return self.delete()
         if self.task.delivering:
-            return
+            return None
         if self.deleted:
             self.loop.running = False
         elif not self.connections and self.task.over:
             self.delete()
+        return None
 
 
 def main(task_id: str, directory: str, path: str, first: _socket.socket | None) -> None:

@@ -33,7 +33,7 @@ class Client:
         self.out = bytearray()
         self.reading = True
         self.closing = False
-        self.write_closed = False
+        self.ended = False  # its input has
         stdio.loop.add(sock.fileno(), self.on_event, read=True)
 
     def send(self, stream: int, data: bytes) -> None:
@@ -52,10 +52,13 @@ class Client:
 
     def on_event(self, readable: bool, writable: bool) -> None:
         """The loop's call."""
-        if readable and self.reading:
+        if readable and not self.ended:
             self._read()
+        elif readable:
+            return self.drop()  # nothing is read any more, so this says that the client has hung up for good
         if writable:
             self._flush()
+        return None
 
     def _read(self) -> None:
         try:
@@ -65,7 +68,7 @@ class Client:
         except OSError:
             return self.drop()
         if not data:
-            self.reading = False
+            self.ended, self.reading = True, False
             self._interest()
             if "stdin" in self.streams:
                 self.stdio.stdin_ended()
@@ -77,7 +80,7 @@ class Client:
 
     def resume(self) -> None:
         """There is room for stdin again."""
-        if not self.reading and not self.closing:
+        if not self.reading and not self.closing and not self.ended:
             self.reading = True
             self._interest()
 

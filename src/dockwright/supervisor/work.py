@@ -114,6 +114,12 @@ class Task:
 
     # the life of the container
 
+    @property
+    def unborn(self) -> bool:
+        """Whether there is no init, nor one on its way."""
+        main = self.processes.get("")
+        return not self.over and (main is None or (not main.pid and not main.maker.then))
+
     def create(self, message: Message, reply: Reply) -> None:
         """Streams and sandbox; the maker then goes on with init by itself."""
         if "" in self.processes:
@@ -130,6 +136,7 @@ class Task:
             else:
                 self.namespace = fds[0] if fds else -1
                 reply({"ok": {"sandbox": self.sandbox or message["sandbox"].get("path", "")}})
+                self.settled()
 
         maker.ask(request, main.stdio.given, made)
 
@@ -334,6 +341,9 @@ class Task:
 
     def close(self) -> None:
         """Clean up: what is being made is not made any more."""
+        main = self.processes.get("")
+        if main and not main.pid:
+            self._unmake(main)
         makers = [process.maker for process in self.processes.values()]
         for maker in (*makers, *([self.spare] if self.spare else ())):
             maker.close()
