@@ -6,22 +6,27 @@ import msgspec
 
 from dockwright.base.errors import InvalidParameter, NotSupported
 from dockwright.containers import signals
+from dockwright.grammar.mounts import clean
 from dockwright.images.store import Image
-from dockwright.types.container import CreateRequest
+from dockwright.types.container import CreateRequest, HealthConfig
 
 _PLAIN = (
     "Hostname", "Domainname", "User", "AttachStdin", "AttachStdout", "AttachStderr", "ExposedPorts", "Tty", "OpenStdin",
-    "StdinOnce", "Env", "Cmd", "Image", "Volumes", "WorkingDir", "Entrypoint", "OnBuild", "Labels", "StopSignal", "StopTimeout",
-    "MacAddress",
+    "StdinOnce", "Env", "Cmd", "Healthcheck", "ArgsEscaped", "Image", "Volumes", "WorkingDir", "Entrypoint", "MacAddress",
+    "OnBuild", "Labels", "StopSignal", "StopTimeout", "Shell",
 )  # fmt: skip
-_OPTIONAL = ("ExposedPorts", "MacAddress", "StopSignal", "StopTimeout")
-_REFUSED = ("Healthcheck", "NetworkDisabled", "Shell")
+_OPTIONAL = ("ExposedPorts", "Healthcheck", "ArgsEscaped", "MacAddress", "StopSignal", "StopTimeout", "Shell")
 _STRINGS = ("Hostname", "Domainname", "User", "Image", "WorkingDir")
 _FLAGS = ("AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce")
+_UNHEALTHY = "The health check of the image is not run: health checks are not implemented yet."
+LONGEST_HOSTNAME = 64  # sethostname(2)
+MILLISECOND = 1_000_000  # ns
 
 
-def merged(request: CreateRequest, image: Image | None, ident: str, host_name: str) -> dict[str, Any]:
-    """The Config of inspect.
+def merged(
+    request: CreateRequest, image: Image | None, ident: str, host_name: str
+) -> tuple[dict[str, Any], list[str]]:  # fmt: skip
+    """The Config of inspect, and warnings.
 
     Args:
         host_name: the hostname when the network is the host's, else "".
@@ -29,21 +34,39 @@ def merged(request: CreateRequest, image: Image | None, ident: str, host_name: s
     Raises:
         InvalidParameter: in Docker's words. NotSupported: a field that is not implemented yet.
     """
-    for name in _REFUSED:
-        if getattr(request, name):
-            raise NotSupported(f"Config.{name} is not implemented yet")
+    if request.NetworkDisabled:
+        raise NotSupported("Config.NetworkDisabled is not implemented: use the network mode none")
+    _check_health(request.Healthcheck)
     given = msgspec.to_builtins(request)
-    config = {name: given.get(name) for name in _PLAIN if given.get(name) is not None or name not in _OPTIONAL}
+    config = {name: given.get(name) for name in _PLAIN if given.get(name) or name not in _OPTIONAL}
+    for name in ("StopTimeout", "Healthcheck"):
+        if getattr(request, name) is not None:
+            config[name] = given[name]
     for name in _STRINGS:
         config[name] = config.get(name) or ""
     for name in _FLAGS:
         config[name] = bool(config.get(name))
     for name in ("Cmd", "Entrypoint"):
         config[name] = [config[name]] if isinstance(config.get(name), str) else config.get(name)
-    _inherit(config, image.container_config if image else {})
+    inherited = image.container_config if image else {}
+    _inherit(config, inherited)
     config["Hostname"] = config["Hostname"] or host_name or ident[:12]
     _check(config)
-    return config
+    ignored = inherited.get("Healthcheck") and not request.Healthcheck
+    return config, [_UNHEALTHY] if ignored and inherited["Healthcheck"].get("Test") not in (None, [], ["NONE"]) else []
+
+
+def _check_health(health: HealthConfig | None) -> None:
+    """Raises InvalidParameter in Docker's words; NotSupported for a check, which nothing here would run."""
+    if health is None:
+        return
+    for name in ("Interval", "Timeout", "StartPeriod", "StartInterval"):
+        if (value := getattr(health, name) or 0) and value < MILLISECOND:
+            raise InvalidParameter(f"{name} in Healthcheck cannot be less than 1ms")
+    if (health.Retries or 0) < 0:
+        raise InvalidParameter("Retries in Healthcheck cannot be negative")
+    if health.Test not in (None, [], ["NONE"]):
+        raise NotSupported("Config.Healthcheck: health checks are not implemented yet")
 
 
 def _inherit(config: dict[str, Any], image: dict[str, Any]) -> None:
@@ -68,10 +91,13 @@ def _check(config: dict[str, Any]) -> None:
     for variable in config["Env"]:
         if variable.startswith("=") or not variable:
             raise InvalidParameter(f"invalid environment variable: {variable}")
-    if config.get("StopSignal"):
-        signals.parse(config["StopSignal"])
+    if len(config["Hostname"].encode()) > LONGEST_HOSTNAME:
+        raise InvalidParameter(f'hostname "{config["Hostname"]}" is too long (maximum {LONGEST_HOSTNAME} bytes)')
     directory = config["WorkingDir"]
     if directory and not directory.startswith("/"):
         raise InvalidParameter(f"the working directory '{directory}' is invalid, it needs to be an absolute path")
+    config["WorkingDir"] = clean(directory) if directory else ""
+    if config.get("StopSignal"):
+        signals.parse(config["StopSignal"])
     if not config["Cmd"] and not config["Entrypoint"]:
         raise InvalidParameter("no command specified")

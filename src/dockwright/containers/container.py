@@ -10,6 +10,7 @@ import msgspec
 from dockwright.base.errors import Conflict
 from dockwright.base.times import ZERO
 from dockwright.containers.mountpoint import MountPoint
+from dockwright.grammar.mounts import clean
 from dockwright.supervisor.task import Task
 from dockwright.types.container import HostConfig
 
@@ -99,7 +100,7 @@ class Container:
     @property
     def cgroup(self) -> str:
         """Its cgroup, in every hierarchy."""
-        return f"{self.host.CgroupParent or '/docker'}/{self.id}"
+        return clean(f"/{self.host.CgroupParent or 'docker'}/{self.id}")
 
     def refuse_not_running(self) -> None:
         """Raises Conflict, in Docker's words, unless its process can be worked with."""

@@ -9,13 +9,13 @@ from dockwright.base.ids import new_id
 from dockwright.base.paths import Paths
 from dockwright.base.times import now
 from dockwright.containers import config as configs
-from dockwright.containers import hostconfig, logopts, names, networking
+from dockwright.containers import hostconfig, logopts, names, networking, versions
 from dockwright.containers.container import Container
 from dockwright.containers.mounting import Mounting
 from dockwright.containers.store import Store
+from dockwright.host.limits import read as read_limits
 from dockwright.images.manager import ImageManager
-from dockwright.runtime.cgroups.layout import layout
-from dockwright.types.container import CreateRequest, HostConfig, LogConfig
+from dockwright.types.container import CreateRequest, LogConfig
 
 
 class Creation:
@@ -27,7 +27,7 @@ class Creation:
 
     def __init__(self, store: Store, paths: Paths, images: ImageManager, mounting: Mounting, log: LogConfig) -> None:
         self._store, self._paths, self._images, self._log = store, paths, images, log
-        self._mounting = mounting
+        self._mounting, self._limits = mounting, read_limits()
 
     async def create(
         self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]
@@ -35,7 +35,7 @@ class Creation:
         """POST /containers/create; an error leaves nothing behind."""
         if platform:
             raise NotSupported("choosing a platform is not implemented yet")
-        container, warnings = self._planned(name, request)
+        container, warnings = self._planned(name, request, version)
         self._store.add(container)
         try:
             await self._make(container)
@@ -45,21 +45,24 @@ class Creation:
         self._store.event(container, "create")
         return {"Id": container.id, "Warnings": warnings}
 
-    def _planned(self, name: str, request: CreateRequest) -> tuple[Container, list[str]]:
+    def _planned(
+        self, name: str, request: CreateRequest, version: tuple[int, int]
+    ) -> tuple[Container, list[str]]:  # fmt: skip
         """The container as it will be, and warnings; every check of the request is made here."""
-        request.HostConfig = request.HostConfig or HostConfig()
+        versions.adapt(request, version)
+        assert request.HostConfig
         request.HostConfig.LogConfig = logopts.merged(request.HostConfig.LogConfig, self._log)
-        host = hostconfig.completed(request.HostConfig, layout().is_v2)
-        warnings = networking.check(request, host, self._store)
+        host, warnings = hostconfig.completed(request, self._limits, self._store)
+        warnings += networking.check(request, host, self._store)
         image = self._images.resolve(request.Image) if request.Image else None
         ident = new_id()
         wanted = names.checked(name) if name else names.made_up(self._store.names(), ident)
         self._store.refuse_taken(wanted)
         host_name = os.uname().nodename if host.NetworkMode == "host" else ""
-        config = configs.merged(request, image, ident, host_name)
+        config, more = configs.merged(request, image, ident, host_name)
         if mac := networking.endpoint_mac(request):
             config["MacAddress"] = mac
-        return Container(ident, wanted, now(), image.id if image else "", config, host), warnings
+        return Container(ident, wanted, now(), image.id if image else "", config, host), warnings + more
 
     async def _make(self, container: Container) -> None:
         chain = self._images.chain_of(self._images.resolve(container.image)) if container.image else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from dockwright.base.errors import Conflict, EngineError, Internal, InvalidParameter, NotFound
 from dockwright.base.ids import new_id
-from dockwright.containers import starting
+from dockwright.containers import confinement, starting
 from dockwright.containers.container import Container
 from dockwright.containers.session import Session, detach_sequence
 from dockwright.containers.store import Store
@@ -158,7 +158,7 @@ class Execs:
         caps = capabilities.effective(
             host.CapAdd, host.CapDrop, bool(given.Privileged or host.Privileged), capget()[1]
         )
-        effective = caps if identity.uid == 0 else []
+        effective, chosen = caps if identity.uid == 0 else [], security.parse(host.SecurityOpt or [])
         variables = environment({**config, "Tty": bool(given.Tty)}, config["Hostname"], identity.home)
         return {
             "terminal": bool(given.Tty), "consoleSize": {"height": made.size[0], "width": made.size[1]},
@@ -167,7 +167,8 @@ class Execs:
             "user": {"uid": identity.uid, "gid": identity.gid, "additionalGids": list(identity.groups)},
             "capabilities": {"bounding": caps, "effective": effective, "permitted": effective},
             "rlimits": starting.rlimits(container), "oomScoreAdj": host.OomScoreAdj or 0,
-            "noNewPrivileges": security.parse(host.SecurityOpt or []).no_new_privileges,
+            "noNewPrivileges": chosen.no_new_privileges,
+            "apparmorProfile": confinement.apparmor(chosen, bool(given.Privileged or host.Privileged)),
         }  # fmt: skip
 
     def ended(self, event: ExitEvent) -> None:

@@ -1,38 +1,52 @@
-"""Which HostConfig fields are implemented. A field outside this table is refused as soon as it is not its zero value.
+"""The HostConfig of a container: checked and completed, field for field.
 
-Nothing is accepted and ignored: a test walks all fields of the struct (docs/architecture.md).
+Nothing is accepted and ignored: each field is implemented with Docker's checks, dropped with Docker's warning, or refused.
+`tests/unit/containers/test_every_field.py` walks all of them.
 """
 
 from dockwright.base.errors import Internal, InvalidParameter, NotSupported
-from dockwright.containers import logopts, resources, restarts
+from dockwright.containers import limits, logopts, modes, restarts
+from dockwright.containers.store import Store
+from dockwright.grammar.mounts import clean
 from dockwright.host.files import HostFiles
+from dockwright.host.limits import Limits
 from dockwright.host.security import apparmor
 from dockwright.spec import security
 from dockwright.spec.build import MASKED, READ_ONLY
 from dockwright.spec.capabilities import normalise
-from dockwright.types.container import HostConfig, LogConfig, RestartPolicy
+from dockwright.types.container import CreateRequest, HostConfig, LogConfig, RestartPolicy
 
-IMPLEMENTED = frozenset({
-    "AutoRemove", "CapAdd", "CapDrop", "CgroupnsMode", "CpuPeriod", "CpuQuota", "CpuShares", "CpusetCpus", "CpusetMems",
-    "ContainerIDFile", "ConsoleSize", "GroupAdd", "LogConfig", "MaskedPaths", "Memory", "MemoryReservation", "MemorySwap",
-    "MemorySwappiness", "NanoCpus", "NetworkMode", "OomScoreAdj", "PidMode", "PidsLimit", "Privileged", "ReadonlyPaths",
-    "ReadonlyRootfs", "RestartPolicy", "PortBindings", "PublishAllPorts", "ExtraHosts", "Dns", "DnsOptions", "DnsSearch",
-    "Binds", "Mounts", "VolumesFrom", "VolumeDriver", "ShmSize", "Sysctls", "Tmpfs", "UTSMode", "Ulimits", "IpcMode", "Runtime",
-    "Init", "SecurityOpt",
-})  # fmt: skip
+NOT_YET = ("Links", "Cgroup", "CpuCount")
 SHM_SIZE = 64 << 20
-IPC_MODES = ("private", "shareable", "host", "none")
 NETWORKS = ("none", "host", "bridge")
 
 
-def completed(given: HostConfig | None, cgroup_v2: bool) -> HostConfig:
-    """The HostConfig with Docker's defaults filled in, after checking it.
+def completed(request: CreateRequest, can: Limits, store: Store) -> tuple[HostConfig, list[str]]:
+    """The request's HostConfig with Docker's defaults filled in, after checking it, and warnings.
 
     Raises:
-        InvalidParameter: a value that cannot be, in Docker's words. NotSupported: a field that is not implemented yet.
+        EngineError: a value that cannot be, in Docker's words; NotSupported: a field that is not implemented.
     """
-    host = given or HostConfig()
-    _refuse_unknown(host)
+    host = request.HostConfig or HostConfig()
+    _without_nulls(host)
+    for name in NOT_YET:
+        if getattr(host, name):
+            raise NotSupported(f"HostConfig.{name} is not implemented yet")
+    _fill_in(host, can.v2)
+    _check(host)
+    modes.check(request, host, store)
+    _secure(host)
+    return host, limits.check(host, can)
+
+
+def _without_nulls(host: HostConfig) -> None:
+    """A null is the field's zero value."""
+    for name, zero in zip(HostConfig.__struct_fields__, HostConfig.__struct_defaults__, strict=True):
+        if getattr(host, name) is None:
+            setattr(host, name, zero)
+
+
+def _fill_in(host: HostConfig, cgroup_v2: bool) -> None:
     for name, default in (
         ("NetworkMode", "bridge"), ("IpcMode", "private"), ("ShmSize", SHM_SIZE), ("Runtime", "runc"),
         ("CgroupnsMode", "private" if cgroup_v2 else "host"),
@@ -41,25 +55,14 @@ def completed(given: HostConfig | None, cgroup_v2: bool) -> HostConfig:
             setattr(host, name, default)
     if host.NetworkMode == "default":
         host.NetworkMode = "bridge"
-    if host.MemorySwappiness == -1:
-        host.MemorySwappiness = None  # how clients say "as the kernel likes"
-    if (host.PidsLimit or 0) <= 0:
-        host.PidsLimit = None
+    if not host.Privileged:
+        host.MaskedPaths = list(MASKED) if host.MaskedPaths is None else host.MaskedPaths
+        host.ReadonlyPaths = list(READ_ONLY) if host.ReadonlyPaths is None else host.ReadonlyPaths
+    host.ConsoleSize = host.ConsoleSize or [0, 0]
     host.LogConfig = host.LogConfig if host.LogConfig and host.LogConfig.Type else LogConfig("json-file", {})
     host.RestartPolicy = (
         host.RestartPolicy if host.RestartPolicy and host.RestartPolicy.Name else RestartPolicy("no", 0)
     )
-    _check(host)
-    _secure(host)
-    return host
-
-
-def _refuse_unknown(host: HostConfig) -> None:
-    if host.Isolation not in ("", None, "default"):
-        raise Internal(f"Invalid isolation: \"{host.Isolation}\" - linux only supports 'default'")
-    for name in HostConfig.__struct_fields__:
-        if getattr(host, name) and name not in (*IMPLEMENTED, "Isolation"):
-            raise NotSupported(f"HostConfig.{name} is not implemented yet")
 
 
 def _check(host: HostConfig) -> None:
@@ -67,27 +70,38 @@ def _check(host: HostConfig) -> None:
     normalise(host.CapDrop, "CapDrop")
     if host.NetworkMode not in NETWORKS and not (host.NetworkMode or "").startswith("container:"):
         raise NotSupported(f"network {host.NetworkMode}: user-defined networks are not implemented yet")
-    assert host.RestartPolicy and host.LogConfig
+    assert host.LogConfig
     restarts.check(host)
+    logopts.check(host.LogConfig)
     if host.Runtime != "runc":
         raise InvalidParameter(f"unknown or invalid runtime name: {host.Runtime}")
-    if host.IpcMode not in IPC_MODES and not (host.IpcMode or "").startswith("container:"):
-        raise InvalidParameter(f"invalid IPC mode: {host.IpcMode}")
-    if host.PidMode not in ("", "host") or host.IpcMode not in IPC_MODES:
-        raise NotSupported("joining another container's namespaces is not implemented yet")
-    logopts.check(host.LogConfig)
-    resources.check(host)
-    _check_paths(host)
+    if not -1000 <= (host.OomScoreAdj or 0) <= 1000:
+        raise InvalidParameter(f"Invalid value {host.OomScoreAdj}, range for oom score adj is [-1000, 1000]")
+    if (host.ShmSize or 0) < 0:
+        raise InvalidParameter("SHM size can not be less than 0")
+    if host.Isolation not in ("", "default"):
+        raise Internal(f"Invalid isolation: \"{host.Isolation}\" - linux only supports 'default'")
+    if "" in (host.Annotations or ()):
+        raise InvalidParameter("invalid Annotations: the empty string is not permitted as an annotation key")
+    if host.StorageOpt:
+        unknown = next((name for name in host.StorageOpt if name != "size"), "")
+        raise Internal(
+            f"Unknown option {unknown}" if unknown
+            else "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
+        )  # fmt: skip
+    _check_tmpfs(host.Tmpfs or {})
 
 
-def _check_paths(host: HostConfig) -> None:
-    for path in host.Tmpfs or ():
-        if not path.startswith("/"):
-            raise InvalidParameter(f"invalid mount path: '{path}' mount path must be absolute")
+def _check_tmpfs(tmpfs: dict[str, str]) -> None:
+    for destination in tmpfs:
+        if clean(destination) == "/":
+            raise InvalidParameter("invalid specification: destination can't be '/'")
+        if not destination.startswith("/"):
+            raise InvalidParameter(f"invalid mount path: '{destination}' mount path must be absolute")
 
 
 def _secure(host: HostConfig) -> None:
-    """Fill in what the security options leave open: the masked and read-only paths, and the label nobody asked for.
+    """Check the security options, and add the label nobody asked for.
 
     Raises:
         InvalidParameter, NotSupported: an option that cannot be.
@@ -97,6 +111,3 @@ def _secure(host: HostConfig) -> None:
     opened = host.Privileged or host.PidMode == "host" or host.IpcMode == "host"
     if opened and not security.parse(options).labels:
         host.SecurityOpt = [*options, security.DISABLE]
-    if not host.Privileged:
-        host.MaskedPaths = list(MASKED) if host.MaskedPaths is None else host.MaskedPaths
-        host.ReadonlyPaths = list(READ_ONLY) if host.ReadonlyPaths is None else host.ReadonlyPaths

@@ -82,7 +82,7 @@ class Life:
         await self._mounting.start(container)
         wishes = networking.wishes(container, self._store)
         attachment = await self._networks.connect(container.id, container.name, container.config["Hostname"], wishes)
-        return starting.task_spec(container, self._paths, self._images.layers, attachment)
+        return starting.task_spec(container, self._paths, self._images.layers, attachment, self._store)
 
     async def _failed(self, container: Container, code: int, explained: EngineError) -> NoReturn:
         """A failed start: the error in Docker's words and the exit code that goes with it; an auto-removed container goes."""

@@ -5,8 +5,9 @@ import os
 
 from dockwright.base.errors import EngineError, Internal, InvalidParameter
 from dockwright.base.paths import Paths
-from dockwright.containers import initprogram, logopts, networking
+from dockwright.containers import confinement, devices, initprogram, limits, logopts, modes, networking
 from dockwright.containers.container import Container
+from dockwright.containers.store import Store
 from dockwright.images.layers import Layers
 from dockwright.kernel.process import capget
 from dockwright.networks import Attachment
@@ -36,7 +37,9 @@ def log_path(container: Container, paths: Paths) -> str:
     return f"{folder}/{container.id}-json.log" if container.host.LogConfig.Type == "json-file" else ""
 
 
-def task_spec(container: Container, paths: Paths, layers: Layers, attachment: Attachment) -> TaskSpec:
+def task_spec(
+    container: Container, paths: Paths, layers: Layers, attachment: Attachment, store: Store
+) -> TaskSpec:  # fmt: skip
     """Write the engine's files and plan the container.
 
     Raises:
@@ -48,7 +51,7 @@ def task_spec(container: Container, paths: Paths, layers: Layers, attachment: At
     bundle = paths.task(container.id)
     os.makedirs(f"{bundle}/rootfs", mode=0o700, exist_ok=True)
     return TaskSpec(
-        spec=build(_inputs(container, layers, binds)), bundle=bundle,
+        spec=build(_inputs(container, layers, binds, store)), bundle=bundle,
         sandbox=attachment.sandbox,
         rootfs=layers.mount(container.id), overlay_base=layers.base, tty=container.config["Tty"],
         stdin=container.config["OpenStdin"], stdin_once=container.config["StdinOnce"],
@@ -67,15 +70,21 @@ def _engine_files(container: Container, paths: Paths, attachment: Attachment) ->
     ]
 
 
-def _inputs(container: Container, layers: Layers, binds: list[dict[str, object]]) -> Inputs:
+def _inputs(container: Container, layers: Layers, binds: list[dict[str, object]], store: Store) -> Inputs:
     passwd = layers.read_file(container.id, "etc/passwd")
     group = layers.read_file(container.id, "etc/group")
-    identity = identify(container.config["User"], container.host.GroupAdd or [], passwd, group)
+    host, held = container.host, capget()[1]
+    identity = identify(container.config["User"], host.GroupAdd or [], passwd, group)
+    chosen, privileged = security.parse(host.SecurityOpt or []), bool(host.Privileged)
+    nodes, rules = devices.planned(host)
+    limits.check_shares(host, layout().is_v2)
     return Inputs(
-        container.id, container.config["Hostname"], container.config, container.host,
-        "host" if container.host.NetworkMode == "host" else "private", identity, capget()[1], layout().is_v2,
-        binds=list(binds), rlimits=rlimits(container), security=security.parse(container.host.SecurityOpt or []),
-        init_path=initprogram.find() if container.host.Init else "",
+        container.id, container.config["Hostname"], container.config, host,
+        "host" if host.NetworkMode == "host" else "private", identity, held, layout().is_v2,
+        cgroup_parent=container.cgroup.rpartition("/")[0], namespaces=modes.joined(container, store),
+        shared_memory=modes.shared_memory(container, store), binds=list(binds), rlimits=rlimits(container),
+        init_path=initprogram.find() if host.Init else "", apparmor=confinement.apparmor(chosen, privileged),
+        devices=nodes, device_rules=rules, block=devices.block(host), security=chosen,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import stat
 
 from dockwright.base.steps import Step
 from dockwright.kernel import mount as m
+from dockwright.kernel.process import CLONE_NEWNS, setns
 from dockwright.runtime import paths
 from dockwright.runtime.cgroups.layout import layout
 from dockwright.runtime.failure import RuntimeFailure, words
@@ -83,7 +84,10 @@ class Mount(Step):
         if not source.startswith("/"):
             source = os.path.join(self.context.bundle, source)
         recursive = m.AT_RECURSIVE if self.options.recursive or not self.options.bind else 0
-        self.tree = _copy_of(source, self.entry.get("subpath", ""), recursive)
+        if self.entry.get("namespace"):
+            self.tree = _copy_from(self.entry["namespace"], source, recursive)
+        else:
+            self.tree = _copy_of(source, self.entry.get("subpath", ""), recursive)
         m.mount_setattr(self.tree, self.options.set, self.options.clear)
         if self.options.set_all or self.options.clear_all:
             m.mount_setattr(self.tree, self.options.set_all, self.options.clear_all, recursive=True)
@@ -190,6 +194,21 @@ class Mount(Step):
 
 def _is_directory(descriptor: int) -> bool:
     return stat.S_ISDIR(os.fstat(descriptor).st_mode)
+
+
+def _copy_from(namespace: str, source: str, recursive: int) -> int:
+    """`_copy_of` in another mount namespace: mounts can only be copied from inside theirs."""
+    own = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    other = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        setns(other, CLONE_NEWNS)
+        try:
+            return _copy_of(source, "", recursive)
+        finally:
+            setns(own, CLONE_NEWNS)
+    finally:
+        os.close(own)
+        os.close(other)
 
 
 def _copy_of(source: str, subpath: str, recursive: int) -> int:

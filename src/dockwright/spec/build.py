@@ -29,6 +29,8 @@ class Inputs:
         identity: who the process is. binds: OCI mounts of binds, volumes and the engine's files, by depth.
         held: mask of capabilities the engine holds. rlimits: the engine's defaults.
         security: its security options, parsed.
+        block: HostConfig's lists of I/O limits with Major and Minor. shared_memory: the mount namespace whose /dev/shm goes
+            with a joined IPC namespace.
         init_path: host path of the init binary when HostConfig.Init is set. cgroup_v2: the host's only hierarchy is v2.
     """
 
@@ -50,6 +52,8 @@ class Inputs:
     devices: list[dict[str, Any]] = field(default_factory=list)
     device_rules: list[dict[str, Any]] = field(default_factory=list)
     security: Security = field(default_factory=Security)
+    block: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    shared_memory: str = ""
 
 
 def build(inputs: Inputs) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def _covered(destination: str, covered: set[str]) -> bool:
 
 
 def _defaults(inputs: "Inputs") -> list[dict[str, Any]]:
-    host, privileged = inputs.host, bool(inputs.host.Privileged)
+    privileged = bool(inputs.host.Privileged)
     state = "rw" if privileged else "ro"
     quiet = ["nosuid", "noexec", "nodev"]
     cgroup = "cgroup2" if inputs.cgroup_v2 else "cgroup"
@@ -56,22 +56,19 @@ def _defaults(inputs: "Inputs") -> list[dict[str, Any]]:
         _mount("/sys/fs/cgroup", cgroup, "cgroup", [state, *quiet]),
         _mount("/dev/mqueue", "mqueue", "mqueue", quiet),
     ]
-    if inputs.network == "host":
-        entries[3] = _mount("/sys", "bind", "/sys", ["rbind", "rprivate", *quiet, state])
     entries += _shared_memory(inputs, quiet)
     if inputs.init_path:
         entries.append(_mount("/sbin/docker-init", "bind", inputs.init_path, ["bind", "ro"]))
-    if host.PidMode == "host":
-        entries[0] = _mount("/proc", "bind", "/proc", ["rbind", "rprivate", *quiet])
-    if host.IpcMode == "host":
-        entries[5] = _mount("/dev/mqueue", "bind", "/dev/mqueue", ["rbind", "rprivate", *quiet])
     return entries
 
 
 def _shared_memory(inputs: "Inputs", quiet: list[str]) -> list[dict[str, Any]]:
     mode = inputs.host.IpcMode or "private"
-    if mode == "none" or "ipc-shm" in inputs.namespaces:
+    if mode == "none":
         return []
+    if inputs.shared_memory:
+        shared = _mount("/dev/shm", "bind", "/dev/shm", ["rbind", "rprivate", *quiet])
+        return [{**shared, "namespace": inputs.shared_memory}]  # ours: where the shim opens the source
     if mode == "host":
         return [_mount("/dev/shm", "bind", "/dev/shm", ["rbind", "rprivate", *quiet])]
     size = inputs.host.ShmSize or DEFAULT_SHM

@@ -19,10 +19,7 @@ def build(inputs: "Inputs") -> dict[str, Any]:
     privileged = bool(host.Privileged)
     found: dict[str, Any] = {
         "devices": EVERY_DEVICE if privileged else [*DEFAULT_DEVICES, *_own_devices(), *inputs.device_rules],
-        "memory": _present(
-            limit=host.Memory, reservation=host.MemoryReservation, swap=host.MemorySwap,
-            swappiness=host.MemorySwappiness, disableOOMKiller=host.OomKillDisable or None,
-        ),
+        "memory": _memory(inputs),
         "cpu": _cpu(inputs),
         "pids": _present(limit=host.PidsLimit),
         "blockIO": _block(inputs),
@@ -37,6 +34,15 @@ def _own_devices() -> list[dict[str, Any]]:
     ]
 
 
+def _memory(inputs: "Inputs") -> dict[str, Any]:
+    host = inputs.host
+    memory = _present(
+        limit=host.Memory, reservation=host.MemoryReservation, swap=max(host.MemorySwap or 0, -1),
+        disableOOMKiller=host.OomKillDisable or None,
+    )  # fmt: skip
+    return memory if host.MemorySwappiness is None else {**memory, "swappiness": host.MemorySwappiness}
+
+
 def _cpu(inputs: "Inputs") -> dict[str, Any]:
     host = inputs.host
     quota, period = host.CpuQuota, host.CpuPeriod
@@ -49,19 +55,19 @@ def _cpu(inputs: "Inputs") -> dict[str, Any]:
 
 
 def _block(inputs: "Inputs") -> dict[str, Any]:
-    host = inputs.host
+    lists = inputs.block
     return _present(
-        weight=host.BlkioWeight,
-        weightDevice=_devices(host.BlkioWeightDevice, "Weight", "weight"),
-        throttleReadBpsDevice=_devices(host.BlkioDeviceReadBps, "Rate", "rate"),
-        throttleWriteBpsDevice=_devices(host.BlkioDeviceWriteBps, "Rate", "rate"),
-        throttleReadIOPSDevice=_devices(host.BlkioDeviceReadIOps, "Rate", "rate"),
-        throttleWriteIOPSDevice=_devices(host.BlkioDeviceWriteIOps, "Rate", "rate"),
+        weight=inputs.host.BlkioWeight,
+        weightDevice=_devices(lists.get("BlkioWeightDevice"), "Weight", "weight"),
+        throttleReadBpsDevice=_devices(lists.get("BlkioDeviceReadBps"), "Rate", "rate"),
+        throttleWriteBpsDevice=_devices(lists.get("BlkioDeviceWriteBps"), "Rate", "rate"),
+        throttleReadIOPSDevice=_devices(lists.get("BlkioDeviceReadIOps"), "Rate", "rate"),
+        throttleWriteIOPSDevice=_devices(lists.get("BlkioDeviceWriteIOps"), "Rate", "rate"),
     )
 
 
 def _devices(entries: list[dict[str, Any]] | None, key: str, name: str) -> list[dict[str, Any]]:
-    """Docker's {Path, Rate} entries with the device's numbers, which the caller has put in as Major and Minor."""
+    """Docker's {Path, Rate} entries, by the numbers of their devices."""
     return [{"major": e["Major"], "minor": e["Minor"], name: e[key]} for e in entries or ()]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 
-class HealthConfig(msgspec.Struct):
+class HealthConfig(msgspec.Struct, omit_defaults=True):
     """A health check; durations in nanoseconds, 0 = inherit or default."""
 
     Test: list[str] | None = None
@@ -50,6 +50,16 @@ class Device(msgspec.Struct):
     PathOnHost: str = ""
     PathInContainer: str = ""
     CgroupPermissions: str = ""
+
+
+class DeviceRequest(msgspec.Struct):
+    """Devices that a driver of devices shall choose (`--gpus`)."""
+
+    Driver: str | None = ""
+    Count: int | None = 0
+    DeviceIDs: list[str] | None = None
+    Capabilities: list[list[str]] | None = None
+    Options: dict[str, str] | None = None
 
 
 class PortBinding(msgspec.Struct):
@@ -165,7 +175,7 @@ class HostConfig(msgspec.Struct):
     CpusetMems: str | None = ""
     Devices: list[Device] | None = None
     DeviceCgroupRules: list[str] | None = None
-    DeviceRequests: list[dict[str, Any]] | None = None
+    DeviceRequests: list[DeviceRequest] | None = None
     MemoryReservation: int | None = 0
     MemorySwap: int | None = 0
     MemorySwappiness: int | None = None

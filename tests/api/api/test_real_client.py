@@ -106,6 +106,7 @@ def test_errors_reach_the_user(server):
     ("arguments", "text"),
     [
         (("pull", "busybox"), "is not implemented yet"),
+        (("system", "df"), "is not implemented yet"),
         (("node", "ls"), "This node is not a swarm manager."),
     ],
 )
