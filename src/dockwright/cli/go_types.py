@@ -4,18 +4,18 @@ are nil lists or maps.  `{{.Mounts}}` prints `[{volume data /x /y local z true }
 
 from __future__ import annotations
 
-from dockwright.grammar.template.values import NilList, NilMap, Struct
+from dockwright.grammar.template.values import Nil, NilList, NilMap, Partial, Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
-def _struct(fields: str) -> type[Struct]:
+def _struct(fields: str, base: type[Partial] = Struct) -> type[Partial]:
     """A struct of `Name` (a string), `Name:bool` and `Name:int` fields."""
-    zero: dict[str, Any] = {"": "", "bool": False, "int": 0, "list": [], "map": {}, "nil": None}
+    zero: dict[str, Any] = {"": "", "bool": False, "int": 0, "list": NilList(), "map": NilMap(), "nil": Nil()}
     pairs = [word.partition(":") for word in fields.split()]
-    return type("Named", (Struct,), {"fields": {name: zero[kind] for name, _, kind in pairs}})
+    return type("Named", (base,), {"fields": {name: zero[kind] for name, _, kind in pairs}})
 
 
 STRUCTS = {
@@ -34,6 +34,13 @@ STRUCTS = {
     "Containers": _struct("Name EndpointID MacAddress IPv4Address IPv6Address"),
     "Ulimits": _struct("Name Hard:int Soft:int"),
     "Devices": _struct("PathOnHost PathInContainer CgroupPermissions"),
+}
+PARTIALS = {
+    "Config": _struct(
+        "ExposedPorts:map Healthcheck:nil ArgsEscaped:bool NetworkDisabled:bool MacAddress StopSignal StopTimeout:nil Shell:list",
+        Partial,
+    ),
+    "HostConfig": _struct("Annotations:map StorageOpt:map Tmpfs:map Sysctls:map Mounts:list Init:nil", Partial),
 }
 MAPS_OF_STRUCTS = ("PortBindings", "Ports", "Containers")
 IPAM_CONFIG = _struct("Subnet IPRange Gateway AuxiliaryAddresses:map")
@@ -54,7 +61,9 @@ def typed(document: Any, key: str = "", parent: str = "") -> Any:
         made = {name: _member(value, name, key, parent) for name, value in document.items()}
         if key in STRUCTS and (key not in MAPS_OF_STRUCTS or parent in MAPS_OF_STRUCTS):
             return STRUCTS[key](made)
-        return IPAM_CONFIG(made) if (key, parent) == ("Config", "IPAM") else made
+        if (key, parent) == ("Config", "IPAM"):
+            return IPAM_CONFIG(made)
+        return PARTIALS[key](made) if key in PARTIALS and not parent else made
     if isinstance(document, list):
         return [typed(item, key, parent) for item in document]
     return _nil(key) if document is None else document

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 PARSE_STATUS = 64
 
 
-def inspect(names: Iterable[str], fetch: Callable[[str], bytes], form: str) -> int:
+def inspect(names: Iterable[str], fetch: Callable[[str], bytes], form: str, type_name: str = "") -> int:
     """Print what `fetch` gets for each name; what failed comes after, and makes the status 1.
 
     Args:
         fetch: the raw document; its ApiError is reported in docker's words, its Failure as it is.
-        form: --format, "" for JSON.
+        form: --format, "" for JSON. type_name: of the document in Go, where docker knows only the typed one.
     """
     from dockwright.client.errors import ApiError
 
-    show = _filled(form) if form else None
+    show = _filled(form, type_name) if form else None
     documents, lines, problems = list[str](), list[str](), ""
     for name in names:
         try:
@@ -48,11 +48,11 @@ def _array(documents: list[str]) -> str:
     return indent("[" + ",".join(documents) + "]") + "\n"
 
 
-def _filled(form: str) -> Callable[[str], str]:
+def _filled(form: str, type_name: str) -> Callable[[str], str]:
     """The template as a function of a raw document; "json" is the document on one line. Raises Failure."""
     from dockwright.cli.formatting import escapes
     from dockwright.client.documents import loads
-    from dockwright.grammar.template import Template, TemplateError
+    from dockwright.grammar.template import Fields, Template, TemplateError
 
     try:
         template = Template("{{json .}}" if form == "json" else escapes(form))
@@ -62,8 +62,12 @@ def _filled(form: str) -> Callable[[str], str]:
     def fill(text: str) -> str:
         from dockwright.cli.go_types import typed
 
+        document = typed(loads(text))
+        if type_name:
+            document = Fields(document)
+            document.type_name = type_name
         try:
-            return template.execute(typed(loads(text)))
+            return template.execute(document)
         except TemplateError as error:
             out("\n")
             raise Failure(f"template parsing error: {error}\n") from error

@@ -32,7 +32,8 @@ def run(context: Context, given: Given) -> int:
     layers = context.client.get(f"/images/{quote(given.rest[0])}/history")
     rows = [row(layer, human, not given.flag("no-trunc")) for layer in layers]
     default = DEFAULT % ("CreatedSince" if human else "CreatedAt")
-    show(Table(HEADERS, default, "ID", "*image.historyContext"), rows, given.text("format"), given.flag("quiet"))
+    form = given.text("format")
+    show(Table(HEADERS, default, "ID", "*image.historyContext"), rows, form, given.flag("quiet") and form in ("", "table"))
     return 0
 
 

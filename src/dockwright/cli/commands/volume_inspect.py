@@ -17,4 +17,4 @@ ARGUMENTS = (1, -1)
 def run(context: Context, given: Given) -> int:
     """Print it."""
     fetch = fetcher(context, "/volumes/{}")
-    return inspect(given.rest, fetch, given.text("format"))
+    return inspect(given.rest, fetch, given.text("format"), "volume.Volume")

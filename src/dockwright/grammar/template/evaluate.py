@@ -5,7 +5,7 @@ from __future__ import annotations
 from dockwright.grammar.template import parser
 from dockwright.grammar.template.functions import FUNCTIONS, LAZY
 from dockwright.grammar.template.lexer import TemplateError
-from dockwright.grammar.template.values import show, truth, type_name
+from dockwright.grammar.template.values import Partial, show, truth, type_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,6 +183,8 @@ class _Run:
             value = operand.base
         for number, name in enumerate(operand.fields):
             last = number == len(operand.fields) - 1
+            if last and isinstance(value, Partial) and name not in value and name in value.fields:
+                return value.fields[name]
             value = self._field(value, name, arguments if last else [], operand)
         if arguments and not operand.fields:
             raise self._template.error(operand.at, operand.text, f"can't give argument to non-function {operand.text}")

@@ -16,14 +16,30 @@ class NilMap(dict):  # type: ignore[type-arg]
     """A map that is nil in Go: printed `map[]`, in JSON null."""
 
 
-class Struct(dict):  # type: ignore[type-arg]
-    """An object that is a struct in Go: printed `{value value}` in the order of its fields.
+class Nil:
+    """A nil pointer: printed `<nil>`, where what is missing prints `<no value>`; false; in JSON null."""
+
+    type_name = "*struct"
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __str__(self) -> str:
+        return "<nil>"
+
+
+class Partial(dict):  # type: ignore[type-arg]
+    """An object of which we know what JSON may leave out.
 
     Attributes:
         fields: by name the value of a field that JSON left out.
     """
 
     fields: dict[str, Any] = {}
+
+
+class Struct(Partial):
+    """An object that is a struct in Go: printed `{value value}` in the order of its fields."""
 
 
 def truth(value: object) -> bool:
@@ -99,7 +115,7 @@ def _json(value: Any) -> Iterator[str]:
 
 
 def _json_scalar(value: Any) -> str:
-    if value is None:
+    if value is None or isinstance(value, Nil):
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -1,0 +1,70 @@
+"""docker and dockwright on the same real daemon: the same stdout, stderr and status.
+
+Allowed to differ: docker's slip of the pen ("SRun 'docker images --help'"), the column of errors in `table` templates, flags
+that docker hides in help pages because the daemon is too old for them, and the client's own part of version and info.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockwright.cli import commands
+
+FOLDER = Path(__file__).parent
+OURS = str(FOLDER.parents[2] / ".venv/bin/dockwright")
+LINES = [line for line in (FOLDER / "same-commands.txt").read_text().splitlines() if line and not line.startswith("#")]
+PATHS = [*commands.COMMANDS, *(f"{group} {name}" for group, names in commands.GROUPS.items() for name in names)]
+LATER = {"load", "save", "run"}  # --platform takes a list since 28.3; --explain is ours
+SCENARIOS = [
+    ["create --name s1 busybox sleep 1000", "start s1", "pause s1", "ps --filter name=^s1$ --format {{.Status}}", "unpause s1",
+     "exec s1 echo x", "top s1 -o comm", "kill s1", "wait s1", "start s1", "stop -t 0 s1", "restart -t 0 s1", "rename s1 t1", "rm t1", "rm -f t1"],
+    ["run -d --name s1 --rm busybox sleep 1000", "exec -d s1 sleep 99", "exec -i s1 cat", "exec -w /nosuch s1 true", "logs s1",
+     "stop -t 0 s1"],
+    ["run --name s1 busybox sh -c 'echo a; exit 3'", "start -a s1", "logs s1", "logs -n 1 s1", "rm s1", "rm -fv s1"],
+    ["volume create v9", "volume create", "volume create -d nosuch v8", "run --rm -v v9:/v busybox touch /v/x", "volume rm v9",
+     "volume rm v9", "volume prune -f --filter label=none"],
+    ["tag busybox a/b:1", "images a/b", "rmi a/b:1 a/b:2", "save -o x.tar busybox", "load -i x.tar", "load -q -i x.tar",
+     "import x.tar imp:1", "history -q imp:1 --format {{.Comment}}", "rmi imp:1"],
+    ["run -i --name s1 busybox cat", "start -ai s1", "attach s1", "rm s1"],
+    ["run --cidfile c --rm busybox true", "run --cidfile c --rm busybox true", "run --rm --cidfile d nosuch", "run -d --name s1 "
+     "busybox nosuch", "start s1", "start -a s1", "rm s1"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_same_words(peer: Any, line: str) -> None:
+    for _ in range(3):  # an age that has become a digit longer between the two widens its column
+        theirs, ours = peer.both(line.lstrip("~"))
+        if line.startswith("~"):
+            theirs, ours = ((code, "\n".join(sorted(out.split("\n"))), error) for code, out, error in (theirs, ours))
+        if ours == theirs:
+            break
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_same_help(peer: Any, path: str, tmp_path: Path) -> None:
+    if path.split()[-1] in LATER:
+        pytest.skip("a flag differs from docker 28.2")
+    theirs, ours = peer.both(f"-H unix://{tmp_path}/none {path} --help")
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("lines", SCENARIOS, ids=lambda lines: lines[0])
+def test_the_same_lives(peer: Any, lines: list[str]) -> None:
+    outcomes = {}
+    for program in ("docker", OURS):
+        outcomes[program] = [peer.run(program, line, b"in\n") for line in lines]
+        peer.run_raw("rm -f s1 t1")
+        for file in ("c", "d", "x.tar"):
+            Path(peer.root, file).unlink(missing_ok=True)
+    for line, theirs, ours in zip(lines, outcomes["docker"], outcomes[OURS], strict=True):
+        assert (line, *ours) == (line, *theirs)
+
+
+def test_explain_says_that_dockerd_has_no_trace(peer: Any) -> None:
+    code, out, error = peer.run(OURS, "run --rm --explain --name s1 busybox echo x")
+    assert (code, out) == (0, "x\n")
+    assert error == "the daemon does not offer a trace: it is not dockerd\n"  # our name is normalised away
+    assert peer.run_raw("ps -aq --filter name=^s1$") == ""
