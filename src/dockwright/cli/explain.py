@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dockwright.cli.context import Context
 
 NO_TRACE = "the daemon does not offer a trace: it is not dockwrightd\n"
-WIDEST, SHORT = 150, 12
+WIDEST, SHORT = 120, 12
 
 
 class Explained:
@@ -65,7 +65,9 @@ class Explained:
         if rows is None:
             err(NO_TRACE)
         else:
-            err(table([*self._own(), *rows]).replace(self._ident, self._ident[:SHORT]))
+            for row in rows:
+                row["Text"] = row["Text"].replace(self._ident, self._ident[:SHORT])
+            err(table([*self._own(), *rows]))
         if self._remove:
             self._context.client.delete(f"/containers/{self._ident}", {"v": True, "force": True})
 

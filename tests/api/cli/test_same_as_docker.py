@@ -18,7 +18,8 @@ PATHS = [*commands.COMMANDS, *(f"{group} {name}" for group, names in commands.GR
 LATER = {"load", "save", "run"}  # --platform takes a list since 28.3; --explain is ours
 SCENARIOS = [
     ["create --name s1 busybox sleep 1000", "start s1", "pause s1", "ps --filter name=^s1$ --format {{.Status}}", "unpause s1",
-     "exec s1 echo x", "top s1 -o comm", "kill s1", "wait s1", "start s1", "stop -t 0 s1", "restart -t 0 s1", "rename s1 t1", "rm t1", "rm -f t1"],
+     "exec s1 echo x", "top s1 -o comm", "kill s1", "wait s1", "start s1", "stop -t 0 s1", "restart -t 0 s1",
+     "rename s1 t1", "rm t1", "rm -f t1"],
     ["run -d --name s1 --rm busybox sleep 1000", "exec -d s1 sleep 99", "exec -i s1 cat", "exec -w /nosuch s1 true", "logs s1",
      "stop -t 0 s1"],
     ["run --name s1 busybox sh -c 'echo a; exit 3'", "start -a s1", "logs s1", "logs -n 1 s1", "rm s1", "rm -fv s1"],
