@@ -26,13 +26,17 @@ class Mounting:
 
     # create
 
-    async def create(self, container: Container) -> None:
+    async def create(self, container: Container, ro_recursive: bool) -> None:
         """Plan the mounts, make the volumes, fill the empty ones, make the working directory. Its layer is there already.
+
+        Args:
+            ro_recursive: see `mountplan.planned`.
 
         Raises:
             EngineError: in Docker's words; nothing is left then.
         """
-        plan = mountplan.planned(container.host, container.config, self._paths.data_root, self._mounts_of)
+        root, donor = self._paths.data_root, self._mounts_of
+        plan = mountplan.planned(container.host, container.config, root, donor, ro_recursive)
         for entry in plan:
             if entry.volume:
                 self._volumes.check(entry.volume, entry.driver)
