@@ -85,7 +85,7 @@ class Creation:
         if name.removeprefix("/") == old:
             raise InvalidParameter("Renaming a container with the same name as its current name")
         try:
-            wanted = names.checked(name)
+            wanted = names.checked(f"/{name.removeprefix('/')}")
             self._store.refuse_taken(wanted)
         except EngineError as error:
             raise error.prefixed("Error when allocating new name: ") from None
