@@ -130,7 +130,9 @@ class Supervisor:
         kill_cgroup(cgroup)
 
     def forget(self, task_id: str) -> None:
-        """Remove the folder of a task that is over."""
+        """Remove what a task that is over has left: its folder, and the socket of a shim that was killed."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.paths.shim_socket(task_id))
         published.withdraw(self.paths.task(task_id))
         shutil.rmtree(self.paths.task(task_id), ignore_errors=True)
 
