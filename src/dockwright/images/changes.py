@@ -84,16 +84,15 @@ def _entrypoint(config: Config, rest: str) -> None:
 
 def pairs(rest: str, word: str) -> list[tuple[str, str]]:
     """`KEY=value KEY="other value"`, or the old `KEY value`."""
-    head = rest.partition(" ")[0]
-    if "=" not in head:
-        key, space, value = rest.partition(" ")
-        if not space:
-            raise InvalidParameter(f"{word} must have two arguments")
-        return [(key, value.strip())]
     try:
         words = shlex.split(rest)
     except ValueError as error:
         raise InvalidParameter(f"{word}: {error}") from error
+    if words and "=" not in words[0]:
+        key, space, value = rest.partition(" ")
+        if not space:
+            raise InvalidParameter(f"{word} must have two arguments")
+        return [(key, value.strip())]
     found = [part.partition("=") for part in words]
     if not all(key and equals for key, equals, _ in found):
         raise InvalidParameter(f"Syntax error - can't find = in {rest!r}. Must be of the form: name=value")

@@ -13,8 +13,8 @@ from dockwright.base.errors import NotFound
 from dockwright.base.ids import new_id
 from dockwright.images.assembly import Assembler
 from dockwright.images.differ import Change
-from dockwright.images.merged import kind, read_file
-from dockwright.images.snapshotters import Snapshotter
+from dockwright.images.merged import read_file
+from dockwright.images.snapshotters import Drivers, Snapshotter
 from dockwright.metadata import Database
 
 INIT_DIRECTORIES = ("dev/pts", "dev/shm", "proc", "sys")
@@ -34,15 +34,16 @@ def chain_ids(diff_ids: list[str]) -> list[str]:
 
 
 class Layers:
-    """All layers of one storage driver."""
+    """All layers: images' by the chosen storage driver, each container's by the one it was made with."""
 
-    def __init__(self, database: Database, driver: Snapshotter, assembler: Assembler) -> None:
-        self._database, self._driver, self._assembler = database, driver, assembler
+    def __init__(self, database: Database, drivers: Drivers, assembler: Assembler) -> None:
+        self._database, self._drivers, self._assembler = database, drivers, assembler
+        self._driver = drivers.chosen
 
     @property
     def base(self) -> str:
-        """Where the relative names in a mount's lowerdir start."""
-        return self._driver.base
+        """Where the relative names in an overlay's lowerdir start, whichever driver is chosen: no other has such names."""
+        return self._drivers.base
 
     async def create(self, container: str, image: str, chain: str, durable: bool = True) -> None:
         """The writable layer of a container, on an init layer with the engine's mount points, on `chain` ("" for none).
@@ -87,15 +88,11 @@ class Layers:
             return
         gone = "UPDATE container_layer SET state = 'removing' WHERE container = ?"
         await self._database.write(lambda c: c.execute(gone, (container,)), durable=False)
-        await asyncio.to_thread(self._unlink, row["key"])
+        await asyncio.to_thread(_removed, self._drivers.of(row["driver"]), row["key"])
         drop = "DELETE FROM container_layer WHERE container = ?"
         await self._database.write(lambda c: c.execute(drop, (container,)), durable=False)
         if row["chain"] and not self._has_image(row["chain"]):
             await self._assembler.settle()
-
-    def _unlink(self, key: str) -> None:
-        self._driver.remove(key)
-        self._driver.remove(f"{key}-init")
 
     def _has_image(self, chain: str) -> bool:
         found = self._database.read().execute("SELECT 1 FROM image_layer WHERE chain = ?", (chain,)).fetchone()
@@ -103,11 +100,13 @@ class Layers:
 
     def mount(self, container: str) -> dict[str, Any]:
         """How a container's root is mounted."""
-        return self._driver.mounts(self._existing(container))[0]
+        driver, key = self._existing(container)
+        return driver.mounts(key)[0]
 
     def graph_driver(self, container: str) -> dict[str, Any]:
         """GraphDriver of a container's inspect."""
-        return self._driver.graph_driver(self._existing(container))
+        driver, key = self._existing(container)
+        return driver.graph_driver(key)
 
     def image_graph_driver(self, chain: str) -> dict[str, Any]:
         """GraphDriver of an image's inspect; no data where this driver has not unpacked it."""
@@ -116,21 +115,18 @@ class Layers:
 
     def read_file(self, container: str, path: str, limit: int = LARGEST_READ) -> bytes:
         """A file of the container's root without mounting it, as the container would see it; b"" if none or not a file."""
-        return read_file(self._driver.lowers(self._existing(container)), path, limit)
-
-    def kind(self, container: str, path: str) -> int:
-        """The file type (S_IFMT) of a path of the container's root without mounting it, 0 if it is not there."""
-        return kind(self._driver.lowers(self._existing(container)), path)
+        driver, key = self._existing(container)
+        return read_file(driver.lowers(key), path, limit)
 
     async def size(self, container: str) -> tuple[int, int]:
         """SizeRw and SizeRootFs: bytes of the container's own files, and those with the image's."""
         row = self._row(container)
         if row is None:
             raise NotFound(f"container {container} has no layer")
-        own = (await asyncio.to_thread(self._driver.usage, row["key"])).size
-        return own, own + self._image_size(row["chain"])
+        own = (await asyncio.to_thread(self._drivers.of(row["driver"]).usage, row["key"])).size
+        return own, own + self._image_size(row["driver"], row["chain"])
 
-    def _image_size(self, chain: str) -> int:
+    def _image_size(self, driver: str, chain: str) -> int:
         """Bytes of a chain of layers."""
         total = (
             "WITH RECURSIVE below(chain, parent, size) AS ("
@@ -138,12 +134,13 @@ class Layers:
             " SELECT l.chain, l.parent, l.size FROM layer l JOIN below b ON l.chain = b.parent"
             " WHERE l.driver = ? AND l.state = 'ready') SELECT coalesce(sum(size), 0) FROM below"
         )
-        values = (chain, self._driver.name, self._driver.name)
+        values = (chain, driver, driver)
         return int(self._database.read().execute(total, values).fetchone()[0])
 
     async def changes(self, container: str) -> list[Change]:
         """(path, kind) of all that a container has changed, by path; kinds as in GET /containers/{id}/changes."""
-        return await asyncio.to_thread(self._driver.changes, self._existing(container))
+        driver, key = self._existing(container)
+        return await asyncio.to_thread(driver.changes, key)
 
     async def forget_strangers(self, containers: set[str]) -> None:
         """After a start: remove the layers of containers that a killed create never came to store.
@@ -170,13 +167,16 @@ class Layers:
         )
         return found
 
-    def _existing(self, container: str) -> str:
+    def _existing(self, container: str) -> tuple[Snapshotter, str]:
         row = self._row(container)
         if row is None:
             raise NotFound(f"container {container} has no layer")
-        if row["driver"] != self._driver.name:
-            raise NotFound(f"container {container} was made with storage driver {row['driver']}, not {self._driver.name}")
-        return str(row["key"])
+        return self._drivers.of(row["driver"]), str(row["key"])
+
+
+def _removed(driver: Snapshotter, key: str) -> None:
+    driver.remove(key)
+    driver.remove(f"{key}-init")
 
 
 def fill_init(directory: str) -> None:

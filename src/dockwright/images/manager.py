@@ -1,8 +1,6 @@
 """The image manager: what each request of the API does to an image; and the layers containers stand on."""
 
-import sqlite3
 from collections.abc import AsyncIterator, Collection
-from functools import partial
 from typing import Any
 
 from dockwright.base.errors import InvalidParameter, NotFound, NotSupported
@@ -24,11 +22,6 @@ Rows = list[dict[str, Any]]
 Names = list[str]
 
 
-def _tagged(connection: sqlite3.Connection, name: str, ident: str) -> None:
-    store.set_tag(connection, name, ident)
-    store.mark_tagged(connection, ident)
-
-
 class ImageManager:
     """All images of one data root.
 
@@ -45,10 +38,11 @@ class ImageManager:
         self._database, self._events = database, events
         database.migrate("images", store.MIGRATIONS)
         trash = Trash(paths.trash)
-        self._driver = snapshotters.choose(driver, paths.snapshotter, paths.trash)
+        drivers = snapshotters.Drivers(paths.snapshotter, paths.trash, driver)
+        self._driver = drivers.chosen
         content = Content(paths.content, trash)
         self._assembler = Assembler(database, self._driver, content, trash)
-        self.layers = Layers(database, self._driver, self._assembler)
+        self.layers = Layers(database, drivers, self._assembler)
         self._loader = Loader(database, content, self._assembler, events)
         self._saver = Saver(database, content, self._assembler, events)
         self._importer = Importer(content, self._loader, events)
@@ -98,7 +92,7 @@ class ImageManager:
         if parsed.familiar_name == "sha256":
             raise InvalidParameter("refusing to create an ambiguous tag using digest algorithm as name")
         target = reference.Reference(parsed.domain, parsed.path, tag or parsed.tag or reference.DEFAULT_TAG)
-        await self._database.write(partial(_tagged, name=str(target), ident=image.id))
+        await self._database.write(lambda c: store.set_tag(c, str(target), image.id))
         self._publish("tag", image, target.familiar)
 
     async def delete(self, name: str, force: bool, noprune: bool, running: Collection[str] = ()) -> Rows:

@@ -12,11 +12,13 @@ import msgspec
 from dockwright.base.errors import InvalidParameter
 from dockwright.host.system import go_architecture
 from dockwright.images.content import checked
+from dockwright.images.created import nanoseconds
 
 T = TypeVar("T")
 
 LARGEST_DOCUMENT = 8 << 20
 MOST_ENTRIES = 10_000
+DEEPEST_DOCUMENT = 64
 OCI, DOCKER = "application/vnd.oci.image.", "application/vnd.docker."
 INDEX_TYPE, MANIFEST_TYPE, CONFIG_TYPE = f"{OCI}index.v1+json", f"{OCI}manifest.v1+json", f"{OCI}config.v1+json"
 LAYER_TYPES = {
@@ -127,12 +129,28 @@ def decoded(data: bytes, kind: type[T], what: str) -> T:
 def config(data: bytes) -> Config:
     """A config whose layers and history agree."""
     parsed = decoded(data, Config, "invalid image config")
+    _shallow(decoded(data, Any, "invalid image config"))
+    for stamp in (parsed.created, *(entry.created for entry in parsed.history or ())):
+        if stamp and nanoseconds(stamp) is None:
+            raise InvalidParameter(f"invalid image config: parsing time {stamp[:64]!r}")
     diffs = (parsed.rootfs.diff_ids if parsed.rootfs else None) or []
     for diff in diffs:
         checked(diff)
     if sum(not entry.empty_layer for entry in parsed.history or ()) > len(diffs) and parsed.history:
         raise InvalidParameter("too many non-empty layers in History section")
     return parsed
+
+
+def _shallow(document: Any) -> None:
+    """Refuse what would end the stack of somebody who reads it later."""
+    level = [document]
+    for _ in range(DEEPEST_DOCUMENT):
+        below: list[Any] = []
+        for value in level:
+            below += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        level = below
+    if level:
+        raise InvalidParameter(f"invalid image config: nested more than {DEEPEST_DOCUMENT} deep")
 
 
 def _shape(data: bytes) -> dict[str, Any]:

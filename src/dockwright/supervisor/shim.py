@@ -189,10 +189,7 @@ class Shim:
             self.task.close()
             self.loop.remove(self.listener.fileno())
             self.listener.close()
-            try:
-                os.unlink(self.path)
-            except FileNotFoundError:
-                pass  # the daemon has already cleared away what this task leaves
+            os.unlink(self.path)
         self.maybe_end()
 
     def maybe_end(self) -> None:

@@ -137,6 +137,10 @@ def test_vfs_from_end_to_end(own: Any, images: Any) -> None:
     assert out.stdout == b"hostname\nhosts\nmtab\npasswd\nresolv.conf\n/new\n0\n", out
     again = own.docker("run", "--rm", "--network", "none", "busybox", "ls", "/new")
     assert again.returncode == 1
+    volume = ["-v", "kept:/etc", "-w", "/made"]
+    copied = own.docker("run", "--rm", "--network", "none", *volume, "busybox", "sh", "-c", "pwd; ls /etc")
+    assert copied.stdout == b"/made\nhostname\nhosts\nmtab\npasswd\nresolv.conf\n", copied
+    assert own.docker("volume", "rm", "kept").returncode == 0
     assert own.docker("rmi", "busybox").returncode == 0
     deadline = time.monotonic() + 10
     while os.listdir(f"{own.root}/data/vfs/dir"):

@@ -79,7 +79,8 @@ def test_sizes_and_changes(rig: Any, two: bytes) -> None:
         whole = (await manager.inspect("test:1"))["Size"]
         assert await manager.layers.size("c1") == (0, whole)
         assert await manager.layers.changes("c1") == []
-        own = manager._driver.lowers(manager.layers._existing("c1"))[0]
+        driver, key = manager.layers._existing("c1")
+        own = driver.lowers(key)[0]
         Path(own, "new").write_bytes(b"12345")
         assert await manager.layers.size("c1") == (5, whole + 5)
         assert ("/new", 1) in await manager.layers.changes("c1")
@@ -117,6 +118,23 @@ def test_another_driver_unpacks_what_is_stored(rig: Any, two: bytes) -> None:
 
     rig.run(work)
     rig.consistent()
+
+
+def test_a_container_keeps_the_driver_it_was_made_with(rig: Any, two: bytes) -> None:
+    async def make(manager: Any) -> Any:
+        await contained(manager, two, rig.loaded)
+        return manager.layers.mount("c1"), manager.layers.graph_driver("c1"), await manager.layers.size("c1")
+
+    async def look(manager: Any) -> Any:
+        seen = manager.layers.mount("c1"), manager.layers.graph_driver("c1"), await manager.layers.size("c1")
+        assert manager.layers.read_file("c1", "abs") == b"groups"
+        await manager.layers.remove("c1")
+        return seen
+
+    made = rig.run(make)
+    rig.driver = "vfs" if rig.driver == "overlay2" else "overlay2"
+    assert rig.run(look) == made
+    assert rig.query("SELECT * FROM container_layer") == []
 
 
 def test_a_create_that_fails_leaves_nothing(rig: Any, two: bytes) -> None:

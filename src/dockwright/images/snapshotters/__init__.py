@@ -108,6 +108,34 @@ def _vfs(root: str, trash: str) -> Snapshotter:
 DRIVERS: dict[str, Callable[[str, str], Snapshotter]] = {"overlay2": _overlay2, "vfs": _vfs}
 
 
+class Drivers:
+    """The drivers of one data root: the chosen one, and those whose containers are still there.
+
+    Args:
+        place: the folder of a driver. trash: see `Trash`. wanted: name of the driver to use, "" to choose.
+
+    Raises:
+        InvalidParameter: no such driver.
+    """
+
+    def __init__(self, place: Callable[[str], str], trash: str, wanted: str) -> None:
+        self._place, self._trash = place, trash
+        self.chosen = choose(wanted, place, trash)
+        self._made = {self.chosen.name: self.chosen}
+
+    @property
+    def base(self) -> str:
+        """Where relative names in mount options start: those of overlay2's layers, where there are any."""
+        stacked = self._place("overlay2")
+        return stacked if os.path.isdir(stacked) else self.chosen.base
+
+    def of(self, name: str) -> Snapshotter:
+        """The driver called `name`."""
+        if name not in self._made:
+            self._made[name] = DRIVERS[name](self._place(name), self._trash)
+        return self._made[name]
+
+
 def choose(wanted: str, place: Callable[[str], str], trash: str) -> Snapshotter:
     """The driver called `wanted`; "" takes the one that has been used here, else the best this kernel has.
 
