@@ -4,12 +4,12 @@ import os
 import shutil
 from typing import Any
 
-from dockwright.base.errors import EngineError, InvalidParameter, NotSupported
+from dockwright.base.errors import EngineError, InvalidParameter
 from dockwright.base.ids import new_id
 from dockwright.base.paths import Paths
 from dockwright.base.times import now
 from dockwright.containers import config as configs
-from dockwright.containers import hostconfig, logopts, names, networking, versions
+from dockwright.containers import hostconfig, logopts, names, networking, platforms, versions
 from dockwright.containers.container import Container
 from dockwright.containers.mounting import Mounting
 from dockwright.containers.store import Store
@@ -33,12 +33,10 @@ class Creation:
         self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]
     ) -> dict[str, Any]:
         """POST /containers/create; an error leaves nothing behind."""
-        if platform:
-            raise NotSupported("choosing a platform is not implemented yet")
-        container, warnings = self._planned(name, request, version)
+        container, warnings = self._planned(name, request, platform, version)
         self._store.add(container)
         try:
-            await self._make(container)
+            await self._make(container, version)
         except BaseException:
             await self._unmake(container)
             raise
@@ -46,7 +44,7 @@ class Creation:
         return {"Id": container.id, "Warnings": warnings}
 
     def _planned(
-        self, name: str, request: CreateRequest, version: tuple[int, int]
+        self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]
     ) -> tuple[Container, list[str]]:  # fmt: skip
         """The container as it will be, and warnings; every check of the request is made here."""
         versions.adapt(request, version)
@@ -55,6 +53,7 @@ class Creation:
         host, warnings = hostconfig.completed(request, self._limits, self._store)
         warnings += networking.check(request, host, self._store)
         image = self._images.resolve(request.Image) if request.Image else None
+        warnings += platforms.check(platform, request.Image or "", image)
         ident = new_id()
         wanted = names.checked(name) if name else names.made_up(self._store.names(), ident)
         self._store.refuse_taken(wanted)
@@ -64,10 +63,10 @@ class Creation:
             config["MacAddress"] = mac
         return Container(ident, wanted, now(), image.id if image else "", config, host), warnings + more
 
-    async def _make(self, container: Container) -> None:
+    async def _make(self, container: Container, version: tuple[int, int]) -> None:
         chain = self._images.chain_of(self._images.resolve(container.image)) if container.image else ""
         await self._images.layers.create(container.id, container.image, chain, container.durable)
-        await self._mounting.create(container)
+        await self._mounting.create(container, versions.read_only_is_recursive(version))
         os.makedirs(self._paths.container(container.id), mode=0o710)
         await self._store.insert(container)
 
@@ -86,7 +85,7 @@ class Creation:
         if name.removeprefix("/") == old:
             raise InvalidParameter("Renaming a container with the same name as its current name")
         try:
-            wanted = names.checked(name)
+            wanted = names.checked(f"/{name.removeprefix('/')}")
             self._store.refuse_taken(wanted)
         except EngineError as error:
             raise error.prefixed("Error when allocating new name: ") from None

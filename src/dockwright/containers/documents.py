@@ -29,17 +29,19 @@ def inspect(
         "ExecIDs": list(container.exec_ids) or None,
         "HostConfig": shown.host_config(container.host), "GraphDriver": graph_driver,
         "Mounts": [point.document() for point in container.mounts],
-        "Config": shown.config(container.config), "NetworkSettings": network,
+        "Config": shown.config(container.config), "NetworkSettings": shown.network(network, started),
     }  # fmt: skip
 
 
 def summary(container: Container, network: dict[str, Any], ports: list[dict[str, Any]]) -> dict[str, Any]:
     """One row of GET /containers/json."""
+    started = container.state.started_at != ZERO
     return {
         "Id": container.id, "Names": [f"/{container.name}"], "Image": container.config["Image"],
         "ImageID": container.image, "Command": _command(container.command), "Created": int(seconds(container.created)),
         "Ports": ports, "Labels": container.config["Labels"], "State": container.state.status, "Status": status(container),
-        "HostConfig": {"NetworkMode": container.host.NetworkMode}, "NetworkSettings": {"Networks": network["Networks"]},
+        "HostConfig": {"NetworkMode": container.host.NetworkMode},
+        "NetworkSettings": {"Networks": shown.network(network, started)["Networks"]},
         "Mounts": [point.document() for point in container.mounts],
     }  # fmt: skip
 

@@ -52,8 +52,9 @@ class Exec:
 
     @property
     def command(self) -> str:
-        """The command line, as events show it."""
-        return " ".join(self.request.Cmd or [])
+        """Program and arguments, as events show them: with a blank between, even if there are none."""
+        program, *arguments = self.request.Cmd or [""]
+        return f"{program} {' '.join(arguments)}"
 
     def end(self, status: int) -> None:
         """It has ended, or could not begin."""

@@ -190,7 +190,7 @@ class Life:
         container = self._store.find(ref)
         container.refuse_not_running()
         if container.state.paused or not container.task:
-            raise Conflict(f"container {container.id} is already paused")
+            raise Conflict(f"Container {container.id} is already paused")
         await container.task.pause()
         container.state.paused = True
         await self._store.save(container)

@@ -59,7 +59,8 @@ class Listing:
         for key, allowed in (("status", STATES), ("health", HEALTHS), ("is-task", ("true", "false"))):
             for value in self._values(key):
                 if value not in allowed:
-                    raise InvalidParameter(f"invalid filter '{key}={value}'")
+                    shown = f"[{value}]" if key == "is-task" else value  # a flag's values are shown as a list
+                    raise InvalidParameter(f"invalid filter '{key}={shown}'")
         for value in self._values("name"):
             try:
                 re.compile(value)

@@ -26,13 +26,17 @@ class Mounting:
 
     # create
 
-    async def create(self, container: Container) -> None:
+    async def create(self, container: Container, ro_recursive: bool) -> None:
         """Plan the mounts, make the volumes, fill the empty ones, make the working directory. Its layer is there already.
+
+        Args:
+            ro_recursive: see `mountplan.planned`.
 
         Raises:
             EngineError: in Docker's words; nothing is left then.
         """
-        plan = mountplan.planned(container.host, container.config, self._paths.data_root, self._mounts_of)
+        root, donor = self._paths.data_root, self._mounts_of
+        plan = mountplan.planned(container.host, container.config, root, donor, ro_recursive)
         for entry in plan:
             if entry.volume:
                 self._volumes.check(entry.volume, entry.driver)
@@ -66,10 +70,15 @@ class Mounting:
             await self._volumes.let_go(container.id, anonymous)
 
     async def _furnish(self, container: Container) -> None:
-        """What needs the container's root: files in the way of volumes, the working directory, copies into volumes."""
-        volumes = [point for point in container.mounts if point.copy]
-        directory = container.config["WorkingDir"]
-        if not volumes and directory in ("", "/"):
+        """What needs the container's root: files in the way of volumes, the working directory, copies into volumes.
+
+        The root is mounted only if there is something to do.
+        """
+        kind, directory = self._layers.kind, container.config["WorkingDir"]
+        volumes = [point for point in container.mounts if point.copy and kind(container.id, point.destination)]
+        if directory in ("", "/") or kind(container.id, directory) == stat.S_IFDIR:
+            directory = ""
+        if not volumes and not directory:
             return
         for point in volumes:
             await self._volumes.activate(point.name, f"create {container.id}")
@@ -151,7 +160,7 @@ class Mounting:
 
 def _furnish(root: int, directory: str, volumes: list[MountPoint], merged: str) -> None:
     """In a thread, on the container's root."""
-    if directory not in ("", "/"):
+    if directory:
         _make_working_directory(root, directory)
     for point in volumes:
         _fill(root, point, merged)

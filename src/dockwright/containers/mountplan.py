@@ -28,10 +28,13 @@ class Planned:
     driver: str = ""
 
 
-def planned(host: HostConfig, config: dict[str, Any], data_root: str, donor: Donor) -> list[Planned]:
+def planned(
+    host: HostConfig, config: dict[str, Any], data_root: str, donor: Donor, ro_recursive: bool = True
+) -> list[Planned]:  # fmt: skip
     """All mounts of a container.
 
     Args:
+        ro_recursive: whether read-only entries of Mounts are so all the way down, as in newer versions of the API.
         data_root: the engine's; binds that show it hear of its mounts (rslave) but do not hold them.
         donor: the mounts of another container. Raises NotFound.
 
@@ -43,7 +46,7 @@ def planned(host: HostConfig, config: dict[str, Any], data_root: str, donor: Don
         for point in _inherited(raw, donor):
             found[point.destination] = Planned(point)
     given: set[str] = set()
-    for spec in _specs(host):
+    for spec in _specs(host, ro_recursive):
         destination = spec.destination
         if destination in given or (spec.from_bind and destination in (host.Tmpfs or ())):
             raise InvalidParameter(f"Duplicate mount point: {destination}")
@@ -67,11 +70,12 @@ def _inherited(raw: str, donor: Donor) -> list[MountPoint]:
     return [replace(point, writable=point.writable and writable, copy=False) for point in points]
 
 
-def _specs(host: HostConfig) -> list[MountSpec]:
+def _specs(host: HostConfig, ro_recursive: bool) -> list[MountSpec]:
     specs = [grammar.parse_bind(raw, host.VolumeDriver or "") for raw in host.Binds or ()]
     for mount in host.Mounts or ():
         spec = _from_mount(mount)
         grammar.check(spec)
+        spec.ro_non_recursive |= not ro_recursive
         specs.append(spec)
     return specs
 

@@ -75,7 +75,8 @@ def bindings(host: HostConfig) -> dict[str, Any]:
 
 def _check_endpoints(endpoints: Mapping[str, Any] | None, mode: str) -> None:
     """On the default bridge an endpoint has no wishes of its own but a MAC address."""
-    for name, given in (endpoints or {}).items():
+    for given_name, given in (endpoints or {}).items():
+        name = "bridge" if given_name == "default" else given_name
         if given is None:
             raise InvalidParameter(f"invalid config for network {name}: EndpointsConfig is nil")
         if any(value for key, value in (given.get("IPAMConfig") or {}).items()):

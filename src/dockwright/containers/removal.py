@@ -46,7 +46,7 @@ class Removal:
             await self.finish(container)
         except EngineError as error:
             container.state.removing = False
-            raise error.prefixed(f'cannot remove container "{ref}": could not kill: ') from None
+            raise error.prefixed(f'cannot remove container "/{container.name}": could not kill: ') from None
 
     async def finish(self, container: Container) -> None:
         """Remove a container that does not run (any more).
@@ -99,4 +99,4 @@ def _refuse(container: Container, ref: str, force: bool) -> None:
     why = f"container is {container.state.status}: stop the container before removing or force remove"
     if container.state.paused:
         why = "container is paused and must be unpaused first"
-    raise Conflict(f'cannot remove container "{ref}": {why}')
+    raise Conflict(f'cannot remove container "/{container.name}": {why}')

@@ -1,4 +1,4 @@
-"""A container's Config and HostConfig as inspect shows them: Docker leaves some fields out while they are empty."""
+"""A container's Config, HostConfig and networks as inspect shows them: Docker leaves some fields out while they are empty."""
 
 from typing import Any
 
@@ -18,6 +18,13 @@ def host_config(host: HostConfig) -> dict[str, Any]:
 def config(given: dict[str, Any]) -> dict[str, Any]:
     """Config, a fresh document."""
     return _without_empty(dict(given), OMITTED_CONFIG)
+
+
+def network(settings: dict[str, Any], started: bool) -> dict[str, Any]:
+    """NetworkSettings; the ids of networks are told from the first start on."""
+    for endpoint in () if started else settings["Networks"].values():
+        endpoint["NetworkID"] = ""
+    return settings
 
 
 def _without_empty(document: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

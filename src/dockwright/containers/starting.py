@@ -141,7 +141,9 @@ def explained(error: EngineError) -> tuple[int, EngineError]:
         return 127, InvalidParameter(f"{_PREFIX}{text}: unknown: {_FILE_OR_DIRECTORY}")
     if "executable file not found" in text or "no such file or directory" in text:
         return 127, InvalidParameter(f"{_PREFIX}{text}: unknown")
-    if "permission denied" in text or "is a directory" in text:
+    if "permission denied" in text:
         return 126, InvalidParameter(f"{_PREFIX}{text}: unknown")
+    if "is a directory" in text:  # clients look for the other words
+        return 126, InvalidParameter(f"{_PREFIX}{text}: unknown: permission denied")
     known = text.startswith(("unable to find", "Unable to find", "uids and gids", "invalid tmpfs", "the shim of"))
     return 128, type(error)(text) if known else Internal(f"{_PREFIX}{text}: unknown")

@@ -36,18 +36,21 @@ def _adapt_mount(mount: Mount, version: tuple[int, int]) -> None:
             if version >= (1, 42):
                 raise InvalidParameter(f'{block} must not be specified on mount type "{mount.Type}"')
             setattr(mount, block, None)
-    if version < (1, 44) and mount.Type == "bind":
-        _adapt_bind(mount, version)
+    if version < (1, 44) and mount.BindOptions:
+        _adapt_bind(mount.BindOptions, version)
     if version < (1, 45) and mount.VolumeOptions and mount.VolumeOptions.Subpath:
         raise InvalidParameter("VolumeOptions.Subpath needs API v1.45 or newer")
 
 
-def _adapt_bind(mount: Mount, version: tuple[int, int]) -> None:
-    """Before 1.44 the read-only bit did not reach the mounts below."""
-    bind = mount.BindOptions = mount.BindOptions or BindOptions()
+def read_only_is_recursive(version: tuple[int, int]) -> bool:
+    """Whether the read-only bit of an entry of Mounts reaches the mounts below it."""
+    return version >= (1, 44)
+
+
+def _adapt_bind(bind: BindOptions, version: tuple[int, int]) -> None:
     if bind.ReadOnlyForceRecursive:
         raise InvalidParameter("BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer")
-    bind.ReadOnlyNonRecursive = bool(mount.ReadOnly)
+    bind.ReadOnlyNonRecursive = False
     if version < (1, 42):
         bind.CreateMountpoint = False
     if version < (1, 40):

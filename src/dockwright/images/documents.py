@@ -111,7 +111,7 @@ def inspect(image: Image, graph_driver: dict[str, Any]) -> dict[str, Any]:
         **({"OsVersion": config["os.version"]} if config.get("os.version") else {}), "Size": image.size,
         "GraphDriver": graph_driver,
         "RootFS": {"Type": "layers", **({"Layers": image.diff_ids} if image.diff_ids else {})},
-        "Metadata": {"LastTagTime": rfc3339(image.tagged) if image.names else ZERO},
+        "Metadata": {"LastTagTime": rfc3339(image.tagged) if image.tagged else ZERO},
     }  # fmt: skip
 
 

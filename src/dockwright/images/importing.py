@@ -93,5 +93,9 @@ class Importer:
             raise explained(error) from error
         finally:
             ingest.close()
-        self._events.publish("image", "import", made.id, {"name": names[0].familiar if names else made.id})
+        if names:
+            await self._loader.mark_tagged(made.id)
+        self._events.publish("image", "import", made.id, {"name": made.id})
+        for name in names:
+            self._events.publish("image", "tag", made.id, {"name": name.familiar})
         emit({"status": made.id})

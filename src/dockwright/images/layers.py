@@ -13,7 +13,7 @@ from dockwright.base.errors import NotFound
 from dockwright.base.ids import new_id
 from dockwright.images.assembly import Assembler
 from dockwright.images.differ import Change
-from dockwright.images.merged import read_file
+from dockwright.images.merged import kind, read_file
 from dockwright.images.snapshotters import Drivers, Snapshotter
 from dockwright.metadata import Database
 
@@ -117,6 +117,11 @@ class Layers:
         """A file of the container's root without mounting it, as the container would see it; b"" if none or not a file."""
         driver, key = self._existing(container)
         return read_file(driver.lowers(key), path, limit)
+
+    def kind(self, container: str, path: str) -> int:
+        """The file type (S_IFMT) of a path of the container's root without mounting it, 0 if it is not there."""
+        driver, key = self._existing(container)
+        return kind(driver.lowers(key), path)
 
     async def size(self, container: str) -> tuple[int, int]:
         """SizeRw and SizeRootFs: bytes of the container's own files, and those with the image's."""

@@ -58,6 +58,10 @@ class Loader:
         """
         return lines(partial(self._load, body, quiet))
 
+    async def mark_tagged(self, ident: str) -> None:
+        """Note that a user has given the image `ident` a name now."""
+        await self._database.write(lambda c: store.mark_tagged(c, ident))
+
     async def _load(self, body: AsyncIterator[bytes], quiet: bool, emit: Emit) -> None:
         ingest = self._content.ingest()
         try:

@@ -1,6 +1,8 @@
 """The image manager: what each request of the API does to an image; and the layers containers stand on."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Collection
+from functools import partial
 from typing import Any
 
 from dockwright.base.errors import InvalidParameter, NotFound, NotSupported
@@ -20,6 +22,11 @@ from dockwright.metadata import Database, references
 
 Rows = list[dict[str, Any]]
 Names = list[str]
+
+
+def _tagged(connection: sqlite3.Connection, name: str, ident: str) -> None:
+    store.set_tag(connection, name, ident)
+    store.mark_tagged(connection, ident)
 
 
 class ImageManager:
@@ -92,7 +99,7 @@ class ImageManager:
         if parsed.familiar_name == "sha256":
             raise InvalidParameter("refusing to create an ambiguous tag using digest algorithm as name")
         target = reference.Reference(parsed.domain, parsed.path, tag or parsed.tag or reference.DEFAULT_TAG)
-        await self._database.write(lambda c: store.set_tag(c, str(target), image.id))
+        await self._database.write(partial(_tagged, name=str(target), ident=image.id))
         self._publish("tag", image, target.familiar)
 
     async def delete(self, name: str, force: bool, noprune: bool, running: Collection[str] = ()) -> Rows:

@@ -36,6 +36,17 @@ def read_file(directories: list[str], path: str, limit: int) -> bytes:
         return _at_most(file.fileno(), limit)
 
 
+def kind(directories: list[str], path: str) -> int:
+    """The file type (S_IFMT) of what `path` leads to, 0 if nothing does."""
+    fd = _find(directories, path)
+    if fd < 0:
+        return 0
+    try:
+        return stat.S_IFMT(os.fstat(fd).st_mode)
+    finally:
+        os.close(fd)
+
+
 def _at_most(fd: int, limit: int) -> bytes:
     pieces = []
     while limit and (piece := os.read(fd, limit)):

@@ -145,7 +145,7 @@ def insert(connection: sqlite3.Connection, ident: str, config: bytes, manifest: 
     size = sum(row.size for row in rows)
     known = connection.execute("SELECT 1 FROM image WHERE id = ?", (ident,)).fetchone()
     if known is None:
-        connection.execute("INSERT INTO image VALUES (?, ?, ?, ?, ?)", (ident, config, manifest, size, time.time_ns()))
+        connection.execute("INSERT INTO image VALUES (?, ?, ?, ?, ?)", (ident, config, manifest, size, 0))
         for position, row in enumerate(rows):
             values = (ident, position, row.chain, row.diff, row.blob, row.size)
             connection.execute("INSERT INTO image_layer VALUES (?, ?, ?, ?, ?, ?)", values)
@@ -157,11 +157,18 @@ def insert(connection: sqlite3.Connection, ident: str, config: bytes, manifest: 
 
 
 def set_tag(connection: sqlite3.Connection, name: str, ident: str) -> str:
-    """Point `name` at an image; returns the id of another image that had it, "" if none."""
+    """Point `name` at an image; returns the id of another image that had it, "" if none.
+
+    When a user last did so is kept apart: see `mark_tagged`.
+    """
     row = connection.execute("SELECT image FROM image_tag WHERE name = ?", (name,)).fetchone()
     connection.execute("INSERT OR REPLACE INTO image_tag VALUES (?, ?)", (name, ident))
-    connection.execute("UPDATE image SET tagged = ? WHERE id = ?", (time.time_ns(), ident))
     return str(row["image"]) if row and row["image"] != ident else ""
+
+
+def mark_tagged(connection: sqlite3.Connection, ident: str) -> None:
+    """Note that a user has tagged the image now: inspect's LastTagTime."""
+    connection.execute("UPDATE image SET tagged = ? WHERE id = ?", (time.time_ns(), ident))
 
 
 def drop_tags(connection: sqlite3.Connection, names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ Instruction encoding: kernel Documentation/bpf/standardization/instruction-set.r
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from _struct import Struct
 
@@ -56,19 +57,30 @@ def answer(value: int) -> bytes:
 
 
 def load_device_program(code: bytes) -> int:
-    """BPF_PROG_LOAD; returns the program's descriptor. EPERM without CAP_BPF or CAP_SYS_ADMIN."""
+    """BPF_PROG_LOAD; returns the program's descriptor.
+
+    Raises:
+        OSError: EPERM without CAP_BPF or CAP_SYS_ADMIN; EINVAL with what the verifier says.
+    """
+    try:
+        return _load(code, None)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EACCES):
+            raise
+        log = ctypes.create_string_buffer(1 << 16)  # only now: the verifier fails when its log does not fit
+        try:
+            return _load(code, log)
+        except OSError as again:
+            raise OSError(error.errno, f"{os.strerror(again.errno or 0)}: {log.value.decode()}", "bpf") from None
+
+
+def _load(code: bytes, log: ctypes.Array[ctypes.c_char] | None) -> int:
     buffer, licence = ctypes.create_string_buffer(code), ctypes.create_string_buffer(b"Apache")
-    log = ctypes.create_string_buffer(4096)
     attributes = Struct("=IIQQIIQ").pack(
         BPF_PROG_TYPE_CGROUP_DEVICE, len(code) // 8, ctypes.addressof(buffer), ctypes.addressof(licence),
-        1, len(log), ctypes.addressof(log),
+        log is not None, len(log) if log else 0, ctypes.addressof(log) if log else 0,
     ).ljust(72, b"\0")  # fmt: skip
-    try:
-        return syscall("bpf", BPF_PROG_LOAD, attributes, len(attributes), what="bpf")
-    except OSError as error:
-        if log.value:
-            raise OSError(error.errno, f"{os.strerror(error.errno or 0)}: {log.value.decode()}", "bpf") from None
-        raise
+    return syscall("bpf", BPF_PROG_LOAD, attributes, len(attributes), what="bpf")
 
 
 def attach_device_program(cgroup: int, program: int) -> None:

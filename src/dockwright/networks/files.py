@@ -125,7 +125,10 @@ def resolv_conf(
     replaced = [word for word, given in (("nameservers", dns), ("search", search), ("options", options)) if given]
     tail = f"\n# Based on host file: '{host.source}'{' (legacy)' if legacy else ''}\n"
     tail += "# Used default nameservers.\n" if defaults else ""
-    return HEADER + "".join(lines) + tail + f"# Overrides: [{' '.join(replaced)}]\n"
+    tail += f"# Overrides: [{' '.join(replaced)}]\n"
+    ndots = [option for option in options or host.options if option.startswith("ndots:")]
+    tail += f"# Option ndots from: {'override' if options else 'host'}\n" if ndots else ""
+    return HEADER + "".join(lines) + tail
 
 
 def _reachable(server: str) -> bool:

@@ -259,6 +259,8 @@ class NetworkManager:
         if endpoint is None:
             return
         await self._ports.close(endpoint)
+        if endpoint.active:
+            self._event("disconnect", endpoint)
         remove_key(self.key(endpoint))
         await self._store.drop_endpoint(container)
         found = self._networks.get(endpoint.network)

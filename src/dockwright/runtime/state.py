@@ -5,6 +5,7 @@ The shim writes the same document for the containers it makes in process, so tha
 
 from __future__ import annotations
 
+import marshal
 import os
 import time
 
@@ -40,7 +41,7 @@ class State:
         self.pid: int = values["init_process_pid"]
         self.started: int = values["init_process_start"]
         self.bundle: str = values["bundle"]
-        self.spec: dict[str, Any] = values["config"]
+        self.spec: dict[str, Any] = _spec(values["config"])
         self.group = Cgroup(values["cgroup_path"])
 
     @property
@@ -98,6 +99,18 @@ def of_init(root: str, container_id: str, spec: dict[str, Any], bundle: str, pid
         "init_process_start": process_start(pid) or 0, "created": timestamp(now), "bundle": bundle, "rootfs": rootfs,
         "cgroup_path": cgroup, "config": spec,
     })  # fmt: skip
+
+
+def _spec(config: dict[str, Any] | str) -> dict[str, Any]:
+    """The spec itself, or what the engine's plan file names as it (a marshal document, see the supervisor's plan)."""
+    if isinstance(config, dict):
+        return config
+    try:
+        with open(config, "rb") as file:
+            spec: dict[str, Any] = marshal.load(file)["spec"]
+    except (OSError, EOFError) as error:
+        raise RuntimeFailure(f"the plan {config} of the container cannot be read: {error}") from None
+    return spec
 
 
 def timestamp(nanoseconds: int) -> str:

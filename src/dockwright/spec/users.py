@@ -35,7 +35,7 @@ def identify(user: str, group_add: list[str], passwd: bytes, group: bytes) -> Id
     elif login:
         groups = tuple(_memberships(login, group))
     added = [_group(g, group, f"Unable to find group {g}: no matching entries in group file") for g in group_add]
-    return Identity(uid, gid, tuple(dict.fromkeys([*groups, *added])), home)
+    return Identity(uid, gid, tuple(dict.fromkeys([gid, *groups, *added])), home)
 
 
 def _user(name: str, passwd: bytes) -> tuple[int, int, str, str]:

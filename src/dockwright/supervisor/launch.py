@@ -4,6 +4,7 @@ init is forked, not exec'ed, so /proc/<init>/exe is the interpreter the zygote r
 writing can be reached by a hostile container, but not changed.
 """
 
+import contextlib
 import fcntl
 import os
 import sys
@@ -34,6 +35,7 @@ def start_zygote(sock: int) -> int:
     Raises:
         OSError: posix_spawn failed.
     """
+    _keep_descriptors()
     program = interpreter()
     code = f"import sys; sys.path.insert(0, {SOURCE_ROOT!r}); from dockwright.supervisor import zygote; zygote.main(3)"
     copy = sealed_copy(program)
@@ -44,3 +46,11 @@ def start_zygote(sock: int) -> int:
         return os.posix_spawn(f"/proc/self/fd/{copy}", arguments, {"LC_ALL": "C.UTF-8"}, file_actions=actions)
     finally:
         os.close(copy)
+
+
+def _keep_descriptors() -> None:
+    """Libraries open some without close-on-exec (libnftables does): no child shall have them."""
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the one the folder was listed with
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                os.set_inheritable(int(name), False)

@@ -22,7 +22,7 @@ from dockwright.runtime import console, container, execute
 from dockwright.runtime.cgroups import oom
 from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.runtime.failure import RuntimeFailure
-from dockwright.supervisor import frames, plan
+from dockwright.supervisor import frames, plan, published
 from dockwright.supervisor.sandbox import Sandbox
 
 TYPE_CHECKING = False
@@ -105,6 +105,7 @@ class _Work:
         self.sandbox: Sandbox | None = None
         self.init: container.Init | None = None
         self.failure: Message = {}
+        self.directory = ""
         self.console = -1
 
     def run(self) -> None:
@@ -128,6 +129,8 @@ class _Work:
             return False
         answer = self._guarded(self._go if operation == "go" else lambda: self._exec(message, tuple(fds)))
         frames.send_descriptors(self.sock, answer, (self.console,) if self.console >= 0 and "pid" in answer else ())
+        if operation == "go" and self.init and "pid" in answer:
+            published.publish(self.directory, self.init)
         return True
 
     def _guarded(self, work: Callable[[], Message]) -> Message:
@@ -152,7 +155,8 @@ class _Work:
         return {"sandbox": bool(self.sandbox.path)}
 
     def _make_init(self, message: Message, stdio: tuple[int, ...]) -> Message:
-        task = plan.read(message["directory"])
+        self.directory = message["directory"]
+        task = plan.read(self.directory)
         spec = self._with_sandbox(task["spec"])
         here, there = console.pair() if spec["process"].get("terminal") else (-1, -1)
         self.init = container.create(

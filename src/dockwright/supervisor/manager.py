@@ -11,7 +11,7 @@ import sys
 
 from dockwright.base.errors import Unavailable
 from dockwright.base.paths import Paths
-from dockwright.supervisor import frames, record
+from dockwright.supervisor import frames, published, record
 from dockwright.supervisor.launch import start_zygote
 from dockwright.supervisor.record import ExitRecord
 from dockwright.supervisor.task import Task, kill_cgroup
@@ -130,7 +130,10 @@ class Supervisor:
         kill_cgroup(cgroup)
 
     def forget(self, task_id: str) -> None:
-        """Remove the folder of a task that is over."""
+        """Remove what a task that is over has left: its folder, and the socket of a shim that was killed."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.paths.shim_socket(task_id))
+        published.withdraw(self.paths.task(task_id))
         shutil.rmtree(self.paths.task(task_id), ignore_errors=True)
 
     async def _start_zygote(self) -> None:

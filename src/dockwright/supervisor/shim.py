@@ -189,7 +189,10 @@ class Shim:
             self.task.close()
             self.loop.remove(self.listener.fileno())
             self.listener.close()
-            os.unlink(self.path)
+            try:
+                os.unlink(self.path)
+            except FileNotFoundError:
+                pass  # the daemon has already cleared away what this task leaves
         self.maybe_end()
 
     def maybe_end(self) -> None:

@@ -234,9 +234,12 @@ class Task:
         return sock
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        while data := await reader.read(1 << 16):
-            for message in self._decoder.feed(data):
-                self._take(message)
+        try:
+            while data := await reader.read(1 << 16):
+                for message in self._decoder.feed(data):
+                    self._take(message)
+        except (ConnectionError, frames.FrameError) as error:  # killed with requests unread; or it speaks nonsense
+            log.warning("the connection to the shim of container %s is broken: %s", self.id, error)
         self.ended = True
         for future in self._waiting.values():
             if not future.done():

@@ -10,7 +10,7 @@ from dockwright.base.errors import Conflict, InvalidParameter, NotFound
 from dockwright.kernel.libc import libc
 from dockwright.runtime.cgroups import oom
 from dockwright.runtime.cgroups.group import Cgroup
-from dockwright.supervisor import record
+from dockwright.supervisor import published, record
 from dockwright.supervisor.logs import writer
 from dockwright.supervisor.maker import Maker
 from dockwright.supervisor.stdio import Stdio
@@ -180,6 +180,7 @@ class Task:
             self.group.kill()
             self._reap_all()
             self.group.remove()
+            published.withdraw(self.directory)
         if self.namespace >= 0:
             os.close(self.namespace)
             self.namespace = -1

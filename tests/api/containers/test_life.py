@@ -133,12 +133,12 @@ def test_a_paused_container(tidy: Any, ask: Any) -> None:
     run(tidy, "cold", "sleep 1000")
     ident = ask("GET", "/containers/cold/json")[1]["Id"]
     assert ask("POST", "/containers/cold/pause")[0] == 204
-    assert ask("POST", "/containers/cold/pause") == (409, {"message": f"container {ident} is already paused"})
+    assert ask("POST", "/containers/cold/pause") == (409, {"message": f"Container {ident} is already paused"})
     assert ask("POST", "/containers/cold/start") == (
         409, {"message": "cannot start a paused container, try unpause instead"})  # fmt: skip
     status, answer = ask("DELETE", "/containers/cold")
     assert (status, answer["message"]) == (
-        409, 'cannot remove container "cold": container is paused and must be unpaused first')  # fmt: skip
+        409, 'cannot remove container "/cold": container is paused and must be unpaused first')  # fmt: skip
     assert ask("POST", "/containers/cold/stop?t=0")[0] == 204
     assert state(ask, "cold")["Status"] == "exited"
     tidy.docker("start", "cold")

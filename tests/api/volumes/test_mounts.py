@@ -212,6 +212,33 @@ def test_copy_up(daemon: Any, with_volume: str) -> None:
     assert daemon.docker("volume", "ls", "-q").stdout == b"bare\nnamed\n"
 
 
+def test_a_tmpfs_takes_the_place_of_a_volume(daemon: Any, with_volume: str) -> None:
+    daemon.docker("create", "--name", "covered", "--network", "none", "--tmpfs", "/data", with_volume)
+    assert inspect(daemon, "covered")["Mounts"] == []
+
+
+def test_volumes_of_an_image_are_pruned_as_anonymous(daemon: Any, with_volume: str) -> None:
+    daemon.docker("create", "--name", "left", "--network", "none", with_volume)
+    daemon.docker("rm", "left")
+    pruned = daemon.docker("volume", "prune", "-f").stdout.splitlines()
+    assert pruned[0] == b"Deleted Volumes:" and len(pruned[1]) == 64
+
+
+def test_rm_when_the_source_of_a_bind_has_vanished(daemon: Any, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    run(daemon, "--name", "orphan", "-v", f"{tmp_path}/gone:/b", "busybox", "true")
+    (tmp_path / "gone").rmdir()
+    assert daemon.docker("rm", "orphan").stdout == b"orphan\n"
+
+
+def test_links_of_the_image_do_not_lead_out(daemon: Any, with_volume: str, tmp_path: Path) -> None:
+    """/data/link leads to /etc/passwd: of the container."""
+    (tmp_path / "file").write_text("bound\n")
+    out = daemon.docker("run", "--rm", "--network", "none", "--mount", f"type=bind,src={tmp_path}/file,dst=/data/link",
+                        "--mount", "type=volume,dst=/data", with_volume, "cat", "/etc/passwd")  # fmt: skip
+    assert out.stdout == b"bound\n", out.stderr
+
+
 def test_subpaths(daemon: Any, with_volume: str) -> None:
     daemon.docker("run", "--rm", "--network", "none", "-v", "data:/data", with_volume, "ln", "-s", "/", "/data/out")
     option = "type=volume,src=data,dst=/s,volume-subpath=sub"

@@ -174,6 +174,8 @@ def test_list(runtime: Any, bundle: Any) -> None:
 def test_ps(runtime: Any, bundle: Any) -> None:
     pid = runtime.start(bundle.args("/bin/sleep", "100"))
     assert json.loads(runtime("ps", "--format", "json", runtime.name).stdout) == [pid]
+    if subprocess.run(["/usr/bin/ps", "-ef"], capture_output=True).returncode:
+        pytest.skip("this host's own ps -ef fails")
     head, line = runtime("ps", runtime.name).stdout.splitlines()
     assert "PID" in head and line.split()[1] == str(pid) and "sleep 100" in line
 

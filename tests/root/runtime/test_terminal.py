@@ -36,7 +36,8 @@ class ConsoleSocket:
         with connection:
             data, ancillary, _, _ = connection.recvmsg(4096, socket.CMSG_SPACE(4))
         self.name = data.decode()
-        self.master = array.array("i", ancillary[0][2][:4])[0]
+        if ancillary:
+            self.master = array.array("i", ancillary[0][2][:4])[0]
 
     def read_all(self) -> str:
         """What is written to the terminal until the container has closed it."""

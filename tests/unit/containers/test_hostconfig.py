@@ -300,7 +300,8 @@ def test_older_clients():
     assert adapted((1, 41), ConsoleSize=[1, 2]).ConsoleSize is None
     mount = Mount("bind", "/s", "/t", True, BindOptions=BindOptions(NonRecursive=True), VolumeOptions=VolumeOptions())
     old = adapted((1, 39), Mounts=[mount]).Mounts[0]
-    assert old.VolumeOptions is None and not old.BindOptions.NonRecursive and old.BindOptions.ReadOnlyNonRecursive
+    assert old.VolumeOptions is None and not old.BindOptions.NonRecursive
+    assert not versions.read_only_is_recursive((1, 43))
     for version, given, message in (
         (
             (1, 42),

@@ -48,6 +48,12 @@ def test_what_mounts_become():
     assert found["/t"].point.oci()["options"] == ["exec", "nosuid", "nodev", "mode=700", "size=1048576", "uid=7", "ro"]
 
 
+def test_read_only_mounts_of_older_clients():
+    host = HostConfig(Mounts=[Mount("bind", "/usr", "/u", True)], Binds=["/usr:/b:ro"])
+    found = {e.point.destination: e.point.oci()["options"] for e in planned(host, {}, "/data", None, ro_recursive=False)}
+    assert found == {"/u": ["rbind", "rprivate", "ro"], "/b": ["rbind", "rprivate", "rro"]}
+
+
 def test_binds_are_recursive_and_so_is_their_read_only_bit():
     found = plan(HostConfig(Binds=["/usr:/b:ro,rslave", "/var:/w"]))
     assert found["/b"].point.oci()["options"] == ["rbind", "rslave", "rro"]

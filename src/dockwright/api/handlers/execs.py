@@ -1,6 +1,7 @@
 """exec: create, start, resize, inspect."""
 
 from dockwright.api.answers import Answer, document, nothing
+from dockwright.api.encoding import decode
 from dockwright.api.exchange import Exchange
 from dockwright.api.handlers.containers import size
 from dockwright.api.stream import HijackedStream
@@ -12,7 +13,8 @@ STDOUT = 1
 
 async def create(exchange: Exchange) -> Answer:
     """POST /containers/{id}/exec."""
-    request = await exchange.body.json(ExecCreateRequest)
+    body = await exchange.body.text()
+    request = decode(body, ExecCreateRequest) if body else ExecCreateRequest()
     return document(await exchange.managers.containers.exec_create(exchange.name, request), 201)
 
 

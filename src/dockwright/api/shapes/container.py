@@ -1,6 +1,6 @@
-"""Containers in older versions. Source: Engine API version history."""
+"""Containers in older versions, as dockerd shapes them (tests/sidebyside): most newer fields are shown to all clients."""
 
-from dockwright.api.shapes.rules import Document, Rule, with_, without
+from dockwright.api.shapes.rules import Document, Rule, without
 
 
 def _short_id_alias(document: Document) -> None:
@@ -13,19 +13,6 @@ def _short_id_alias(document: Document) -> None:
             endpoint["Aliases"] = aliases if short in aliases else [*aliases, short]
 
 
-NETWORKS = ("NetworkSettings", "Networks", "*")
+INSPECT = (Rule((1, 45), (), _short_id_alias),)
 
-INSPECT = (
-    Rule((1, 45), (), _short_id_alias),
-    Rule((1, 44), NETWORKS, without("DNSNames")),
-    Rule((1, 44), ("Config", "Healthcheck"), without("StartInterval")),
-    Rule((1, 43), ("HostConfig",), without("Annotations")),
-    Rule((1, 42), ("HostConfig",), with_(KernelMemory=0, KernelMemoryTCP=0)),
-    Rule((1, 41), ("HostConfig",), without("CgroupnsMode")),
-    Rule((1, 40), ("HostConfig",), without("DeviceRequests")),
-)
-
-LIST = (
-    Rule((1, 46), ("HostConfig",), without("Annotations")),
-    Rule((1, 44), NETWORKS, without("DNSNames")),
-)
+LIST = (Rule((1, 46), ("HostConfig",), without("Annotations")),)

@@ -1,6 +1,6 @@
-"""System documents in older versions. Source: Engine API version history."""
+"""System documents in older versions, as dockerd shapes them (tests/sidebyside)."""
 
-from dockwright.api.shapes.rules import Document, Rule, with_, without
+from dockwright.api.shapes.rules import Document, Rule, without
 
 
 def _plain_security_options(document: Document) -> None:
@@ -10,14 +10,11 @@ def _plain_security_options(document: Document) -> None:
 
 
 INFO = (
-    Rule((1, 46), (), without("Containerd", "CDISpecDirs")),
-    Rule((1, 42), (), with_(ClusterStore="", ClusterAdvertise="", KernelMemory=False, KernelMemoryTCP=False)),
-    Rule((1, 41), (), without("DefaultAddressPools", "CgroupVersion", "PidsLimit")),
-    Rule((1, 39), (), without("ProductLicense", "Warnings")),
+    Rule((1, 46), (), without("Containerd")),
     Rule((1, 25), (), _plain_security_options),
 )
 
-VERSION = (Rule((1, 35), (), without("Platform", "Components")),)
+VERSION: tuple[Rule, ...] = ()
 
 
 def event_exists(event: Document, version: tuple[int, ...]) -> bool:

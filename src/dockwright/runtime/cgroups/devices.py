@@ -67,8 +67,8 @@ def program(rules: list[Rule]) -> bytes:
     code += bpf.load_word(4, 1, 4) + bpf.load_word(5, 1, 8)
     for rule in reversed(rules):
         code += _block(rule)
-        if rule.get("type", "a") == "a" and not rule.get("access", "rwm").strip("rwm"):
-            break
+        if (rule.get("type") or "a") == "a" and set(rule.get("access") or "rwm") == set("rwm"):
+            return code  # it answers whatever is asked; the verifier wants nothing behind it
     return code + bpf.answer(0)
 
 
