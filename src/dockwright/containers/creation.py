@@ -67,14 +67,15 @@ class Creation:
         chain = self._images.chain_of(self._images.resolve(container.image)) if container.image else ""
         await self._images.layers.create(container.id, container.image, chain, container.durable)
         await self._mounting.create(container, versions.read_only_is_recursive(version))
-        os.makedirs(self._paths.container(container.id), mode=0o710)
         await self._store.insert(container)
+        os.makedirs(self._paths.container(container.id), mode=0o710)
 
     async def _unmake(self, container: Container) -> None:
         self._store.forget(container)
         await self._mounting.unmake(container)
         await self._images.layers.remove(container.id)
         shutil.rmtree(self._paths.container(container.id), ignore_errors=True)
+        await self._store.delete(container)
 
     async def rename(self, ref: str, name: str) -> None:
         """POST /containers/{id}/rename."""

@@ -47,7 +47,7 @@ class ContainerManager:
         stopping = Stopping(store)
         removal = Removal(store, paths, images, supervisor, stopping, networks, mounting)
         life = Life(store, paths, images, supervisor, execs, stopping, removal, networks, mounting)
-        restoring = Restoring(store, supervisor, stopping, removal, life, networks, mounting)
+        restoring = Restoring(store, paths, supervisor, stopping, removal, life, networks, mounting)
         streams, seeing = Streams(store, paths), Seeing(store, paths, images, networks)
 
         self.create, self.rename, self.remove = creation.create, creation.rename, removal.remove

@@ -1,8 +1,10 @@
 """A new daemon takes over what an earlier one left, and lets go of it at its own end."""
 
 import asyncio
+import os
 import time
 
+from dockwright.base.paths import Paths
 from dockwright.base.times import rfc3339
 from dockwright.containers import restarts
 from dockwright.containers.container import Container
@@ -22,10 +24,10 @@ class Restoring:
     """restore and shutdown."""
 
     def __init__(
-        self, store: Store, supervisor: Supervisor, stopping: Stopping, removal: Removal, life: Life,
+        self, store: Store, paths: Paths, supervisor: Supervisor, stopping: Stopping, removal: Removal, life: Life,
         networks: NetworkManager, mounting: Mounting,
     ) -> None:  # fmt: skip
-        self._store, self._supervisor = store, supervisor
+        self._store, self._paths, self._supervisor = store, paths, supervisor
         self._stopping, self._removal, self._life, self._networks = stopping, removal, life, networks
         self._mounting = mounting
 
@@ -45,6 +47,7 @@ class Restoring:
 
     async def _restore(self, container: Container) -> None:
         """Whatever the row says: a shim counts more, and after it the exit record."""
+        os.makedirs(self._paths.container(container.id), mode=0o710, exist_ok=True)  # its create may have got so far only
         state = container.state
         task = await self._supervisor.adopt(container.id, container.cgroup)
         if task and task.hello.get("running"):
@@ -52,9 +55,7 @@ class Restoring:
         elif task and not task.hello and state.running:
             container.task = task  # stopped: the row is all that is known
             self._life.listen(container, task)
-        elif state.restarting:
-            return
-        elif state.running or state.pid:
+        elif (state.running and not state.restarting) or state.pid:
             container.task = task
             await self._life.ended(container, task, self._end_of(container))
         elif task:

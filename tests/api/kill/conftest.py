@@ -128,8 +128,18 @@ class Subject:
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[Subject]:
+    yield from _started()
+
+
+@pytest.fixture
+def own() -> Iterator[Subject]:
+    """A daemon that stops its containers when it ends."""
+    yield from _started("--live-restore=false")
+
+
+def _started(*options: str) -> Iterator[Subject]:
     base = _base()
-    daemon = base.Daemon()
+    daemon = base.Daemon(*options)
     daemon.start()
     made = base.images()
     daemon.docker("load", stdin=made.docker_archive([made.busybox_layer()], ["busybox:latest"]))
