@@ -14,6 +14,7 @@ from dockwright.base.errors import EngineError, NotSupported
 from dockwright.base.files import write_atomic
 from dockwright.base.paths import Paths
 from dockwright.containers.manager import ContainerManager
+from dockwright.daemon import apparmor
 from dockwright.daemon import config as configuration
 from dockwright.daemon.config import Config
 from dockwright.daemon.network import network_config
@@ -72,6 +73,7 @@ class Engine:
         await networks.start()
         log_config = LogConfig(self._config.log_driver, self._config.log_opts)
         containers = ContainerManager(database, self._paths, events, images, supervisor, networks, volumes, log_config)
+        await apparmor.load_default()
         await containers.restore()
         await images.layers.forget_strangers({row["Id"] for row in await containers.list(True, 0, False, {})})
         server = self._server(ident, containers, images, networks, volumes, events)
