@@ -4,8 +4,9 @@ import time
 from typing import Any
 
 from dockwright.base.times import ZERO, seconds
-from dockwright.containers import shown
+from dockwright.containers import confinement, shown
 from dockwright.containers.container import Container
+from dockwright.spec.security import parse
 
 
 def inspect(
@@ -25,12 +26,20 @@ def inspect(
         "HostnamePath": f"{folder}/hostname" if started else "", "HostsPath": f"{folder}/hosts" if started else "",
         "LogPath": log_path if started else "", "Name": f"/{container.name}", "RestartCount": state.restart_count,
         "Driver": "overlay2",
-        "Platform": "linux", "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "",
+        "Platform": "linux", "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": _apparmor(container),
         "ExecIDs": list(container.exec_ids) or None,
         "HostConfig": shown.host_config(container.host), "GraphDriver": graph_driver,
         "Mounts": [point.document() for point in container.mounts],
         "Config": shown.config(container.config), "NetworkSettings": shown.network(network, started),
     }  # fmt: skip
+
+
+def _apparmor(container: Container) -> str:
+    """What confines the container's processes; before the first start only what was asked for."""
+    chosen = parse(container.host.SecurityOpt or [])
+    if container.state.started_at == ZERO:
+        return chosen.apparmor
+    return confinement.apparmor(chosen, bool(container.host.Privileged)) or chosen.apparmor
 
 
 def summary(container: Container, network: dict[str, Any], ports: list[dict[str, Any]]) -> dict[str, Any]:

@@ -65,7 +65,6 @@ def test_a_missing_source_is_made_for_v_and_refused_for_mount(daemon: Any, tmp_p
         (["-v", "/tmp:/b", "-v", "/etc:/b"], "Duplicate mount point: /b"),
         (["-v", "/tmp:/b", "--tmpfs", "/b"], "Duplicate mount point: /b"),
         (["-v", "/usr:/b", "--mount", "type=tmpfs,dst=/b"], "Duplicate mount point: /b"),
-        (["-v", "/usr:/b:rslave"], "path /usr is mounted on / but it is not a shared or slave mount"),
         (["--volumes-from", "nope"], "No such container: nope"),
         (["--tmpfs", "/t:foo"], 'invalid tmpfs option "foo"'),
         (["--mount", "type=volume,src=vv,dst=/x,volume-subpath=nope"], "no such file or directory"),
@@ -114,6 +113,18 @@ def shared(tmp_path: Path) -> Iterator[Path]:
     for name in ("from-host", "from-guest", ""):
         while os.path.ismount(f"{tmp_path}/{name}"):
             umount2(f"{tmp_path}/{name}", MNT_DETACH)
+
+
+def test_a_source_that_does_not_propagate(daemon: Any, tmp_path: Path) -> None:
+    mount("tmpfs", str(tmp_path), "tmpfs", 0)
+    mount("", str(tmp_path), "", MS_PRIVATE)
+    try:
+        for mode, wanted in (("rslave", "shared or slave"), ("shared", "shared")):
+            code, _, error = run(daemon, "--rm", "-v", f"{tmp_path}:/b:{mode}", "busybox", "true")
+            assert code == 125
+            assert f"path {tmp_path} is mounted on {tmp_path} but it is not a {wanted} mount" in error
+    finally:
+        umount2(str(tmp_path), MNT_DETACH)
 
 
 @pytest.mark.parametrize(
