@@ -14,7 +14,7 @@ from dockwright.base.errors import EngineError, NotSupported
 from dockwright.base.files import write_atomic
 from dockwright.base.paths import Paths
 from dockwright.containers.manager import ContainerManager
-from dockwright.daemon import apparmor
+from dockwright.daemon import apparmor, notify
 from dockwright.daemon import config as configuration
 from dockwright.daemon.config import Config
 from dockwright.daemon.network import network_config
@@ -80,7 +80,9 @@ class Engine:
         await server.serve(listen(self._config.hosts or [DEFAULT_HOST], self._group()))
         self._signals()
         log.info("API listen on %s", " ".join(self._config.hosts or [DEFAULT_HOST]))
+        notify.tell("READY=1")
         await self._stop.wait()
+        notify.tell("STOPPING=1")
         await server.close()
         await containers.shutdown(self._everything or not self._config.live_restore)
         await networks.shutdown()
