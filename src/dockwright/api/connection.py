@@ -85,6 +85,8 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more. Streams go on in the other direction; a stream for reading only ends."""
         self._eof = True
+        if self._lingering:
+            return False
         if self._stream:
             self._stream.feed_eof()
         elif self._exchange:
@@ -149,8 +151,11 @@ class Connection(asyncio.Protocol):
             self._transport.write_eof()
 
     def close(self) -> None:
-        """Close after what is queued has been sent."""
-        self._transport.close()
+        """Close after what is queued has been sent; a stream's client that may still send is read to its end first."""
+        if self._stream and not self._eof and not self._lost:
+            self._linger()
+        else:
+            self._transport.close()
 
     def abort(self) -> None:
         """Cut the connection, so that the client sees that its answer is not whole."""
@@ -265,7 +270,7 @@ class Connection(asyncio.Protocol):
             self._next_request()
 
     def _linger(self) -> None:
-        """The answer came before the end of the body: let the client read it before the connection is closed.
+        """The answer came before the end of what the client sends: let it read that before the connection is closed.
 
         Closing with unread bytes in the socket would reset the connection and could swallow the answer.
         """

@@ -83,9 +83,9 @@ class Execs:
 
     def check(self, ident: str) -> None:
         """Raises NotFound or Conflict, in Docker's words, for an exec that cannot be started."""
-        _refuse_idle(self._find(ident).container)
+        _refuse_idle(self._find(ident).container, "")
 
-    def create(self, container: Container, request: ExecCreateRequest) -> Exec:
+    def create(self, container: Container, request: ExecCreateRequest, ref: str = "") -> Exec:
         """Note an exec.
 
         Raises:
@@ -93,7 +93,7 @@ class Execs:
         """
         if not request.Cmd:
             raise InvalidParameter("No exec command specified")
-        _refuse_idle(container)
+        _refuse_idle(container, ref)
         _keys(request)
         self._expire()
         made = Exec(new_id(), container, request, _size(request.ConsoleSize))
@@ -113,7 +113,7 @@ class Execs:
     async def start(self, ident: str, request: ExecStartRequest) -> Session | None:
         """POST /exec/{id}/start: run it; attached unless the request says Detach."""
         made = self._find(ident)
-        _refuse_idle(made.container)
+        _refuse_idle(made.container, "")
         if made.exit_code is not None or made.running:
             word = "has already run" if made.exit_code is not None else "is already running"
             raise Conflict(f"exec command {ident} {word}")
@@ -188,7 +188,7 @@ class Execs:
     async def resize(self, ident: str, height: int, width: int) -> None:
         """POST /exec/{id}/resize: waits for the start for a while, since clients ask as soon as they are attached."""
         made = self._find(ident)
-        _refuse_idle(made.container)
+        _refuse_idle(made.container, "")
         try:
             await asyncio.wait_for(asyncio.shield(made.started), RESIZE_PATIENCE)
         except TimeoutError:
@@ -227,10 +227,11 @@ def _size(given: list[int] | None) -> tuple[int, int]:
     return (given[0], given[1]) if given and len(given) == 2 else (0, 0)
 
 
-def _refuse_idle(container: Container) -> None:
+def _refuse_idle(container: Container, ref: str) -> None:
+    """`ref` is what the user called the container, "" where only its exec was named."""
     container.refuse_not_running()
     if container.state.paused:
-        raise Conflict(f"Container {container.id} is paused, unpause the container before exec")
+        raise Conflict(f"Container {ref or container.id} is paused, unpause the container before exec")
 
 
 def _explained(error: EngineError) -> tuple[int, EngineError]:

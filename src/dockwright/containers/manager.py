@@ -73,4 +73,4 @@ class ContainerManager:
 
     async def exec_create(self, ref: str, request: ExecCreateRequest) -> dict[str, Any]:
         """POST /containers/{id}/exec."""
-        return {"Id": self._execs.create(self._store.find(ref), request).id}
+        return {"Id": self._execs.create(self._store.find(ref), request, ref).id}

@@ -1,5 +1,6 @@
 """A container's wishes of the network: checked at create, handed to the network manager at start."""
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from dockwright.base.errors import Conflict, InvalidParameter, NotSupported
+from dockwright.base.errors import Conflict, InvalidParameter, NotFound, NotSupported
 from dockwright.base.files import write_atomic
 from dockwright.containers.container import Container
 from dockwright.containers.store import Store
@@ -31,7 +32,8 @@ def check(request: CreateRequest, host: HostConfig, store: Store) -> list[str]:
     mode = host.NetworkMode or "bridge"
     if mode.startswith(JOIN):
         _check_join(request, host)
-        host.NetworkMode = JOIN + store.find(mode.removeprefix(JOIN)).id
+        with contextlib.suppress(NotFound):  # the start tells: a client would take a 404 here for a missing image
+            host.NetworkMode = JOIN + store.find(mode.removeprefix(JOIN)).id
     elif mode == "host" and request.MacAddress:
         raise InvalidParameter(f"{_CONFLICT}mac-address and the network mode")
     if request.MacAddress and not _MAC.fullmatch(request.MacAddress):

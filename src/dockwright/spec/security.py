@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dockwright.base.errors import InvalidParameter, NotSupported
+from dockwright.base.errors import Internal, InvalidParameter, NotSupported
 
 TRUE, FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
 DISABLE = "label=disable"
@@ -37,7 +37,7 @@ def parse(options: Sequence[str]) -> Security:
     """The options one by one; of those given twice the last counts.
 
     Raises:
-        InvalidParameter: in Docker's words.
+        Internal: an unknown one, in Docker's words; Docker gives this error no class.
     """
     security = Security()
     for option in options:
@@ -54,7 +54,7 @@ def _assign(security: Security, option: str) -> None:
     separator = "=" if "=" in option else ":"  # the colon is the older form
     key, found, value = option.partition(separator)
     if not found:
-        raise InvalidParameter(f'invalid --security-opt 1: "{option}"')
+        raise Internal(f'invalid --security-opt 1: "{option}"')
     if key == "label":
         security.labels.append(value)
     elif key in ("seccomp", "apparmor"):
@@ -62,7 +62,7 @@ def _assign(security: Security, option: str) -> None:
     elif key == "no-new-privileges" and value in (*TRUE, *FALSE):
         security.no_new_privileges = value in TRUE
     else:
-        raise InvalidParameter(f'invalid --security-opt 2: "{option}"')
+        raise Internal(f'invalid --security-opt 2: "{option}"')
 
 
 def check(options: Sequence[str], apparmor: bool) -> None:

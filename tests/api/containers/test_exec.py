@@ -54,9 +54,9 @@ def test_what_is_refused(sleeper: str, ask: Any, tidy: Any) -> None:
     assert ask("POST", f"/exec/{ident}/resize?h=x&w=1")[0] == 400
     tidy.docker("pause", sleeper)
     full = ask("GET", f"/containers/{sleeper}/json")[1]["Id"]
-    text = {"message": f"Container {full} is paused, unpause the container before exec"}
-    assert ask("POST", f"/containers/{sleeper}/exec", {"Cmd": ["true"]}) == (409, text)
-    assert ask("POST", f"/exec/{ident}/start", {"Detach": True}) == (409, text)
+    text = "Container {} is paused, unpause the container before exec"
+    assert ask("POST", f"/containers/{sleeper}/exec", {"Cmd": ["true"]}) == (409, {"message": text.format(sleeper)})
+    assert ask("POST", f"/exec/{ident}/start", {"Detach": True}) == (409, {"message": text.format(full)})
     tidy.docker("rm", "-f", sleeper)
     assert ask("GET", f"/exec/{ident}/json") == (404, {"message": f"No such exec instance: {ident}"})
 

@@ -32,7 +32,7 @@ def sequences(lines: list[str], normalise: Callable[[str], str]) -> Sequences:
         attributes = dict(event["Actor"]["Attributes"] or {})
         attributes.pop("name", "")
         ident = event["Actor"]["ID"]
-        actor = f"{event['Type']} {made_up.get(ident) or _name(event) or normalise(ident)}"
+        actor = f"{event['Type']} {made_up.get(ident) or normalise(_name(event) or ident)}"
         if event["Type"] != "container" and "container" in attributes:
             actor += f" of {names.get(attributes.pop('container'), 'another section')}"
         shown = [f"{key}={'<n>' if key in MEASURED else value}" for key, value in sorted(attributes.items())]

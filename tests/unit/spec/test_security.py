@@ -5,7 +5,7 @@ import platform
 
 import pytest
 
-from dockwright.base.errors import InvalidParameter, NotSupported
+from dockwright.base.errors import Internal, InvalidParameter, NotSupported
 from dockwright.spec import security
 
 
@@ -29,7 +29,7 @@ def test_the_older_form_and_a_flag_with_a_value():
     ],
 )
 def test_unknown_options(option, text):
-    with pytest.raises(InvalidParameter) as caught:
+    with pytest.raises(Internal) as caught:
         security.parse([option])
     assert caught.value.message == text
 

@@ -3,9 +3,10 @@
 from dockwright.api.answers import Answer, document
 from dockwright.api.encoding import line
 from dockwright.api.exchange import Exchange
+from dockwright.api.query import Query
 from dockwright.api.shapes import shaped
 from dockwright.api.shapes import system as shapes
-from dockwright.base.errors import InvalidParameter, NotSupported
+from dockwright.base.errors import Internal, InvalidParameter, NotSupported
 
 PING_FIELDS = {
     "Builder-Version": "1",
@@ -33,7 +34,7 @@ async def info(exchange: Exchange) -> Answer:
 async def events(exchange: Exchange) -> None:
     """GET /events: the head first, then one document a line until `until` or the client's end."""
     query = exchange.query
-    since, until = query.timestamp("since"), query.timestamp("until")
+    since, until = _moment(query, "since"), _moment(query, "until")
     if since is not None and until is not None and until < since:
         raise InvalidParameter(
             f"`since` time ({query.text('since')}) cannot be after `until` time ({query.text('until')})"
@@ -44,6 +45,13 @@ async def events(exchange: Exchange) -> None:
             if shapes.event_exists(event, exchange.version):
                 await exchange.send(line(event))
         exchange.end()
+
+
+def _moment(query: Query, name: str) -> int | None:
+    try:
+        return query.timestamp(name)
+    except InvalidParameter:  # here Docker's error has no class
+        raise Internal(f'strconv.ParseInt: parsing "{query.text(name)}": invalid syntax') from None
 
 
 async def plugins(exchange: Exchange) -> Answer:

@@ -1,6 +1,6 @@
 """System documents in older versions, as dockerd shapes them (tests/sidebyside)."""
 
-from dockwright.api.shapes.rules import Document, Rule, without
+from dockwright.api.shapes.rules import Document, Rule, with_, without
 
 
 def _plain_security_options(document: Document) -> None:
@@ -12,6 +12,7 @@ def _plain_security_options(document: Document) -> None:
 INFO = (
     Rule((1, 46), (), without("Containerd")),
     Rule((1, 25), (), _plain_security_options),
+    Rule((1, 25), (), with_(ExecutionDriver="<not supported>")),
 )
 
 VERSION: tuple[Rule, ...] = ()
