@@ -1,5 +1,6 @@
 """A container's mounts over its life: made with it, ready at its start, let go at its end, gone with it."""
 
+import asyncio
 import os
 import stat
 
@@ -14,7 +15,7 @@ from dockwright.containers.store import Store
 from dockwright.host.mountinfo import mount_of
 from dockwright.images.layers import Layers
 from dockwright.runtime import paths as inside
-from dockwright.volumes.copying import copy_tree, is_empty
+from dockwright.volumes.copying import fill
 from dockwright.volumes.manager import VolumeManager
 
 
@@ -23,6 +24,7 @@ class Mounting:
 
     def __init__(self, store: Store, paths: Paths, layers: Layers, volumes: VolumeManager) -> None:
         self._store, self._paths, self._layers, self._volumes = store, paths, layers, volumes
+        self._filling = asyncio.Lock()  # two containers may be made with the same new volume
 
     # create
 
@@ -80,17 +82,23 @@ class Mounting:
             directory = ""
         if not volumes and not directory:
             return
+        async with self._filling:
+            await self._in_root(container, directory, volumes)
+
+    async def _in_root(self, container: Container, directory: str, volumes: list[MountPoint]) -> None:
+        user = f"create {container.id}"
         for point in volumes:
-            await self._volumes.activate(point.name, f"create {container.id}")
+            await self._volumes.activate(point.name, user)
         try:
+            alone = {point.name for point in volumes if self._volumes.exclusive(point.name, user)}
             merged = (self._layers.graph_driver(container.id)["Data"] or {}).get("MergedDir", "")  # vfs has none
             await in_root(
                 self._layers.mount(container.id), self._layers.base, self._paths.temporary,
-                lambda root: _furnish(root, directory, volumes, merged),
+                lambda root: _furnish(root, directory, volumes, alone, merged),
             )  # fmt: skip
         finally:
             for point in volumes:
-                await self._volumes.deactivate(point.name, f"create {container.id}")
+                await self._volumes.deactivate(point.name, user)
 
     # start and end
 
@@ -104,7 +112,7 @@ class Mounting:
             if point.destination == "/":
                 raise InvalidParameter("invalid specification: destination can't be '/'")  # a VOLUME may say so
             if point.type == "volume":
-                await self._volumes.activate(point.name, container.id)
+                await self._activate(point, container)
                 self._check_subpath(point)
             elif point.type == "bind":
                 _prepare_bind(point)
@@ -114,6 +122,13 @@ class Mounting:
                     point.name, "mount", container=container.id, destination=point.destination,
                     propagation=point.propagation, **{"read/write": str(point.writable).lower()},
                 )  # fmt: skip
+
+    async def _activate(self, point: MountPoint, container: Container) -> None:
+        try:
+            await self._volumes.activate(point.name, container.id)
+        except OSError as error:
+            text = f"error while mounting volume '{point.source}': {os.strerror(error.errno or 0).lower()}"
+            raise Internal(text) from None
 
     def _check_subpath(self, point: MountPoint) -> None:
         """A subpath must be there; where it leads is looked up again, inside the volume, by the shim.
@@ -143,9 +158,14 @@ class Mounting:
         """At the daemon's start: volumes of containers that run are in use, those of containers that never were made are not."""
         await self._volumes.forget_strangers({container.id for container in self._store})
         for container in self._store:
-            for point in container.mounts:
-                if container.state.running and point.type == "volume":
-                    self._volumes.note_active(point.name, container.id)
+            if container.state.running or container.state.pid:
+                self.adopt(container)
+
+    def adopt(self, container: Container) -> None:
+        """A container runs that an earlier daemon has started: its volumes are in use."""
+        for point in container.mounts:
+            if point.type == "volume":
+                self._volumes.note_active(point.name, container.id)
 
     # removal
 
@@ -158,12 +178,12 @@ class Mounting:
             await self._volumes.let_go(container.id, gone)
 
 
-def _furnish(root: int, directory: str, volumes: list[MountPoint], merged: str) -> None:
-    """In a thread, on the container's root."""
+def _furnish(root: int, directory: str, volumes: list[MountPoint], alone: set[str], merged: str) -> None:
+    """In a thread, on the container's root. alone: the volumes that nobody else has open."""
     if directory:
         _make_working_directory(root, directory)
     for point in volumes:
-        _fill(root, point, merged)
+        _fill(root, point, point.name not in alone, merged)
 
 
 def _make_working_directory(root: int, directory: str) -> None:
@@ -174,7 +194,7 @@ def _make_working_directory(root: int, directory: str) -> None:
         raise Internal(f"Cannot mkdir: {directory} is not a directory") from None
 
 
-def _fill(root: int, point: MountPoint, merged: str) -> None:
+def _fill(root: int, point: MountPoint, in_place: bool, merged: str) -> None:
     """Copy what the image has at the destination into an empty volume.
 
     Raises:
@@ -189,12 +209,7 @@ def _fill(root: int, point: MountPoint, merged: str) -> None:
             raise Internal(
                 f"cannot mount volume over existing file, file exists {merged}/{point.destination.lstrip('/')}"
             )
-        target = os.open(point.source, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            if is_empty(target):
-                copy_tree(source, target)
-        finally:
-            os.close(target)
+        fill(point.source, source, in_place)
     finally:
         os.close(source)
 

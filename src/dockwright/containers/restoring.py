@@ -65,6 +65,7 @@ class Restoring:
         state = container.state
         container.task, state.pid, state.paused = task, task.hello["pid"], bool(task.hello.get("paused"))
         self._life.listen(container, task)
+        self._mounting.adopt(container)
         if not state.running or state.restarting:
             state.running, state.restarting, state.started_at = True, False, rfc3339(task.hello["started"])
             state.exit_code, state.error, state.oom_killed = 0, "", False

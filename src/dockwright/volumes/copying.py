@@ -4,10 +4,12 @@ Everything is relative to descriptors and no link is followed, so an image canno
 """
 
 import os
+import shutil
 import stat
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK = 1 << 30
+STAGING = "_copy"
 
 
 def copy_tree(source: int, target: int) -> None:
@@ -21,6 +23,38 @@ def copy_tree(source: int, target: int) -> None:
     """
     links: dict[tuple[int, int], str] = {}
     _copy_into(source, target, "", links, target)
+
+
+def fill(directory: str, source: int, in_place: bool) -> None:
+    """Copy directory `source` to `directory` if that is empty: wholly or, when it is cut off, not at all.
+
+    The copy is made beside it and takes its place by rename(2). Where the directory itself must stay, because it is mounted
+    or somebody has it open already, `in_place` gives that up.
+
+    Raises:
+        OSError: disk full, no such directory.
+    """
+    target = os.open(directory, _DIRECTORY)
+    try:
+        if not is_empty(target):
+            return
+        if in_place:
+            copy_tree(source, target)
+            return
+    finally:
+        os.close(target)
+    staging = f"{os.path.dirname(directory)}/{STAGING}"
+    shutil.rmtree(staging, ignore_errors=True)  # of a daemon that was killed
+    os.mkdir(staging, 0o700)
+    made = os.open(staging, _DIRECTORY)
+    try:
+        copy_tree(source, made)
+        os.rename(staging, directory)
+    except BaseException:
+        shutil.rmtree(staging)
+        raise
+    finally:
+        os.close(made)
 
 
 def is_empty(directory: int) -> bool:

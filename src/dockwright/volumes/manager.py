@@ -197,6 +197,10 @@ class VolumeManager:
                 await asyncio.to_thread(options.mount, volume.options, path)
         self._active.setdefault(name, set()).add(user)
 
+    def exclusive(self, name: str, user: str) -> bool:
+        """Whether nothing but `user` has a volume's directory open, and nothing is mounted there."""
+        return self._active.get(name) == {user} and not self.find(name).options
+
     def note_active(self, name: str, user: str) -> None:
         """`activate`, for a user who has it already: found at the daemon's start."""
         self._active.setdefault(name, set()).add(user)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -221,6 +222,16 @@ def test_copy_up(daemon: Any, with_volume: str) -> None:
     assert run(daemon, "--rm", "-v", "bare:/data:nocopy", with_volume, "ls", "/data")[1] == ""
     assert run(daemon, "--rm", "--tmpfs", "/data", with_volume, "ls", "/data")[1] == ""
     assert daemon.docker("volume", "ls", "-q").stdout == b"bare\nnamed\n"
+
+
+def test_copy_up_for_several_at_once_and_under_a_running_container(daemon: Any, with_volume: str) -> None:
+    create = ["docker", "-H", daemon.host, "create", "--network", "none", "-v", "shared:/data", with_volume]
+    several = [subprocess.Popen(create, stdout=subprocess.PIPE) for _ in range(4)]
+    assert [process.wait() for process in several] == [0] * 4
+    assert sh(daemon, "ls /v", "-v", "shared:/v").split() == ["link", "sub", "twin"]
+    run(daemon, "-d", "--name", "first", "-v", "open:/v", "busybox", "sleep", "100")
+    daemon.docker("create", "--network", "none", "-v", "open:/data", with_volume)
+    assert daemon.docker("exec", "first", "ls", "/v").stdout.split() == [b"link", b"sub", b"twin"]
 
 
 def test_a_tmpfs_takes_the_place_of_a_volume(daemon: Any, with_volume: str) -> None:

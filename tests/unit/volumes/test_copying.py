@@ -2,6 +2,9 @@
 
 import os
 
+import pytest
+
+from dockwright.volumes import copying
 from dockwright.volumes.copying import copy_tree, is_empty
 
 
@@ -34,3 +37,37 @@ def test_everything_comes_along(tmp_path):
     assert (os.stat(target).st_mode & 0o7777, os.stat(target).st_mtime_ns) == (0o1770, 7)
     for end in ends:
         os.close(end)
+
+
+def test_fill_takes_the_place_of_an_empty_directory_wholly_or_not_at_all(tmp_path, monkeypatch):
+    source, volume = tmp_path / "source", tmp_path / "volume/_data"
+    source.mkdir(mode=0o700)
+    (source / "file").write_text("new")
+    volume.mkdir(parents=True)
+    (tmp_path / "volume/_copy").mkdir()
+    (tmp_path / "volume/_copy/half").write_text("of a daemon that was killed")
+    fd = opened(source)
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="disk full"):
+        patch.setattr(copying, "_copy_file", full)
+        copying.fill(str(volume), fd, in_place=False)
+    assert os.listdir(tmp_path / "volume") == ["_data"] and os.listdir(volume) == []
+    copying.fill(str(volume), fd, in_place=False)
+    assert os.listdir(tmp_path / "volume") == ["_data"] and (volume / "file").read_text() == "new"
+    (source / "file").write_text("newer")
+    copying.fill(str(volume), fd, in_place=False)
+    assert (volume / "file").read_text() == "new", "it was not empty"
+    os.close(fd)
+
+
+def test_fill_in_place_keeps_the_directory(tmp_path):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/file").write_text("new")
+    (tmp_path / "data").mkdir()
+    before, fd = os.stat(tmp_path / "data").st_ino, opened(tmp_path / "source")
+    copying.fill(str(tmp_path / "data"), fd, in_place=True)
+    assert os.stat(tmp_path / "data").st_ino == before and (tmp_path / "data/file").exists()
+    os.close(fd)
+
+
+def full(*_arguments):
+    raise OSError(28, "disk full")
