@@ -40,6 +40,7 @@ SERVED = [
     Route("GET", "/images/{name}/get", images.save_one, streams=True),
     Route("GET", "/images/get", images.save_many, streams=True),
     Route("POST", "/images/load", images.load),
+    Route("POST", "/images/prune", images.prune),
     Route("POST", "/images/{name}/push", images.push),
     Route("GET", "/plugins", system.plugins),
     Route("GET", "/networks", networks.list_),
@@ -61,7 +62,7 @@ def _refused(handler: Handler, *lines: str) -> list[Route]:
 NOT_YET = _refused(
     unimplemented.not_yet,
     "GET /system/df /containers/{name}/changes /containers/{name}/export /containers/{name}/attach/ws",
-    "POST /containers/{name}/update /containers/prune /build /build/prune /build/cancel /images/prune /commit",
+    "POST /containers/{name}/update /containers/prune /build /build/prune /build/cancel /commit",
     "POST /session /grpc /containers/{name}/copy",
     "HEAD /containers/{name}/archive",
     "GET /containers/{name}/archive /images/{name}/attestations /images/search /distribution/{name}/json",

@@ -31,11 +31,20 @@ def summaries(
     for name in filters:
         if name not in FILTERS:
             raise InvalidParameter(f"invalid filter '{name}'")
-    tests = [_dangling(filters), _labelled(filters), *_dated(filters, resolve)]
-    chosen = sorted((image for image in images if all(test(image) for test in tests)), key=stamp, reverse=True)
     patterns = filters.get("reference") or []
-    rows = [_summary(image, patterns, shared) for image in chosen]
+    rows = [_summary(image, patterns, shared) for image in filtered(images, filters, resolve)]
     return [row for row in rows if row["RepoTags"] or not patterns]
+
+
+def filtered(images: list[Image], filters: Filters, resolve: Callable[[str], Image]) -> list[Image]:
+    """The images that pass dangling, label, label!, before, since and until, newest first; see `summaries`."""
+    tests = [_dangling(filters), _labelled(filters), *_dated(filters, resolve)]
+    return sorted((image for image in images if all(test(image) for test in tests)), key=stamp, reverse=True)
+
+
+def is_false(values: list[str]) -> bool:
+    """Whether the values of a boolean filter say no."""
+    return all(value in _FALSE for value in values)
 
 
 def stamp(image: Image) -> int:
@@ -53,13 +62,15 @@ def _dangling(filters: Filters) -> Callable[[Image], bool]:
 
 
 def _labelled(filters: Filters) -> Callable[[Image], bool]:
-    pairs = [text.partition("=") for text in filters.get("label") or ()]
+    """All of `label`, none of `label!`."""
+    wanted, unwanted = filters.get("label") or (), filters.get("label!") or ()
 
-    def test(image: Image) -> bool:
+    def has(image: Image, text: str) -> bool:
+        key, equals, value = text.partition("=")
         own = image.container_config.get("Labels") or {}
-        return all(key in own and (not equals or own[key] == value) for key, equals, value in pairs)
+        return key in own and (not equals or own[key] == value)
 
-    return test
+    return lambda image: all(has(image, text) for text in wanted) and not any(has(image, text) for text in unwanted)
 
 
 def _dated(filters: Filters, resolve: Callable[[str], Image]) -> list[Callable[[Image], bool]]:

@@ -15,6 +15,7 @@ from dockwright.images.content import Content
 from dockwright.images.importing import Importer
 from dockwright.images.layers import Layers, chain_ids
 from dockwright.images.load import Loader
+from dockwright.images.prune import Pruner
 from dockwright.images.save import Saver
 from dockwright.images.store import Image
 from dockwright.images.trash import Trash
@@ -52,6 +53,7 @@ class ImageManager:
         self.layers = Layers(database, drivers, self._assembler)
         self._loader = Loader(database, content, self._assembler, events)
         self._saver = Saver(database, content, self._assembler, events)
+        self._pruner = Pruner(database, events)
         self._importer = Importer(content, self._loader, events)
         database.write_now(lambda c: recovery.recover(c, self._driver, content, self._assembler, trash, trusted))
 
@@ -126,6 +128,10 @@ class ImageManager:
             chains = [chain for chain in reversed(chain_ids(image.diff_ids)) if chain in gone]
             rows += [{"Deleted": ident} for ident in (image.id, *chains)]
         return rows
+
+    async def prune(self, filters: dict[str, Names], running: Collection[str] = ()) -> dict[str, Any]:
+        """POST /images/prune; see `Pruner.prune`."""
+        return await self._pruner.prune(filters, lambda name: self.delete(name, False, False, running))
 
     def load(self, body: AsyncIterator[bytes], quiet: bool) -> AsyncIterator[dict[str, Any]]:
         """POST /images/load: progress documents."""

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dockwright.base.errors import NotFound
 from dockwright.events import EventBus
 from dockwright.grammar.reference import Reference, parse
 from dockwright.images import oci, store
@@ -26,7 +27,7 @@ from dockwright.metadata import Database, references
 
 _BLOCK = 512
 _RECORD = 20 * _BLOCK  # a tar's length is a multiple of it
-_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+_LAYOUT = b'{"imageLayoutVersion": "1.0.0"}'  # with Docker's blank
 
 
 @dataclass
@@ -65,7 +66,10 @@ def _meant(connection: sqlite3.Connection, text: str) -> list[tuple[Image, Refer
         tagged = [(store.load(connection, row["image"]), parse(row["name"])) for row in rows.fetchall()]
         if tagged:
             return [(image, name) for image, name in tagged]
-    image = store.find(connection, text)
+    try:
+        image = store.find(connection, text)
+    except NotFound as error:
+        raise NotFound(f"No such image: {text}") if bare else error from None
     return [(image, None if store.is_id(image, text) else parse(text).tagged())]
 
 

@@ -65,7 +65,7 @@ def test_an_image_saved_by_its_id_has_no_name(daemon: Any) -> None:
 
 def test_saving_what_is_not_there(daemon: Any) -> None:
     done = daemon.docker("save", "nosuch")
-    assert done.stderr == b"Error response from daemon: No such image: nosuch:latest\n"
+    assert done.stderr == b"Error response from daemon: No such image: nosuch\n"
 
 
 def test_import_with_changes(daemon: Any, images: Any) -> None:
@@ -191,6 +191,23 @@ def test_an_image_of_two_repositories_by_its_id(daemon: Any) -> None:
     refused = daemon.docker("rmi", image).stderr.decode()
     assert f"unable to delete {image} (must be forced) - image is referenced in multiple repositories" in refused
     assert lines(daemon.docker("rmi", "-f", image))[:2] == ["Untagged: three:1", "Untagged: two:1"]
+
+
+def test_prune(daemon: Any) -> None:
+    first = lines(daemon.docker("import", "--change", "LABEL a=b", "-", "gone:1", stdin=b"\0" * 1024))[0]
+    lines(daemon.docker("import", "-", "gone:1", stdin=box(daemon)))  # the first one loses its name
+    assert lines(daemon.docker("image", "prune", "-f", "--filter", "label!=a"))[-1] == "Total reclaimed space: 0B"
+    assert lines(daemon.docker("image", "prune", "-f", "--filter", "until=2020-01-01"))[-1] == "Total reclaimed space: 0B"
+    assert f"deleted: {first}" in lines(daemon.docker("image", "prune", "-f", "--filter", "label=a=b"))
+    daemon.docker("create", "--name", "user", "--network", "none", "busybox")
+    size = Path("/bin/busybox").stat().st_size
+    out = lines(daemon.docker("image", "prune", "-af"))
+    assert "untagged: gone:1" in out
+    assert out[-1].startswith(f"Total reclaimed space: {size / 1e6:.3g}")
+    assert lines(daemon.docker("images", "--format", "{{.Repository}}")) == ["busybox"]
+    assert b"invalid filter 'foo'" in daemon.docker("image", "prune", "-f", "--filter", "foo=bar").stderr
+    assert b"invalid value for 'until' filter" in daemon.docker("image", "prune", "-f", "--filter", "until=soon").stderr
+    daemon.docker("rm", "user")
 
 
 def test_tag_refuses(daemon: Any) -> None:

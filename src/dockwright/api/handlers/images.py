@@ -52,6 +52,13 @@ async def delete(exchange: Exchange) -> Answer:
     return document(rows)
 
 
+async def prune(exchange: Exchange) -> Answer:
+    """POST /images/prune."""
+    managers = exchange.managers
+    running = {row["Id"] for row in await managers.containers.list(False, 0, False, {})}
+    return document(await managers.images.prune(exchange.query.filters(), running))
+
+
 async def load(exchange: Exchange) -> None:
     """POST /images/load: a tar of any compression, answered by progress."""
     quiet = exchange.query.flag("quiet", default=True)
