@@ -23,7 +23,7 @@ from dockwright.runtime.cgroups import oom
 from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.runtime.failure import RuntimeFailure
 from dockwright.supervisor import frames, plan, published
-from dockwright.supervisor.sandbox import Sandbox
+from dockwright.supervisor.sandbox import Sandbox, Spare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,16 +38,20 @@ GONE: Message = {"kind": "Internal", "error": "the process that was making the c
 
 
 class Maker:
-    """The shim's side: a maker just forked, to which requests are sent one after the other."""
+    """The shim's side: a maker just forked, to which requests are sent one after the other.
 
-    def __init__(self, loop: Loop) -> None:
+    Args:
+        ahead: it makes a network namespace at once, while nobody waits for it.
+    """
+
+    def __init__(self, loop: Loop, ahead: bool = False) -> None:
         self.loop = loop
         self.decoder = frames.Decoder()
         self.then: Answered | None = None
         self.sock, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
         self.pid = os.fork()
         if not self.pid:
-            _serve(theirs)
+            _serve(theirs, ahead)
         theirs.close()
         loop.add(self.sock.fileno(), self._on_event, read=True)
 
@@ -85,14 +89,17 @@ class Maker:
                 os.kill(self.pid, 9)
 
 
-def _serve(sock: _socket.socket) -> None:
+def _serve(sock: _socket.socket, ahead: bool) -> None:
     """The maker's life. It never returns."""
     try:
         k.set_name("dockwright-make")
         kept = sock.fileno()
         k.close_range(3, kept - 1)
         k.close_range(kept + 1)
-        _Work(sock).run()
+        work = _Work(sock)
+        if ahead:
+            work.spare = Spare()
+        work.run()
     finally:
         os._exit(0)
 
@@ -102,6 +109,7 @@ class _Work:
 
     def __init__(self, sock: _socket.socket) -> None:
         self.sock = sock
+        self.spare: Spare | None = None
         self.sandbox: Sandbox | None = None
         self.init: container.Init | None = None
         self.failure: Message = {}
@@ -150,7 +158,7 @@ class _Work:
             self.failure = self._guarded(lambda: self._make_init(message, stdio))
 
     def _make_sandbox(self, wanted: Message) -> Message:
-        self.sandbox = Sandbox(wanted)
+        self.sandbox = Sandbox(wanted, self.spare)
         self.sandbox.create()
         return {"sandbox": bool(self.sandbox.path)}
 

@@ -18,6 +18,7 @@ from dockwright.supervisor.task import Task, kill_cgroup
 
 log = logging.getLogger("dockwright.supervisor")
 SPAWN_TRIES = 2
+REFILL = 0.05  # seconds after a start, when it no longer competes with it, the next spare shim is forked
 ADOPT_PATIENCE = 3.0  # seconds for the hello of a shim that an earlier daemon left
 
 
@@ -33,15 +34,23 @@ class Supervisor:
         self._zygote: socket.socket | None = None
         self._pid = 0
         self._lock = asyncio.Lock()
+        self._spare: Task | None = None
+        self._refilling: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Make the folders and start the zygote. Call before the daemon has threads: it is spawned from this process."""
         for directory in (self.paths.tasks, self.paths.sockets, self.paths.seccomp_cache):
             os.makedirs(directory, mode=0o700, exist_ok=True)
         await self._start_zygote()
+        self._refill()
 
     async def close(self) -> None:
-        """Let go of the zygote, which ends then. Shims go on."""
+        """Let go of the zygote, which ends then. Shims go on, but for the spare one."""
+        if self._refilling:
+            await self._refilling
+        if self._spare:
+            self._spare.close()
+            self._spare = None
         if self._zygote:
             self._zygote.close()
             self._zygote = None
@@ -59,6 +68,8 @@ class Supervisor:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(directory, record.NAME))
         os.makedirs(directory, mode=0o700, exist_ok=True)
+        if spare := await self._assigned(task_id, directory):
+            return spare
         for attempt in range(SPAWN_TRIES):
             try:
                 return await self._spawn(task_id, directory)
@@ -70,11 +81,37 @@ class Supervisor:
                     await self._start_zygote()
         raise AssertionError("unreachable")
 
+    async def _assigned(self, task_id: str, directory: str) -> Task | None:
+        """The spare shim, made this task's; None if there is none (any more). Another is forked a moment later."""
+        spare, self._spare = self._spare, None
+        asyncio.get_running_loop().call_later(REFILL, self._refill)
+        if spare is None:
+            return None
+        try:
+            await spare.assign(task_id, directory, self.paths.shim_socket(task_id))
+        except Unavailable as error:
+            log.warning("the spare shim is of no use: %s", error)
+            spare.close()
+            return None
+        return spare
+
+    def _refill(self) -> None:
+        if self._spare is None and self._zygote is not None and self._refilling is None:
+            self._refilling = asyncio.get_running_loop().create_task(self._fork_spare())
+
+    async def _fork_spare(self) -> None:
+        try:
+            self._spare = await self._spawn("", "")
+        except (OSError, Unavailable, TimeoutError) as error:
+            log.debug("no spare shim: %s", error)  # the next start forks its own, and says more if that fails too
+        finally:
+            self._refilling = None
+
     async def _spawn(self, task_id: str, directory: str) -> Task:
         if self._zygote is None:
             raise Unavailable("the supervisor is closed")
         ours, theirs = socket.socketpair()
-        path = self.paths.shim_socket(task_id)
+        path = self.paths.shim_socket(task_id) if task_id else ""
         task = Task(task_id, directory, path)
         try:
             message = {"op": "spawn", "id": task_id, "directory": directory, "socket": path}

@@ -25,8 +25,8 @@ class Sandbox:
         path: the namespace as a path for the OCI spec; "" for the host's.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, spare: Spare | None = None) -> None:
+        self.plan, self.spare = plan, spare
         self.fd = -1
         self.path = plan.get("path", "")
         self.steps: list[Step] = []
@@ -38,16 +38,20 @@ class Sandbox:
             OSError: the namespace is dropped then, and with it all its links.
         """
         if self.plan["kind"] not in ("private", "none"):
+            if self.spare:
+                os.close(self.spare.fd)
             return
         outside = netlink.Netlink() if self.plan.get("interfaces") else None
         host = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.steps = [
-            _Unshare(self),
+            _Enter(self),
             *(_Link(self, outside, i) for i in self.plan.get("interfaces") or ()),
             _Inside(self),
         ]
         try:
             perform(self.steps)
+            if self.spare:
+                self.steps.insert(0, self.spare.step)
         except OSError:
             self.close()
             raise
@@ -65,16 +69,52 @@ class Sandbox:
             self.fd = -1
 
 
-class _Unshare(Step):
-    __slots__ = ("sandbox",)
+class Spare:
+    """A network namespace made before it is known what for: most containers want one.
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    Raises:
+        OSError: the kernel refused.
+    """
+
+    def __init__(self) -> None:
+        self.fd = -1
+        self.step = _Unshare(self)
+        host = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            perform([self.step])
+        finally:
+            setns(host, CLONE_NEWNET)
+            os.close(host)
+
+
+class _Unshare(Step):
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: Spare | Sandbox) -> None:
         super().__init__("shim", "namespace", "unshare the network namespace")
-        self.sandbox = sandbox
+        self.owner = owner
 
     def execute(self) -> None:
         unshare(CLONE_NEWNET)
-        self.sandbox.fd = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self.owner.fd = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+class _Enter(_Unshare):
+    """Into the spare namespace, or a new one."""
+
+    __slots__ = ()
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox)
+        if sandbox.spare:
+            self.text = "enter the network namespace, which was made ahead"
+
+    def execute(self) -> None:
+        spare = self.owner.spare if isinstance(self.owner, Sandbox) else None
+        if spare is None:
+            return super().execute()
+        self.owner.fd = spare.fd
+        return setns(spare.fd, CLONE_NEWNET)
 
 
 class _Link(Step):

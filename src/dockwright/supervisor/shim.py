@@ -11,7 +11,7 @@ from __future__ import annotations
 import _socket
 import os
 
-from dockwright.base.errors import EngineError
+from dockwright.base.errors import Conflict, EngineError
 from dockwright.kernel import process as k
 from dockwright.supervisor import frames
 from dockwright.supervisor.loop import Loop
@@ -105,7 +105,7 @@ class Shim:
     """The shim of one task.
 
     Args:
-        task_id: the container's id. directory: EXEC/tasks/<id>. path: its socket.
+        task_id: the container's id. directory: EXEC/tasks/<id>. path: its socket. All are "" for a spare one.
     """
 
     def __init__(self, task_id: str, directory: str, path: str) -> None:
@@ -119,24 +119,31 @@ class Shim:
         """Become what others know as the shim: parent of orphans, listener, and partner of the connection `first`."""
         k.prctl(k.PR_SET_CHILD_SUBREAPER, 1)
         self.task.watch_children()
-        self.listener = self._listen()
-        self.loop.add(self.listener.fileno(), self._accept, read=True)
+        if self.path:
+            self._listen()
         if first:
             self.connections.append(Connection(self, first))
         self.task.prepare()
 
-    def _listen(self) -> _socket.socket:
+    def assign(self, message: Message) -> None:
+        """A spare shim learns whose it is: {"id", "directory", "socket"}."""
+        if self.path:
+            raise Conflict("this shim has a task already")
+        self.task.id, self.task.directory, self.path = message["id"], message["directory"], message["socket"]
+        self._listen()
+
+    def _listen(self) -> None:
         try:
             os.unlink(self.path)
         except FileNotFoundError:
             pass  # the normal case; a left-over of a dead shim is replaced
-        listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+        self.listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
         old = os.umask(0o177)
-        listener.bind(self.path)
+        self.listener.bind(self.path)
         os.umask(old)
-        listener.listen(16)
-        listener.setblocking(False)
-        return listener
+        self.listener.listen(16)
+        self.listener.setblocking(False)
+        self.loop.add(self.listener.fileno(), self._accept, read=True)
 
     def _accept(self, _readable: bool, _writable: bool) -> None:
         try:
@@ -160,6 +167,9 @@ class Shim:
         if operation == "delete":
             connection.send({"n": number, "ok": None})
             return self.delete()
+        if operation == "assign":
+            self.assign(message)
+            return connection.send({"n": number, "ok": None})
         try:
             self.task.perform(operation, message, lambda answer: connection.send({"n": number, **answer}))
         except EngineError as error:
@@ -187,12 +197,13 @@ class Shim:
         if not self.deleted:
             self.deleted = True
             self.task.close()
-            self.loop.remove(self.listener.fileno())
-            self.listener.close()
-            try:
-                os.unlink(self.path)
-            except FileNotFoundError:
-                pass  # the daemon has already cleared away what this task leaves
+            if self.path:
+                self.loop.remove(self.listener.fileno())
+                self.listener.close()
+                try:
+                    os.unlink(self.path)
+                except FileNotFoundError:
+                    pass  # the daemon has already cleared away what this task leaves
         self.maybe_end()
 
     def maybe_end(self) -> None:

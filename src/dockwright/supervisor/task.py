@@ -86,7 +86,16 @@ class Task:
         self._greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writer: asyncio.StreamWriter | None = None
         self._pump: asyncio.Task[None] | None = None
-        self._deleted = False
+        self._deleted = not task_id  # a spare shim's end is nobody's
+
+    async def assign(self, task_id: str, directory: str, path: str) -> None:
+        """Make a spare shim this task's.
+
+        Raises:
+            Unavailable: it has gone.
+        """
+        await self.call("assign", id=task_id, directory=directory, socket=path)
+        self.id, self.directory, self.path, self._deleted = task_id, directory, path, False
 
     async def serve(self, sock: socket.socket, patience: float = DEADLINE) -> None:
         """Take over a connected socket and wait for the shim's hello.

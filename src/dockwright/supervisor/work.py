@@ -69,7 +69,7 @@ class Task:
 
     def prepare(self) -> None:
         """Fork the maker of init now, while the daemon is still planning."""
-        self.spare = Maker(self.loop)
+        self.spare = Maker(self.loop, ahead=True)
 
     def summary(self) -> Message:
         """What a daemon that has just connected must know."""
