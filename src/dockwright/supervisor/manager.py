@@ -70,6 +70,10 @@ class Supervisor:
         os.makedirs(directory, mode=0o700, exist_ok=True)
         if spare := await self._assigned(task_id, directory):
             return spare
+        return await self._forked(task_id, directory)
+
+    async def _forked(self, task_id: str, directory: str) -> Task:
+        """A shim forked now; a zygote that does not answer is replaced once."""
         for attempt in range(SPAWN_TRIES):
             try:
                 return await self._spawn(task_id, directory)
@@ -101,9 +105,9 @@ class Supervisor:
 
     async def _fork_spare(self) -> None:
         try:
-            self._spare = await self._spawn("", "")
-        except (OSError, Unavailable, TimeoutError) as error:
-            log.debug("no spare shim: %s", error)  # the next start forks its own, and says more if that fails too
+            self._spare = await self._forked("", "")
+        except Unavailable as error:
+            log.warning("no spare shim: %s", error)  # the next start forks its own
         finally:
             self._refilling = None
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from dockwright.supervisor.frames import Message
 
 
+NAME, SPARE_NAME = "dockwright-shim", "dockwright-wait"  # as ps shows them
+
+
 class Connection:
     """One connection of a daemon: requests in, answers and events out, in order."""
 
@@ -130,6 +133,7 @@ class Shim:
         if self.path:
             raise Conflict("this shim has a task already")
         self.task.id, self.task.directory, self.path = message["id"], message["directory"], message["socket"]
+        k.set_name(NAME)
         self._listen()
 
     def _listen(self) -> None:
@@ -225,7 +229,7 @@ class Shim:
 
 def main(task_id: str, directory: str, path: str, first: _socket.socket | None) -> None:
     """Run a shim to its end, in the process forked for it."""
-    k.set_name("dockwright-shim")
+    k.set_name(NAME if path else SPARE_NAME)
     shim = Shim(task_id, directory, path)
     shim.open(first)
     shim.loop.run()
