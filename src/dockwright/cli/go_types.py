@@ -58,7 +58,8 @@ MAPS = frozenset(
 def typed(document: Any, key: str = "", parent: str = "") -> Any:
     """The document with what we know of its types."""
     if isinstance(document, dict):
-        made = {name: _member(value, name, key, parent) for name, value in document.items()}
+        members = sorted(document.items()) if key in MAPS and key not in PARTIALS else document.items()  # as Go writes maps
+        made = {name: _member(value, name, key, parent) for name, value in members}
         if key in STRUCTS and (key not in MAPS_OF_STRUCTS or parent in MAPS_OF_STRUCTS):
             return STRUCTS[key](made)
         if (key, parent) == ("Config", "IPAM"):

@@ -17,7 +17,7 @@ def pull(context: Context, image: str, platform: str, quiet: bool, fd: int, term
     from dockwright.grammar.reference import parse
 
     reference = parse(image).tagged()
-    query = {"fromImage": reference.familiar_name, "tag": reference.digest or reference.tag, "platform": platform}
+    query = {"fromImage": f"{reference.domain}/{reference.path}", "tag": reference.digest or reference.tag, "platform": platform}
     answer = context.client.request("POST", "/images/create", query, headers=credentials(context, reference.domain))
     show(answer.documents(), fd, terminal, quiet)
 

@@ -108,7 +108,7 @@ class Wire:
         while (end := block.find(mark)) < 0:
             data = self.receive() if len(block) <= limit else b""
             if not data:
-                raise ConnectionFailed("unexpected EOF" if block else "EOF")
+                raise ConnectionFailed("unexpected EOF" if block or limit < HEAD_LIMIT else "EOF")
             block += data
         self.early = block[end + len(mark) :]
         return block[:end]

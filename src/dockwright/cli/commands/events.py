@@ -54,6 +54,7 @@ def _shower(form: str) -> Callable[[dict[str, Any]], str]:
         raise Failure(f"Error parsing format: {error}\n", PARSE_STATUS) from error
 
     def fill(event: dict[str, Any]) -> str:
+        event["Actor"]["Attributes"] = dict(sorted((event["Actor"].get("Attributes") or {}).items()))  # as Go writes maps
         if form == "json":
             return template.execute(event)
         names = {"ID": event.get("id", ""), "Status": event.get("status", ""), "From": event.get("from", "")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dockwright.cli.failure import Failure
 from dockwright.cli.options import CONVERTERS as CREATE_CONVERTERS
+from dockwright.client.errors import ConnectionFailed
 from dockwright.client.query import quote
 from dockwright.grammar.flags import Flags
 
@@ -20,6 +21,7 @@ FLAGS = Flags(
 )
 ARGUMENTS = (2, -1)
 INTERSPERSED = False
+LOST = 255
 CONVERTERS = {"env": CREATE_CONVERTERS["env"]}
 
 
@@ -81,7 +83,10 @@ def _attached(
     session = Session(stream, tty, stdin, True, keys, None, _resizer(context, ident))
     if not session.run():
         raise Failure("read escape sequence\n")
-    return int(client.get(f"/exec/{ident}/json").get("ExitCode") or 0)
+    try:
+        return int(client.get(f"/exec/{ident}/json").get("ExitCode") or 0)
+    except ConnectionFailed:  # the daemon has died meanwhile: docker ends with -1
+        return LOST
 
 
 def _resizer(context: Context, ident: str) -> Callable[[int, int], None]:

@@ -104,9 +104,12 @@ def _run(context: Context, given: Given, document: dict[str, Any], explained: Ex
         raise
     if explained:
         explained.started()
-    if not session.run(waiting):
-        return 0
-    status = _status(waiting.result())
+    try:
+        if not session.run(waiting):
+            return 0
+        status = _status(waiting.result())
+    except ConnectionFailed as error:
+        return _lost(error)
     if explained:
         explained.ended()
         explained.show()
@@ -147,6 +150,15 @@ def resizer(context: Context, ident: str) -> Callable[[int, int], None]:
         context.client.post(f"/containers/{ident}/resize", {"h": height, "w": width})
 
     return resize
+
+
+def _lost(error: ConnectionFailed) -> int:
+    """The daemon has died meanwhile; the container may go on."""
+    import time
+
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    err(f'time="{moment}" level=error msg="error waiting for container: {error.message}"\n')
+    return 125
 
 
 def _status(answer: dict[str, Any]) -> int:

@@ -74,7 +74,7 @@ def _detailed(server: dict[str, Any]) -> dict[str, Any]:
         details = {name: server.get(name, "") for name in names}
         server["Components"] = [{"Name": "Engine", "Version": server["Version"], "Details": details}]
     for component in server["Components"]:
-        details = component.get("Details") or {}
+        details = component["Details"] = dict(sorted((component.get("Details") or {}).items()))
         if component["Name"] == "Engine" and details.get("BuildTime"):
             details["BuildTime"] = ansic(details["BuildTime"])
     return server
