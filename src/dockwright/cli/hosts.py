@@ -11,6 +11,7 @@ import posix
 from dockwright.cli.failure import Failure
 from dockwright.cli.settings import directory, environment
 from dockwright.client.client import NEWEST, Client
+from dockwright.client.errors import ConnectionFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ def connect(context: Context) -> Client:
     host = chosen(context)
     wanted = environment("DOCKER_API_VERSION").removeprefix("v")
     headers = context.config.get("HttpHeaders") if host else None
-    client = Client(host or default(), wanted or NEWEST, headers)
+    try:
+        client = Client(host or default(), wanted or NEWEST, headers)
+    except ConnectionFailed as error:
+        raise Failure(f"Failed to initialize: {error.message}\n") from error
     if not wanted:
         client.negotiate()
     return client
@@ -71,7 +75,7 @@ def normal(host: str) -> str:
         return f"unix://{DOCKERS}"
     if "://" not in host:
         return f"tcp://{host}"
-    return f"unix://{DOCKERS}" if host == "unix://" else host
+    return {"unix://": f"unix://{DOCKERS}", "tcp://": "tcp://localhost:2375"}.get(host, host)
 
 
 def _of_context(context: Context, name: str) -> str:

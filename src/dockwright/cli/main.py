@@ -9,7 +9,7 @@ from __future__ import annotations
 import posix
 import sys
 
-from dockwright.cli import commands
+from dockwright.cli import commands, terminal
 from dockwright.cli.failure import Failure, UsageError, usage_of
 from dockwright.cli.terminal import err, out
 from dockwright.client.errors import ApiError, ConnectionFailed
@@ -30,6 +30,7 @@ LOG_LEVELS = ("debug", "info", "warn", "error", "fatal", "trace", "panic", "warn
 
 def main() -> int:
     """Run the command line and end the process without Python's own farewell (everything is written unbuffered)."""
+    terminal.open_missing()
     posix._exit(run(sys.argv[1:]))
 
 
@@ -44,6 +45,8 @@ def run(arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:
         return 141
+    except terminal.WriteFailed as error:
+        err(f"{error}\n")
     except ApiError as error:
         err(f"Error response from daemon: {error.message}\n")
     except ConnectionFailed as error:

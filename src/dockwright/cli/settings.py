@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import posix
 
+from dockwright.cli.terminal import err
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -29,11 +31,7 @@ def home() -> str:
 
 
 def read(given: str) -> dict[str, Any]:
-    """config.json; {} if there is none.
-
-    Raises:
-        Failure: it is there and cannot be read, or is no JSON object.
-    """
+    """config.json; {} if there is none, or, with a warning, if it cannot be read."""
     path = f"{directory(given)}/config.json"
     try:
         with open(path, "rb") as file:
@@ -41,9 +39,8 @@ def read(given: str) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        from dockwright.cli.failure import Failure
-
-        raise Failure(f"WARNING: Error loading config file: {path}: {error.strerror}\n") from error
+        err(f"WARNING: Error loading config file: open {path}: {(error.strerror or '').lower()}\n")
+        return {}
     return _document(path, text)
 
 
@@ -57,6 +54,5 @@ def _document(path: str, text: bytes) -> dict[str, Any]:
         reason = "json: cannot unmarshal into Go value of type configfile.ConfigFile"
     except ValueError as error:
         reason = str(error)
-    from dockwright.cli.failure import Failure
-
-    raise Failure(f"WARNING: Error parsing config file ({path}): {reason}\n")
+    err(f"WARNING: Error parsing config file ({path}): {reason}\n")
+    return {}

@@ -62,11 +62,26 @@ def loads(body: bytes | str) -> Any:
         document, end = _scanner()(text, 0)
     except StopIteration:
         raise ValueError("unexpected end of JSON input") from None
+    except SystemError:  # the scanner looks for the json package to say what is wrong
+        from json import loads as explained
+
+        return explained(text)
     if end != len(text):
         raise ValueError("invalid character after top-level value")
     return document
 
 
 def dumps(document: object) -> bytes:
-    """Python to compact JSON bytes, ASCII only."""
-    return _encoder()(document).encode()
+    """Python to compact JSON bytes, ASCII only; bytes of arguments that are no UTF-8 become U+FFFD, as in Go."""
+    text = _encoder()(document)
+    if "\\ud" in text:
+        text = _encoder()(_repaired(document))
+    return text.encode()
+
+
+def _repaired(document: Any) -> Any:
+    if isinstance(document, str):
+        return document.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if isinstance(document, dict):
+        return {_repaired(key): _repaired(value) for key, value in document.items()}
+    return [_repaired(item) for item in document] if isinstance(document, list | tuple) else document

@@ -1,16 +1,19 @@
 """Our client against a small in-process server that answers with prepared bytes."""
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from dockwright.client.address import Address
 from dockwright.client.client import Client
+from dockwright.client.documents import dumps, loads
 from dockwright.client.errors import ApiError, ConnectionFailed, ProtocolError
 from dockwright.client.query import encode, quote
 from dockwright.client.stdcopy import STDERR, STDOUT, Demultiplexer, demultiplex
@@ -253,3 +256,22 @@ def test_the_client_imports_next_to_nothing():
     command = [sys.executable, "-S", "-c", program]
     loaded = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
     assert [name for name in loaded if not name.startswith("dockwright")] == ["__future__", "_socket"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"a":', b"[1,]", b"nul", b'"\x01"', b"{} x", b"{x", b'{"a" 1}', b"\xff"])
+def test_what_is_no_json_is_a_value_error(body):
+    with pytest.raises(ValueError):
+        loads(body)
+
+
+def test_json_is_read_and_written_as_by_the_json_package():
+    document = {"a": [1, -2.5, None, True, "é\n\u2028\U0001f600", {}], "b": {"c": []}}
+    assert json.loads(dumps(document)) == document == loads(json.dumps(document))
+    assert loads(dumps(["\udcff", {"\udcfe": 1}])) == ["\ufffd", {"\ufffd": 1}]
+    program = (
+        "import sys; sys.path.insert(0, {!r}); from dockwright.client.documents import loads\n"
+        "try: loads(b'{{x')\nexcept ValueError: print('ok')"
+    )
+    source = str(Path(__file__).parents[3] / "src")
+    command = [sys.executable, "-I", "-S", "-c", program.format(source)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "ok\n"
