@@ -13,7 +13,8 @@ _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 
 def quote(text: str, safe: bytes = b"/:@") -> str:
     """`text` with everything percent-encoded but unreserved characters and `safe`."""
-    return "".join(chr(byte) if byte in _PLAIN or byte in safe else f"%{byte:02X}" for byte in text.encode("utf-8", "surrogateescape"))
+    raw = text.encode("utf-8", "surrogateescape")
+    return "".join(chr(byte) if byte in _PLAIN or byte in safe else f"%{byte:02X}" for byte in raw)
 
 
 def encode(query: Mapping[str, object]) -> str:

@@ -48,9 +48,9 @@ def _debug(context: Context) -> bool:
 
 
 def _name(context: Context) -> str:
-    from dockwright.cli.commands.version import _context_name
+    from dockwright.cli.commands.version import context_name
 
-    return _context_name(context)
+    return context_name(context)
 
 
 def _templated(context: Context, info: dict[str, Any], form: str) -> str:

@@ -34,7 +34,7 @@ def run(context: Context, given: Given) -> int:
         api = context.client.version
     except ConnectionFailed as error:
         problem, api = error, NEWEST
-    document = {"Client": client_version(api, _context_name(context)), "Server": _detailed(server) if server else None}
+    document = {"Client": client_version(api, context_name(context)), "Server": _detailed(server) if server else None}
     form = given.text("format")
     out(_templated(document, form) + "\n" if form else _plain(document))
     if problem:
@@ -58,7 +58,8 @@ def client_version(api: str, context: str) -> dict[str, Any]:
     }
 
 
-def _context_name(context: Context) -> str:
+def context_name(context: Context) -> str:
+    """The docker context in use, "default" for none."""
     from dockwright.cli.settings import environment
 
     if context.options.list("host") or environment("DOCKER_HOST"):
