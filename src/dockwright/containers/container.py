@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -146,6 +147,11 @@ class Container:
     def save_state(self, connection: sqlite3.Connection) -> None:
         """Write the state column."""
         connection.execute("UPDATE container SET state = ? WHERE id = ?", (self._state(), self.id))
+
+    def state_writer(self) -> Callable[[sqlite3.Connection], Any]:
+        """What writes the state column as it is at this moment."""
+        values = (self._state(), self.id)
+        return lambda connection: connection.execute("UPDATE container SET state = ? WHERE id = ?", values)
 
     def _state(self) -> str:
         return msgspec.json.encode(asdict(self.state)).decode()

@@ -17,7 +17,7 @@ from dockwright.kernel.process import capget
 from dockwright.spec import capabilities, security
 from dockwright.spec.build import environment, replace
 from dockwright.spec.users import identify
-from dockwright.supervisor.task import ExitEvent, Task
+from dockwright.supervisor.task import ExitEvent, Stdio, Task
 from dockwright.types.streams import ExecCreateRequest, ExecStartRequest
 
 EXPIRY = 300.0  # seconds a finished exec can still be inspected
@@ -130,24 +130,25 @@ class Execs:
             raise explained from None
 
     async def _run(self, made: Exec, task: Task, detached: bool) -> Session | None:
-        given, tty = made.request, bool(made.request.Tty)
-        stdin = bool(given.AttachStdin) and not detached
+        given = made.request
+        stdio = {"tty": bool(given.Tty), "stdin": bool(given.AttachStdin) and not detached, "stdin_once": True}
         process = self._process(made)
-        await task.prepare_exec(made.id, tty, stdin)
-        session = None if detached else await self._attach(made, task, tty, stdin)
-        made.pid = await task.exec(made.id, process)
+        session = None if detached else await self._attach(made, task, stdio)
+        made.pid = await task.exec(made.id, process, stdio)
         if not made.started.done():
             made.started.set_result(None)
         return session
 
-    async def _attach(self, made: Exec, task: Task, tty: bool, stdin: bool) -> Session:
+    async def _attach(self, made: Exec, task: Task, stdio: Stdio) -> Session:
         given = made.request
-        wanted = (("stdin", stdin), ("stdout", given.AttachStdout), ("stderr", given.AttachStderr))
-        connection = asyncio.ensure_future(task.attach(tuple(name for name, on in wanted if on), made.id))
+        wanted = (("stdin", stdio["stdin"]), ("stdout", given.AttachStdout), ("stderr", given.AttachStderr))
+        streams = tuple(name for name, on in wanted if on)
+        connection = asyncio.ensure_future(task.attach_exec(made.id, streams, stdio))
         await connection
         return Session(
-            connection, tty, stdin, _keys(given), made.over, on_detach=lambda: self._event(made, "exec_detach")
-        )
+            connection, stdio["tty"], stdio["stdin"], _keys(given), made.over,
+            on_detach=lambda: self._event(made, "exec_detach"),
+        )  # fmt: skip
 
     def _process(self, made: Exec) -> dict[str, Any]:
         """The OCI process object."""

@@ -73,7 +73,7 @@ class Life:
         state = container.state
         state.running, state.restarting, state.started_at = True, False, now()
         state.exit_code, state.error, state.oom_killed = 0, "", False
-        await self._store.save(container)
+        self._store.save_soon(container)
         container.trace = [*(step.record() for step in opened), *steps]
         self._store.event(container, "start")
 
@@ -129,7 +129,7 @@ class Life:
             self._store.event(container, "oom")
         await self._networks.close(container.id)
         self._store.event(container, "die", exitCode=str(event.status), execDuration=str(max(0, int(ran))))
-        await self._store.save(container)
+        self._store.save_soon(container)
         container.wake_exits()
         if state.removing:
             return

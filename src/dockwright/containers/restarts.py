@@ -32,7 +32,7 @@ def wanted(policy: RestartPolicy, state: State) -> bool:
     if policy.Name == "on-failure":
         limit = policy.MaximumRetryCount or 0
         return state.exit_code != 0 and (not limit or state.restart_count < limit)
-    return policy.Name in ("always", "unless-stopped")
+    return policy.Name == "always" or (policy.Name == "unless-stopped" and not state.stopped_by_hand)
 
 
 def wanted_at_boot(container: Container) -> bool:

@@ -91,6 +91,10 @@ class Store:
         """Write its state: what a power cut may take, a restart of the daemon may not."""
         await self._database.write(container.save_state, durable=False)
 
+    def save_soon(self, container: Container) -> None:
+        """Write its state as it is now, without waiting: its shim and exit record tell a new daemon the same."""
+        self._database.write_soon(container.state_writer())
+
     async def retire(self, container: Container) -> None:
         """It is being removed: nobody finds it any more, its name is free, and it uses nothing."""
         await self._database.write(lambda c: _retire(c, container), durable=False)

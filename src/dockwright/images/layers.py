@@ -52,7 +52,7 @@ class Layers:
         """
         key = new_id()
         row = (container, self._driver.name, key, chain)
-        await self._database.write(
+        written = self._database.queue(
             lambda c: c.execute("INSERT INTO container_layer VALUES (?, ?, ?, ?, 'ready')", row), durable
         )
         try:
@@ -61,6 +61,7 @@ class Layers:
                 self._make(key, parent)  # a few small files: a thread would cost more than it saves
             else:
                 await asyncio.to_thread(self._make, key, parent)
+            await asyncio.shield(written)
         except BaseException:
             await self.remove(container)
             raise

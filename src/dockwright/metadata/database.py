@@ -6,6 +6,7 @@ with NORMAL, which after a power cut may lose the last of them but never corrupt
 """
 
 import asyncio
+import logging
 import os
 import queue
 import sqlite3
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 from dockwright.base.errors import Internal
 
+log = logging.getLogger("dockwright.metadata")
 T = TypeVar("T")
 
 _Job = tuple[Callable[[sqlite3.Connection], Any], bool, asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
@@ -75,13 +77,21 @@ class Database:
         Raises:
             sqlite3.Error: also when the commit itself failed (disk full); nothing of the group is stored then.
         """
+        return await asyncio.shield(self.queue(function, durable))
+
+    def queue(self, function: Callable[[sqlite3.Connection], T], durable: bool = True) -> "asyncio.Future[T]":
+        """Like `write`, without waiting: what is queued first is committed first, and the caller can work meanwhile."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="metadata-writer", daemon=True)
             self._thread.start()
         self._jobs.put((function, durable, loop, future))
-        return await asyncio.shield(future)
+        return future
+
+    def write_soon(self, function: Callable[[sqlite3.Connection], T]) -> None:
+        """A write that nobody waits for, since the kernel can tell it again after a crash. A failure is logged."""
+        self.queue(function, durable=False).add_done_callback(_complain)
 
     def write_now(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run a durable write at once. Only before the event loop runs (start) or after it ended.
@@ -189,6 +199,11 @@ def _settle(future: "asyncio.Future[Any]", value: Any, failure: BaseException | 
         future.set_result(value)
     else:
         future.set_exception(failure)
+
+
+def _complain(future: "asyncio.Future[Any]") -> None:
+    if not future.cancelled() and (error := future.exception()):
+        log.error("a write to the metadata database failed: %s", error)
 
 
 def _connect(path: str) -> sqlite3.Connection:

@@ -177,7 +177,7 @@ class NetworkManager:
                 await self._ports.reserve(endpoint, request)
             plan = driver.plan(found, endpoint)
             attachment = self._attachment(found, endpoint, request, plan, hostname, steps)
-            await self._store.save_endpoint(endpoint)
+            self._store.save_endpoint(endpoint)
         except BaseException:
             del self._endpoints[container]
             await self._ports.close(endpoint)
@@ -234,7 +234,7 @@ class NetworkManager:
             done.append(rule)
         await self._ports.open(endpoint)
         endpoint.active = True
-        await self._store.save_endpoint(endpoint)
+        self._store.save_endpoint(endpoint)
         self._event("connect", endpoint)
         return done
 

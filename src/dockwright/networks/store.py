@@ -38,10 +38,12 @@ class Store:
 
         await self._database.write(write)
 
-    async def save_endpoint(self, endpoint: Endpoint) -> None:
-        """Keep an endpoint."""
+    def save_endpoint(self, endpoint: Endpoint) -> None:
+        """Keep an endpoint. Not waited for: it is committed long before the container's process can run."""
         values = (endpoint.container, endpoint.id, endpoint.network, json.dumps(endpoint.row()))
-        await self._execute("INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?)", values)
+        self._database.write_soon(
+            lambda connection: connection.execute("INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?)", values)
+        )
 
     async def drop_endpoint(self, container: str) -> None:
         """Forget an endpoint."""

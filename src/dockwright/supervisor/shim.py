@@ -183,6 +183,14 @@ class Shim:
         return None
 
     def _attach(self, connection: Connection, number: int, message: Message) -> None:
+        """The connection becomes a stream; with "stdio" it is an exec's, which begins with it."""
+        if "stdio" in message:
+            try:
+                self.task.prepare_exec(message)
+            except (EngineError, OSError) as error:
+                text = error.message if isinstance(error, EngineError) else str(error)
+                connection.send({"n": number, "kind": type(error).__name__, "error": text})
+                return
         stdio = self.task.stdio_of(str(message.get("exec", "")))
         if stdio is None:
             connection.send({"n": number, "kind": "NotFound", "error": "no such process to attach to"})

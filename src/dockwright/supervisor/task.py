@@ -58,6 +58,9 @@ class ExitEvent:
     error: str = ""
 
 
+Stdio = dict[str, bool]  # tty, stdin, stdin_once
+
+
 @dataclass
 class Position:
     """Where a log is: (inode, size) of its file, None for no log; and the unfinished line of each stream."""
@@ -146,13 +149,15 @@ class Task:
         """Thaw them."""
         await self.call("resume")
 
-    async def prepare_exec(self, exec_id: str, tty: bool, stdin: bool) -> None:
-        """Make an exec's streams, so that clients can attach before it starts."""
-        await self.call("exec", exec=exec_id, prepare=True, stdio={"tty": tty, "stdin": stdin, "stdin_once": True})
+    async def exec(self, exec_id: str, process: dict[str, Any], stdio: Stdio | None = None) -> int:
+        """Start an exec, one that `attach_exec` has prepared, or with streams that nobody hears; returns its pid."""
+        return int((await self.call("exec", exec=exec_id, process=process, stdio=stdio))["pid"])
 
-    async def exec(self, exec_id: str, process: dict[str, Any]) -> int:
-        """Start a prepared exec; returns its pid."""
-        return int((await self.call("exec", exec=exec_id, process=process))["pid"])
+    async def attach_exec(
+        self, exec_id: str, streams: tuple[str, ...], stdio: Stdio
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Make an exec's streams, to be started by `exec`, and a raw connection to them."""
+        return await self._attached({"exec": exec_id, "streams": streams, "stdio": stdio}, Position())
 
     async def resize(self, width: int, height: int, exec_id: str = "") -> None:
         """Set a terminal's size in characters."""
@@ -171,17 +176,22 @@ class Task:
         return list(await self.call("trace"))
 
     async def attach(
-        self, streams: tuple[str, ...], exec_id: str = "", position: "Position | None" = None
+        self, streams: tuple[str, ...], position: "Position | None" = None
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A raw connection to the streams: Docker's frames (or raw tty bytes) out, stdin in.
 
         Args:
             position: is filled in with where the log is at the moment the connection begins.
         """
+        return await self._attached({"exec": "", "streams": streams}, position or Position())
+
+    async def _attached(
+        self, request: dict[str, Any], position: "Position"
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         sock = await self._connect()
         sock.setblocking(False)
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(sock, frames.encode({"n": 1, "op": "attach", "exec": exec_id, "streams": streams}))
+        await loop.sock_sendall(sock, frames.encode({"n": 1, "op": "attach", **request}))
         reader, writer = await asyncio.open_unix_connection(sock=sock)
         decoder = frames.Decoder()
         message: dict[str, Any] = {}
@@ -190,7 +200,7 @@ class Task:
         if "error" in message:
             writer.close()
             raise _error(message)
-        if position and message.get("ok"):
+        if message.get("ok"):
             position.end, position.rest = tuple(message["ok"]["end"]), message["ok"]["rest"]
         return reader, writer
 

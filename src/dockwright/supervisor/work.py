@@ -220,15 +220,11 @@ class Task:
         return process.stdio if process else None
 
     def execute(self, message: Message, reply: Reply) -> None:
-        """Run another process in the container; its streams can be attached to before it starts (`prepare`)."""
+        """Run another process in the container; its streams may be there already (`prepare_exec`)."""
         ident = str(message["exec"])
         main = self._alive("")
-        if message.get("prepare"):
-            if ident in self.processes:
-                raise Conflict("the exec exists already")
-            self.processes[ident] = Process(ident, self._stdio(ident, message), Maker(self.loop))
-            reply({"ok": {}})
-            return
+        if ident not in self.processes:
+            self.prepare_exec(message)
         process = self.processes[ident]
         request = {"op": "exec", "id": self.id, "directory": self.directory, "pid": main.pid}
 
@@ -243,6 +239,14 @@ class Task:
             self._begin(process, answer["pid"], fds)
 
         process.maker.ask({**request, "process": message["process"]}, process.stdio.given, started)
+
+    def prepare_exec(self, message: Message) -> None:
+        """Make the streams of an exec, so that clients can be attached before it starts."""
+        ident = str(message["exec"])
+        self._alive("")
+        if ident in self.processes:
+            raise Conflict("the exec exists already")
+        self.processes[ident] = Process(ident, self._stdio(ident, message), Maker(self.loop))
 
     def _alive(self, ident: str) -> Process:
         process = self.processes.get(ident)
