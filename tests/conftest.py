@@ -1,18 +1,20 @@
 """What tests need, and what becomes of those that lack it.
 
-tests/unit needs nothing; tests/root needs root on a real kernel; tests/api also the real `docker` client;
+tests/unit needs nothing; tests/root needs root on a real kernel; tests/api and tests/docs also the real `docker` client;
 tests/sidebyside a real dockerd too. A test that cannot run says why; with --require-root or --require-peers it fails
 instead.
 """
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-NEEDS_ROOT, NEEDS_DOCKER = ("root", "api", "sidebyside"), ("api", "sidebyside")
+NEEDS_ROOT, NEEDS_DOCKER = ("root", "api", "docs", "sidebyside"), ("api", "docs", "sidebyside")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,6 +51,17 @@ def peer(request: pytest.FixtureRequest) -> Callable[[str], str]:
         return str(path)
 
     return find
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What could not run here, by what it lacked."""
+    lacking = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and "needs" in report.longrepr[2]
+    )
+    for reason, count in lacking.most_common():
+        terminalreporter.write_line(f"not run: {count} test{'s' * (count > 1)}: {reason}", yellow=True)
 
 
 def _folder(item: pytest.Item) -> str:
