@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from dockwright.base.errors import InvalidParameter, NotFound
 from dockwright.base.files import fsync_dir
 from dockwright.images.room import Room
+from dockwright.images.snapshotters.files import private
 from dockwright.images.trash import Trash
 
 SHA256 = "sha256:"
@@ -97,8 +98,7 @@ class Content:
     def __init__(self, root: str, trash: Trash) -> None:
         self.root, self._trash = root, trash
         self._blobs, self._ingests = f"{root}/blobs/sha256", f"{root}/ingest"
-        os.makedirs(self._blobs, mode=0o700, exist_ok=True)
-        os.makedirs(self._ingests, mode=0o700, exist_ok=True)
+        private(root, f"{root}/blobs", self._blobs, self._ingests, mode=0o700)
 
     def path(self, digest: str) -> str:
         """Where a blob is, or would be."""

@@ -30,6 +30,7 @@ from dockwright.kernel.sync import syncfs
 from dockwright.metadata import Database, references
 
 T = TypeVar("T")
+RECEIVED = 16  # archives at once; more wait, and their clients with them
 DEEPEST = 125  # layers of an image, as with Docker's layer store
 
 
@@ -47,7 +48,7 @@ class Loader:
 
     def __init__(self, database: Database, content: Content, assembler: Assembler, events: EventBus) -> None:
         self._database, self._content, self._assembler, self._events = database, content, assembler, events
-        self._pool = ThreadPoolExecutor(4, "receive")
+        self._pool = ThreadPoolExecutor(RECEIVED, "receive")
 
     def load(self, body: AsyncIterator[bytes], quiet: bool) -> AsyncIterator[Line]:
         """An image archive of any compression; progress documents.

@@ -120,13 +120,19 @@ def load(connection: sqlite3.Connection, ident: str) -> Image:
     if row is None:
         raise NotFound(f"No such image: {ident}")
     names = connection.execute("SELECT name FROM image_tag WHERE image = ? ORDER BY name", (ident,))
-    tags = tuple(r["name"] for r in names)
-    return Image(ident, json.loads(row["config"]), row["manifest"], row["size"], row["tagged"], tags)
+    return _image(row, [found["name"] for found in names])
 
 
 def every(connection: sqlite3.Connection) -> list[Image]:
     """All images."""
-    return [load(connection, row["id"]) for row in connection.execute("SELECT id FROM image ORDER BY id").fetchall()]
+    names: dict[str, list[str]] = {}
+    for row in connection.execute("SELECT name, image FROM image_tag ORDER BY name"):
+        names.setdefault(row["image"], []).append(row["name"])
+    return [_image(row, names.get(row["id"], [])) for row in connection.execute("SELECT * FROM image ORDER BY id")]
+
+
+def _image(row: sqlite3.Row, names: Sequence[str]) -> Image:
+    return Image(row["id"], json.loads(row["config"]), row["manifest"], row["size"], row["tagged"], tuple(names))
 
 
 def config_bytes(connection: sqlite3.Connection, ident: str) -> bytes:

@@ -1,5 +1,14 @@
 """Small files and facts that drivers share."""
 
+import os
+
+
+def private(*paths: str, mode: int) -> None:
+    """Make directories that nobody else gets into, whatever the umask: setuid files and secrets lie in layers."""
+    for path in paths:
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, mode)
+
 
 def write(path: str, text: str) -> None:
     """Make a small file of the driver's own."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from dockwright.images import differ
 from dockwright.images.snapshotters import Mount, Usage
-from dockwright.images.snapshotters.files import backing, read, write
+from dockwright.images.snapshotters.files import backing, private, read, write
 from dockwright.images.trash import Trash
 from dockwright.images.unpack import Whiteouts
 
@@ -65,7 +65,7 @@ class Overlay2:
         self.root = self.base = root
         self._trash = Trash(trash)
         self._options = _fixed_options()
-        os.makedirs(f"{root}/{LINKS}", mode=0o710, exist_ok=True)
+        private(root, f"{root}/{LINKS}", mode=0o710)
 
     def prepare(self, key: str, parent: str = "") -> str:
         """Make the folder of a layer on top of `parent`; returns its diff directory."""

@@ -10,7 +10,7 @@ from typing import Any
 from dockwright.images import differ
 from dockwright.images.copytree import copy_tree
 from dockwright.images.snapshotters import Mount, Usage
-from dockwright.images.snapshotters.files import read, write
+from dockwright.images.snapshotters.files import private, read, write
 from dockwright.images.trash import Trash, remove_tree
 from dockwright.images.unpack import Whiteouts
 
@@ -67,8 +67,7 @@ class Vfs:
     def __init__(self, root: str, trash: str) -> None:
         self.root = self.base = root
         self._trash = Trash(trash)
-        for folder in ("dir", "state"):
-            os.makedirs(f"{root}/{folder}", mode=0o710, exist_ok=True)
+        private(root, f"{root}/dir", f"{root}/state", mode=0o710)
 
     def prepare(self, key: str, parent: str = "") -> str:
         """Copy the parent."""
