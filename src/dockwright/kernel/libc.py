@@ -20,6 +20,7 @@ _NUMBERS = {  # name: (x86_64, aarch64)
     "pivot_root": (155, 41),
     "prctl": (157, 167),
     "ioprio_set": (251, 30),
+    "sched_setattr": (314, 274),
     "keyctl": (250, 219),
     "seccomp": (317, 277),
     "bpf": (321, 280),

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from itertools import pairwise
 
-from dockwright.runtime import document, plan, shape
+from dockwright.runtime import document, plan, scheduling, shape
 from dockwright.runtime.cgroups.layout import layout
 from dockwright.runtime.failure import RuntimeFailure, words
 from dockwright.runtime.namespaces import Namespaces
 from dockwright.runtime.options import PROPAGATION
-from dockwright.runtime.process import IO_CLASSES, PERSONALITIES, RLIMITS
+from dockwright.runtime.process import PERSONALITIES, RLIMITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def validate(spec: Spec, directory: str) -> None:
     _rootfs(spec["root"], directory)
     namespaces = Namespaces(linux.get("namespaces") or [])
     _namespaces(spec, linux, namespaces)
-    plan.check_sysctls(linux.get("sysctl") or {}, namespaces)
+    plan.check_sysctls(linux.get("sysctl") or {}, namespaces, spec.get("domainname") or "")
     _bounds(spec, linux)
     unsupported(spec, linux)
 
@@ -100,11 +100,12 @@ def process(entry: Spec) -> None:
                 f"json: cannot unmarshal number {value} into Go struct field User.process.user.{key} of type uint32"
             )
     priority = entry.get("ioPriority") or {}
-    if priority and priority.get("class") not in IO_CLASSES[1:]:
+    if priority and priority.get("class") not in scheduling.IO_CLASSES[1:]:
         raise RuntimeFailure(f"invalid ioPriority.class: {priority.get('class')!r}")
-    for key in ("scheduler", "execCPUAffinity"):
-        if entry.get(key):
-            raise RuntimeFailure(f"process.{key} is not supported")
+    if entry.get("scheduler"):
+        scheduling.check(entry["scheduler"])
+    if entry.get("execCPUAffinity"):
+        raise RuntimeFailure("process.execCPUAffinity is not supported")
     _labels(entry)
 
 

@@ -291,5 +291,11 @@ def start(init: Init, before: tuple[Step, ...] = ()) -> None:
 
 
 def after_start(spec: Spec, context: Context) -> list[Step]:
-    """What follows a start: the poststart hooks."""
-    return hooks.run_all(spec, "poststart", context)
+    """What follows a start: the poststart hooks.
+
+    Raises:
+        RuntimeFailure: one failed. The caller ends the container (runtime.md, Lifecycle 9).
+    """
+    steps = hooks.steps(spec, "poststart", "shim", context)
+    perform(steps)
+    return steps

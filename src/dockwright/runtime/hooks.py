@@ -48,7 +48,7 @@ def steps(spec: dict[str, Any], name: str, actor: str, context: Any) -> list[Ste
 
 
 def run_all(spec: dict[str, Any], name: str, context: Any) -> list[Step]:
-    """Run the hooks of a kind whose failures do not count (poststart, poststop): each is noted and the next one run.
+    """Run the hooks of a kind whose failures do not count (poststop): each is noted and the next one run.
 
     Returns:
         the steps; one that failed says so in its text.
@@ -83,7 +83,8 @@ def run(entry: dict[str, Any], document: str) -> tuple[int, bytes]:
         OSError: the program cannot be run.
     """
     arguments = entry.get("args") or [entry["path"]]
-    environment = dict(variable.partition("=")[::2] for variable in entry.get("env") or ())
+    given = entry.get("env")
+    environment = os.environ if given is None else dict(variable.partition("=")[::2] for variable in given)
     into, feed = os.pipe()
     said, out = os.pipe()
     try:

@@ -170,4 +170,8 @@ def release(made: state.State) -> None:
     os.write(fd, b"g")
     os.close(fd)
     os.unlink(made.fifo)
-    container.after_start(made.spec, made.context())
+    try:
+        container.after_start(made.spec, made.context())
+    except RuntimeFailure:
+        deletion.destroy(made)
+        raise

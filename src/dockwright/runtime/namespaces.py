@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from dockwright.kernel import process as k
-from dockwright.runtime.failure import RuntimeFailure
+from dockwright.runtime.failure import RuntimeFailure, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ class Namespaces:
         for flag, path in self.joined:
             try:
                 opened.append((flag, os.open(path, os.O_RDONLY | os.O_CLOEXEC)))
-            except OSError:
+            except OSError as error:
                 for _, fd in opened:
                     os.close(fd)
-                raise RuntimeFailure(f"namespace path: lstat {path}: no such file or directory") from None
+                raise RuntimeFailure(f"namespace path: lstat {path}: {words(error)}") from None
         return opened
 
 

@@ -159,7 +159,7 @@ def init_steps(spec: Spec, namespaces: Namespaces, context: Any, root_source: Sp
     if namespaces.has("uts") and (spec.get("hostname") or spec.get("domainname")):
         steps.append(Hostname(context, spec.get("hostname") or "", spec.get("domainname") or ""))
     if linux.get("sysctl"):
-        check_sysctls(linux["sysctl"], namespaces)
+        check_sysctls(linux["sysctl"], namespaces, spec.get("domainname") or "")
         steps.append(Sysctls(context, linux["sysctl"]))
     if namespaces.new & k.CLONE_NEWNS:
         if linux.get("readonlyPaths"):
@@ -211,8 +211,11 @@ _BY_NAMESPACE = {
 _PREFIXES = {"network": "net.", "ipc": "fs.mqueue."}
 
 
-def check_sysctls(values: dict[str, str], namespaces: Namespaces) -> None:
+def check_sysctls(values: dict[str, str], namespaces: Namespaces, domain: str = "") -> None:
     """Refuse settings that would change the host.
+
+    Args:
+        domain: the spec's domainname.
 
     Raises:
         RuntimeFailure: in runc's words.
@@ -224,4 +227,6 @@ def check_sysctls(values: dict[str, str], namespaces: Namespaces) -> None:
         if not owner or not namespaces.has(owner):
             raise RuntimeFailure(f'sysctl "{given}" is not in a separate kernel namespace')
         if name == "kernel.hostname":
-            raise RuntimeFailure(f'sysctl "{given}" conflicts with "hostname"')
+            raise RuntimeFailure(f'sysctl "{given}" is not allowed as it conflicts with the OCI "hostname" field')
+        if name == "kernel.domainname" and domain not in ("", values[given]):
+            raise RuntimeFailure(f'sysctl "{given}" is not allowed as it conflicts with the OCI "domainname" field')

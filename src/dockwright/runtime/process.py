@@ -12,7 +12,7 @@ import stat
 
 from dockwright.kernel import process as k
 from dockwright.kernel.libc import check, invoke, libc, prepare, string_array, syscall
-from dockwright.runtime import apparmor, capabilities
+from dockwright.runtime import apparmor, capabilities, scheduling
 from dockwright.runtime.failure import RuntimeFailure, explain, words
 
 TYPE_CHECKING = False
@@ -32,7 +32,6 @@ RLIMITS = (
 
 
 PERSONALITIES = {"LINUX": 0, "LINUX32": 0x0008}  # include/uapi/linux/personality.h
-IO_CLASSES = ("", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE")  # ioprio_set(2), by number
 
 
 class Program:
@@ -58,6 +57,7 @@ class Program:
         self.seccomp = seccomp
         self.personality = PERSONALITIES[personality["domain"]] if personality else None
         self.io_priority: dict[str, Any] | None = process.get("ioPriority")
+        self.scheduler: dict[str, Any] | None = process.get("scheduler")
         user = process.get("user") or {}
         self.uid, self.gid = user.get("uid", 0), user.get("gid", 0)
         self.groups: list[int] = user.get("additionalGids") or []
@@ -186,8 +186,10 @@ class Program:
             os.umask(self.umask)
         if self.personality is not None:
             syscall("personality", self.personality)
+        if self.scheduler:
+            scheduling.set_policy(self.scheduler)
         if self.io_priority:
-            syscall("ioprio_set", 1, 0, io_priority(self.io_priority))
+            scheduling.set_io_priority(self.io_priority)
         if self.apparmor:
             apparmor.confine_at_exec(self.apparmor)
         caps = self.capabilities
@@ -233,11 +235,6 @@ class Program:
 
 # what is called between loading the filter and the user's program; tests/root/runtime proves it by strace
 AFTER_FILTER = ("setresuid", "capset", "prctl", "seccomp", "execve")
-
-
-def io_priority(entry: dict[str, Any]) -> int:
-    """process.ioPriority as ioprio_set(2) takes it."""
-    return IO_CLASSES.index(entry["class"]) << 13 | int(entry.get("priority", 0))
 
 
 def _ambient(operation: int, number: int = 0) -> tuple[object, ...]:

@@ -109,7 +109,7 @@ class Devices(InitStep):
             bind_console(self.context.root, self.context.console)
 
     def _make(self, device: dict[str, Any]) -> None:
-        parent_path, name = os.path.split(device["path"])
+        parent_path, name = os.path.split(paths.clean(device["path"]))
         if self.context.user_namespace:
             return self._bind(device["path"])
         parent = paths.make_directory(self.context.root, parent_path)

@@ -30,6 +30,10 @@ PROCESS = {
         "bounding": [STRING], "effective": [STRING], "permitted": [STRING], "inheritable": [STRING], "ambient": [STRING],
     },
     "ioPriority": {"class": STRING, "priority": NUMBER},
+    "scheduler": {
+        "policy": STRING, "nice": NUMBER, "priority": NUMBER, "flags": [STRING], "runtime": NUMBER, "deadline": NUMBER,
+        "period": NUMBER,
+    },
 }  # fmt: skip
 RESOURCES = {
     "devices": [RULE],

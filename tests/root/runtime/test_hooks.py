@@ -84,13 +84,32 @@ def test_a_hook_that_hangs_is_killed_at_its_timeout(runtime: Any, bundle: Any) -
     assert time.monotonic() - begin < 10
 
 
-@pytest.mark.parametrize("kind", ["poststart", "poststop"])
-def test_failures_after_the_start_are_warnings(runtime: Any, bundle: Any, notes: Path, kind: str) -> None:
-    """The remaining hooks are run, the container goes on (runtime.md, Lifecycle)."""
-    bundle.spec["hooks"] = {kind: [hook(notes, "", 1), hook(notes)]}
+def test_a_failing_poststop_hook_is_a_warning(runtime: Any, bundle: Any, notes: Path) -> None:
+    """The remaining hooks are run and the container is deleted (runtime.md, Lifecycle)."""
+    bundle.spec["hooks"] = {"poststop": [hook(notes, "", 1), hook(notes)]}
     done = runtime.run(bundle.args("/bin/echo", "hi"))
     assert (done.returncode, done.stdout, len(states(notes))) == (0, "hi\n", 2)
-    assert f"error running {kind} hook #0" in done.stderr
+    assert "error running poststop hook #0" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["run", "start"])
+def test_a_failing_poststart_hook_ends_the_container(runtime: Any, bundle: Any, host: Any, notes: Path, verb: str) -> None:
+    """Lifecycle 9: an error, and the container is stopped and deleted."""
+    bundle.spec["hooks"] = {"poststart": [hook(notes, "", 1)], "poststop": [hook(notes)]}
+    if verb == "run":
+        done = runtime.run(bundle.args("/bin/sleep", "100"))
+    else:
+        runtime.create(bundle.args("/bin/sleep", "100"))
+        done = runtime("start", runtime.name)
+    assert "error running poststart hook #0: exit status 1" in runtime.message(done)
+    assert host.cgroups() == [] and os.listdir(runtime.root) == []
+    assert [s["status"] for s in states(notes)] == ["running", "stopped"]
+
+
+def test_a_hook_without_an_environment_inherits_ours(runtime: Any, bundle: Any, tmp_path: Path) -> None:
+    bundle.spec["hooks"] = {"prestart": [{"path": "/bin/sh", "args": ["sh", "-c", f"echo $PATH > {tmp_path}/env"]}]}
+    runtime.output(bundle.args("/bin/true"))
+    assert (tmp_path / "env").read_text() == "/nowhere\n"
 
 
 def test_hook_environment_is_its_own(runtime: Any, bundle: Any, tmp_path: Path) -> None:

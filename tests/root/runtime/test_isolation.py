@@ -179,6 +179,34 @@ def test_oom_score(runtime: Any, bundle: Any) -> None:
     assert runtime.output(bundle.args("/bin/cat", "/proc/self/oom_score_adj")) == "500\n"
 
 
+@pytest.mark.parametrize(
+    ("scheduler", "policy"),
+    [({"policy": "SCHED_BATCH", "nice": 5}, 3), ({"policy": "SCHED_IDLE"}, 5), ({"policy": "SCHED_OTHER", "nice": 7}, 0)],
+)
+def test_scheduler(runtime: Any, bundle: Any, scheduler: dict[str, Any], policy: int) -> None:
+    bundle.process["scheduler"] = scheduler
+    fields = runtime.output(bundle.args("/bin/cat", "/proc/self/stat")).rpartition(")")[2].split()
+    assert (int(fields[38]), int(fields[16])) == (policy, scheduler.get("nice", 0))  # policy and nice (proc(5))
+
+
+def test_a_domain_name_is_given_once(runtime: Any, bundle: Any) -> None:
+    bundle.spec["domainname"] = "example.org"
+    bundle.linux["sysctl"] = {"kernel.domainname": "example.com"}
+    message = runtime.message(runtime.run(bundle.args("/bin/true")))
+    assert 'conflicts with the OCI "domainname" field' in message
+    bundle.linux["sysctl"] = {"kernel.domainname": "example.org"}
+    assert runtime.run(bundle.args("/bin/true")).returncode == 0
+
+
+def test_exec_with_a_capability_more(runtime: Any, bundle: Any) -> None:
+    """In the sets that count for a program, never in the inheritable one."""
+    bundle.process["capabilities"] = {}
+    runtime.start(bundle.args("/bin/sleep", "100"))
+    caps = capabilities(runtime("exec", "--cap", "CAP_KILL", runtime.name, "/bin/cat", "/proc/self/status").stdout)
+    assert caps == {"CapInh": 0, "CapPrm": 32, "CapEff": 32, "CapBnd": 32, "CapAmb": 0}
+    assert "unknown capability CAP_X" in runtime.message(runtime("exec", "--cap", "CAP_X", runtime.name, "/bin/true"))
+
+
 def test_personality(runtime: Any, bundle: Any) -> None:
     bundle.linux["personality"] = {"domain": "LINUX32"}
     assert runtime.output(bundle.args("/bin/cat", "/proc/self/personality")).strip() == "00000008"

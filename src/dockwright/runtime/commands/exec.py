@@ -8,6 +8,7 @@ from dockwright.base.files import write_atomic
 from dockwright.kernel import process as k
 from dockwright.runtime import bundle, console, execute, foreground, sealed, shape, state
 from dockwright.runtime.arguments import LIST, SWITCH, VALUE, Options
+from dockwright.runtime.capabilities import NUMBERS
 from dockwright.runtime.failure import RuntimeFailure
 from dockwright.runtime.launch import check_terminal, inherited, tell_pidfd
 from dockwright.runtime.main import Globals
@@ -104,13 +105,17 @@ def _of_flags(process: dict[str, Any], options: Options) -> dict[str, Any]:
         if options.text(flag):
             process[key] = options.text(flag)
     if options.texts("cap"):
-        sets = process.get("capabilities") or {}
-        process["capabilities"] = {
-            kind: [*(sets.get(kind) or ()), *options.texts("cap")]
-            for kind in ("bounding", "effective", "permitted", "inheritable", "ambient")
-        }
+        process["capabilities"] = _with_capabilities(process.get("capabilities") or {}, options.texts("cap"))
     _user(process, options)
     return process
+
+
+def _with_capabilities(sets: dict[str, Any], added: list[str]) -> dict[str, Any]:
+    """`sets` with `added` in those that count for a program, never in the inheritable one (CVE-2022-29162)."""
+    for name in added:
+        if name not in NUMBERS:
+            raise RuntimeFailure(f"unknown capability {name}")
+    return {**sets, **{kind: [*(sets.get(kind) or ()), *added] for kind in ("bounding", "effective", "permitted")}}
 
 
 def _user(process: dict[str, Any], options: Options) -> None:
