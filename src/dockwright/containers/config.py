@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 
 from dockwright.base.errors import InvalidParameter, NotSupported
-from dockwright.containers import signals
+from dockwright.containers import health, signals
 from dockwright.grammar.mounts import clean
 from dockwright.images.store import Image
-from dockwright.types.container import CreateRequest, HealthConfig
+from dockwright.types.container import CreateRequest
 
 _PLAIN = (
     "Hostname", "Domainname", "User", "AttachStdin", "AttachStdout", "AttachStderr", "ExposedPorts", "Tty", "OpenStdin",
@@ -18,15 +18,11 @@ _PLAIN = (
 _OPTIONAL = ("ExposedPorts", "Healthcheck", "ArgsEscaped", "MacAddress", "StopSignal", "StopTimeout", "Shell")
 _STRINGS = ("Hostname", "Domainname", "User", "Image", "WorkingDir")
 _FLAGS = ("AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce")
-_UNHEALTHY = "The health check of the image is not run: health checks are not implemented yet."
 LONGEST_HOSTNAME = 64  # sethostname(2)
-MILLISECOND = 1_000_000  # ns
 
 
-def merged(
-    request: CreateRequest, image: Image | None, ident: str, host_name: str
-) -> tuple[dict[str, Any], list[str]]:  # fmt: skip
-    """The Config of inspect, and warnings.
+def merged(request: CreateRequest, image: Image | None, ident: str, host_name: str) -> dict[str, Any]:
+    """The Config of inspect.
 
     Args:
         host_name: the hostname when the network is the host's, else "".
@@ -36,7 +32,7 @@ def merged(
     """
     if request.NetworkDisabled:
         raise NotSupported("Config.NetworkDisabled is not implemented: use the network mode none")
-    _check_health(request.Healthcheck)
+    health.check(request.Healthcheck)
     given = msgspec.to_builtins(request)
     config = {name: given.get(name) for name in _PLAIN if given.get(name) or name not in _OPTIONAL}
     for name in ("StopTimeout", "Healthcheck"):
@@ -48,25 +44,10 @@ def merged(
         config[name] = bool(config.get(name))
     for name in ("Cmd", "Entrypoint"):
         config[name] = [config[name]] if isinstance(config.get(name), str) else config.get(name)
-    inherited = image.container_config if image else {}
-    _inherit(config, inherited)
+    _inherit(config, image.container_config if image else {})
     config["Hostname"] = config["Hostname"] or host_name or ident[:12]
     _check(config)
-    ignored = inherited.get("Healthcheck") and not request.Healthcheck
-    return config, [_UNHEALTHY] if ignored and inherited["Healthcheck"].get("Test") not in (None, [], ["NONE"]) else []
-
-
-def _check_health(health: HealthConfig | None) -> None:
-    """Raises InvalidParameter in Docker's words; NotSupported for a check, which nothing here would run."""
-    if health is None:
-        return
-    for name in ("Interval", "Timeout", "StartPeriod", "StartInterval"):
-        if (value := getattr(health, name) or 0) and value < MILLISECOND:
-            raise InvalidParameter(f"{name} in Healthcheck cannot be less than 1ms")
-    if (health.Retries or 0) < 0:
-        raise InvalidParameter("Retries in Healthcheck cannot be negative")
-    if health.Test not in (None, [], ["NONE"]):
-        raise NotSupported("Config.Healthcheck: health checks are not implemented yet")
+    return config
 
 
 def _inherit(config: dict[str, Any], image: dict[str, Any]) -> None:
@@ -80,6 +61,8 @@ def _inherit(config: dict[str, Any], image: dict[str, Any]) -> None:
         config["Entrypoint"] = None if config["Entrypoint"] == [""] else image.get("Entrypoint")
     elif config["Entrypoint"] == [""]:
         config["Entrypoint"] = None
+    if check := health.inherited(config.get("Healthcheck"), image.get("Healthcheck")):
+        config["Healthcheck"] = check
     names = {variable.partition("=")[0] for variable in config["Env"] or ()}
     inherited = [v for v in image.get("Env") or () if v.partition("=")[0] not in names]
     config["Env"] = [*(config["Env"] or []), *inherited]

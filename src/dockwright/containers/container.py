@@ -23,6 +23,15 @@ MIGRATIONS = [
 
 
 @dataclass
+class Health:
+    """What health checks have found. status: starting, healthy, unhealthy. log: the last checks, as inspect shows them."""
+
+    status: str = "starting"
+    streak: int = 0
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
 class State:
     """The state columns: what restore may rewrite."""
 
@@ -39,6 +48,7 @@ class State:
     finished_at: str = ZERO
     stopped_by_hand: bool = False
     restart_count: int = 0
+    health: Health | None = None
 
     @property
     def ended(self) -> bool:

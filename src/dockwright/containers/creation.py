@@ -58,10 +58,10 @@ class Creation:
         wanted = names.checked(name) if name else names.made_up(self._store.names(), ident)
         self._store.refuse_taken(wanted)
         host_name = os.uname().nodename if host.NetworkMode == "host" else ""
-        config, more = configs.merged(request, image, ident, host_name)
+        config = configs.merged(request, image, ident, host_name)
         if mac := networking.endpoint_mac(request):
             config["MacAddress"] = mac
-        return Container(ident, wanted, now(), image.id if image else "", config, host), warnings + more
+        return Container(ident, wanted, now(), image.id if image else "", config, host), warnings
 
     async def _make(self, container: Container, version: tuple[int, int]) -> None:
         chain = self._images.chain_of(self._images.resolve(container.image)) if container.image else ""

@@ -21,6 +21,7 @@ def inspect(
             "Status": state.status, "Running": state.running, "Paused": state.paused, "Restarting": state.restarting,
             "OOMKilled": state.oom_killed, "Dead": False, "Pid": state.pid, "ExitCode": state.exit_code,
             "Error": state.error, "StartedAt": state.started_at, "FinishedAt": state.finished_at,
+            **_health(container),
         },
         "Image": container.image, "ResolvConfPath": f"{folder}/resolv.conf" if started else "",
         "HostnamePath": f"{folder}/hostname" if started else "", "HostsPath": f"{folder}/hosts" if started else "",
@@ -59,13 +60,31 @@ def _command(arguments: list[str]) -> str:
     return " ".join(f"'{a}'" if " " in a else a for a in arguments)
 
 
+def _addition(container: Container) -> str:
+    """What the STATUS column says beside the time."""
+    health = container.state.health
+    if container.state.paused:
+        return " (Paused)"
+    if health is None:
+        return ""
+    return " (health: starting)" if health.status == "starting" else f" ({health.status})"
+
+
+def _health(container: Container) -> dict[str, Any]:
+    """State.Health, for those that have been started with a check."""
+    found = container.state.health
+    if found is None:
+        return {}
+    return {"Health": {"Status": found.status, "FailingStreak": found.streak, "Log": [dict(entry) for entry in found.log]}}
+
+
 def status(container: Container) -> str:
     """The STATUS column."""
     state = container.state
     if state.restarting:
         return f"Restarting ({state.exit_code}) {duration(time.time() - seconds(state.finished_at))} ago"
     if state.running:
-        return f"Up {duration(time.time() - seconds(state.started_at))}" + (" (Paused)" if state.paused else "")
+        return f"Up {duration(time.time() - seconds(state.started_at))}" + _addition(container)
     if state.removing:
         return "Removal In Progress"
     if state.started_at == ZERO:

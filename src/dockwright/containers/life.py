@@ -10,6 +10,7 @@ from dockwright.base.times import now, rfc3339, seconds
 from dockwright.containers import networking, restarts, starting
 from dockwright.containers.container import Container
 from dockwright.containers.execs import Execs
+from dockwright.containers.health import HealthChecks
 from dockwright.containers.mounting import Mounting
 from dockwright.containers.removal import Removal
 from dockwright.containers.stopping import Stopping
@@ -32,7 +33,7 @@ class Life:
         stopping: Stopping, removal: Removal, networks: NetworkManager, mounting: Mounting,
     ) -> None:  # fmt: skip
         self._store, self._paths, self._images, self._supervisor = store, paths, images, supervisor
-        self._networks, self._mounting = networks, mounting
+        self._networks, self._mounting, self.health = networks, mounting, HealthChecks(store, execs)
         self._execs, self._stopping, self._removal = execs, stopping, removal
 
     async def start(self, ref: str) -> None:
@@ -73,6 +74,7 @@ class Life:
         state = container.state
         state.running, state.restarting, state.started_at = True, False, now()
         state.exit_code, state.error, state.oom_killed = 0, "", False
+        self.health.begin(container)
         self._store.save_soon(container)
         container.trace = [*(step.record() for step in opened), *steps]
         self._store.event(container, "start")
@@ -123,6 +125,7 @@ class Life:
         state.pid, state.exit_code, state.oom_killed = 0, event.status, event.oom_killed
         state.finished_at, state.error, state.paused = rfc3339(event.at), event.error, False
         state.running = state.restarting = self._comes_back(container)
+        self.health.end(container)
         self._execs.container_ended(container)
         await self._mounting.ended(container)
         if event.oom_killed:

@@ -99,7 +99,7 @@ class Listing:
             and all(_labelled(container.config["Labels"] or {}, value) for value in self._values("label"))
             and self._any("status", lambda value: value == state.status)
             and (not self._exits or (state.ended and state.exit_code in self._exits))
-            and self._any("health", lambda value: value == "none")
+            and self._any("health", lambda value: value == (state.health.status if state.health else "none"))
             and self._any("is-task", lambda value: value == "false")
             and (not self._before or padded(container.created) < self._before)
             and (not self._since or padded(container.created) > self._since)

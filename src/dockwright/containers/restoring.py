@@ -70,6 +70,7 @@ class Restoring:
             state.running, state.restarting, state.started_at = True, False, rfc3339(task.hello["started"])
             state.exit_code, state.error, state.oom_killed = 0, "", False
             await self._store.save(container)
+        self._life.health.begin(container, adopted=True)
 
     def _end_of(self, container: Container) -> ExitEvent:
         """How a container has ended that ran when the earlier daemon did, and has no shim any more."""

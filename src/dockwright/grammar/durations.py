@@ -43,6 +43,23 @@ def _part(rest: str, text: str) -> tuple[float, int, str]:
     return (float(number) if "." in number else int(number)), UNITS[unit], rest
 
 
+def go_duration(nanoseconds: int) -> str:
+    """As Go prints a duration: `50ms`, `1.5s`, `1m30s`, `2h0m0s`."""
+    if nanoseconds < SECOND:
+        unit = next((name for name in ("ms", "µs") if nanoseconds >= UNITS[name]), "ns")
+        return f"{_decimal(nanoseconds, UNITS[unit])}{unit}" if nanoseconds else "0s"
+    minutes, rest = divmod(nanoseconds, 60 * SECOND)
+    hours, minutes = divmod(minutes, 60)
+    head = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+    return f"{head}{_decimal(rest, SECOND)}s"
+
+
+def _decimal(amount: int, unit: int) -> str:
+    whole, rest = divmod(amount, unit)
+    digits = str(rest).rjust(len(str(unit)) - 1, "0").rstrip("0") if rest else ""
+    return f"{whole}.{digits}" if digits else str(whole)
+
+
 def human_duration(nanoseconds: int) -> str:
     """Roughly how long: "Less than a second", "5 seconds", "About a minute", "2 hours", "3 weeks"."""
     seconds = int(nanoseconds / SECOND)

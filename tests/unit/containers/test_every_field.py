@@ -69,13 +69,12 @@ ELSEWHERE = {
     "NetworkingConfig": "containers/networking.py", "MacAddress": "containers/networking.py",
     "Image": "containers/creation.py", "OpenStdin": "containers/starting.py", "StdinOnce": "containers/starting.py",
     "StopSignal": "containers/stopping.py", "StopTimeout": "containers/stopping.py", "Labels": "containers/store.py",
-    "VolumeDriver": "containers/mountplan.py",
+    "VolumeDriver": "containers/mountplan.py", "Healthcheck": "containers/health.py", "Shell": "containers/health.py",
 }  # fmt: skip
 # what exists to be told back and nothing else, in Docker too
 NOTES = {
     "ContainerIDFile": "the client has written it", "AttachStdin": "the client attaches", "AttachStdout": "the client attaches",
     "AttachStderr": "the client attaches", "OnBuild": "for commits", "ArgsEscaped": "for Windows, and for commits",
-    "Shell": "for commits, and for health checks in a shell, which are refused",
 }  # fmt: skip
 CAN = Limits(cpus="0-3", memory_nodes="0", processors=4)
 
@@ -94,11 +93,11 @@ def outcome(request):
     """What a request comes to: the spec, the mounts and warnings; or the refusal."""
     try:
         host, warnings = hostconfig.completed(request, CAN, Store())
-        config, more = configs.merged(request, None, "1" * 64, "")
+        config = configs.merged(request, None, "1" * 64, "")
         container = Container("1" * 64, "name", "", "", config, host)
         plan = mountplan.planned(host, config, "/data", Store().find)
         inputs = starting._inputs(container, Layers(), [entry.point.oci() for entry in plan], Store())
-        return build(inputs), [(e.point.destination, e.driver) for e in plan], warnings + more
+        return build(inputs), [(e.point.destination, e.driver) for e in plan], warnings
     except EngineError as error:
         return error.message
 

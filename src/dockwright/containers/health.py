@@ -1,0 +1,198 @@
+"""Health checks: a program run in a container now and then, whose exits make the container healthy or unhealthy.
+
+Source: Engine API, ContainerConfig.Healthcheck, and Docker's documentation of HEALTHCHECK.
+"""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from dockwright.base.errors import EngineError, InvalidParameter
+from dockwright.base.times import now
+from dockwright.containers.container import Container, Health
+from dockwright.containers.execs import Exec, Execs
+from dockwright.containers.store import Store
+from dockwright.grammar.durations import go_duration
+from dockwright.types.container import HealthConfig
+from dockwright.types.streams import ExecCreateRequest, ExecStartRequest
+
+log = logging.getLogger("dockwright.containers")
+SECOND = 1_000_000_000  # ns, as all durations of the API
+MILLISECOND = SECOND // 1000
+INTERVAL, TIMEOUT, START_INTERVAL, RETRIES = 30 * SECOND, 30 * SECOND, 5 * SECOND, 3
+KEPT, LONGEST_OUTPUT = 5, 4096
+KILL, TIMED_OUT = 9, -1
+
+
+def check(health: HealthConfig | None) -> None:
+    """Raises InvalidParameter, in Docker's words, for a check that cannot be."""
+    if health is None:
+        return
+    for name in ("Interval", "Timeout", "StartPeriod", "StartInterval"):
+        if (value := getattr(health, name) or 0) and value < MILLISECOND:
+            raise InvalidParameter(f"{name} in Healthcheck cannot be less than 1ms")
+    if (health.Retries or 0) < 0:
+        raise InvalidParameter("Retries in Healthcheck cannot be negative")
+    if health.Test and health.Test[0] not in ("NONE", "CMD", "CMD-SHELL"):
+        raise InvalidParameter(f"Unknown healthcheck type '{health.Test[0]}' (expected 'CMD', 'CMD-SHELL' or 'NONE')")
+
+
+def inherited(own: dict[str, Any] | None, image: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The container's check with what it leaves open taken from its image's."""
+    if own is None or not image:
+        return own if own is not None else image
+    return {**image, **{name: value for name, value in own.items() if value}}
+
+
+def command(config: dict[str, Any]) -> list[str]:
+    """What is run to check; nothing without a check."""
+    kind, *rest = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
+    if kind == "CMD-SHELL":
+        return [*(config.get("Shell") or ["/bin/sh", "-c"]), *rest]
+    return rest if kind == "CMD" else []
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How one check has ended. Times as inspect shows them."""
+
+    start: str
+    end: str
+    code: int
+    output: str
+
+
+class Collector:
+    """A stream that keeps the first of what is written to it, without the frames of stdout and stderr."""
+
+    def __init__(self) -> None:
+        self.output, self.whole, self._frames = b"", True, b""
+        self._closed = asyncio.Event()
+
+    async def read(self) -> bytes:
+        """No input ever."""
+        await self._closed.wait()
+        return b""
+
+    def write(self, data: bytes) -> None:
+        """Take frames: eight bytes of head, the last four of them the length."""
+        self._frames += data
+        while len(self._frames) >= 8:
+            length = int.from_bytes(self._frames[4:8], "big")
+            if len(self._frames) < 8 + length:
+                return
+            self._keep(self._frames[8 : 8 + length])
+            self._frames = self._frames[8 + length :]
+
+    def _keep(self, data: bytes) -> None:
+        room = LONGEST_OUTPUT - len(self.output)
+        self.output, self.whole = self.output + data[:room], self.whole and len(data) <= room
+
+    async def drain(self) -> None:
+        """Never full."""
+
+    def write_eof(self) -> None:
+        """Nothing to tell."""
+
+    def close(self) -> None:
+        """The end."""
+        self._closed.set()
+
+    @property
+    def text(self) -> str:
+        """What was written; cut off at its longest, with three dots."""
+        return self.output.decode(errors="replace") + ("" if self.whole else "...")
+
+
+class HealthChecks:
+    """The checks of all running containers: one task for each."""
+
+    def __init__(self, store: Store, execs: Execs) -> None:
+        self._store, self._execs = store, execs
+        self._watching: dict[str, asyncio.Task[None]] = {}
+
+    def begin(self, container: Container, adopted: bool = False) -> None:
+        """The container runs: it starts unchecked, or an earlier daemon has checked it already."""
+        if not command(container.config):
+            return
+        if container.state.health is None or not adopted:
+            earlier = container.state.health.log if container.state.health else []
+            container.state.health = Health("starting", 0, earlier)
+        self._stop(container)
+        self._watching[container.id] = asyncio.get_running_loop().create_task(self._watch(container))
+
+    def end(self, container: Container) -> None:
+        """It runs no more, and what does not run is not healthy."""
+        self._stop(container)
+        if container.state.health:
+            container.state.health.status = "unhealthy"
+
+    def _stop(self, container: Container) -> None:
+        if task := self._watching.pop(container.id, None):
+            task.cancel()
+
+    async def _watch(self, container: Container) -> None:
+        settings, began = container.config["Healthcheck"], time.monotonic_ns()
+        period = settings.get("StartPeriod") or 0
+        while True:
+            health = container.state.health
+            young = health is not None and health.status == "starting" and time.monotonic_ns() - began < period
+            usual = settings.get("Interval") or INTERVAL
+            await asyncio.sleep(((settings.get("StartInterval") or START_INTERVAL) if young else usual) / SECOND)
+            if container.state.paused or not container.state.running:
+                continue
+            probe = await self._probe(container, settings.get("Timeout") or TIMEOUT)
+            if probe:
+                forgiven = time.monotonic_ns() - began < period
+                await self._note(container, probe, settings.get("Retries") or RETRIES, forgiven)
+
+    async def _probe(self, container: Container, limit: int) -> Probe | None:
+        """Run the check; None if it could not be run because the container is about to end."""
+        request = ExecCreateRequest(Cmd=command(container.config), AttachStdout=True, AttachStderr=True)
+        start, output = now(), Collector()
+        try:
+            made = self._execs.create(container, request)
+            try:
+                await asyncio.wait_for(self._run(made, output), limit / SECOND)
+            except TimeoutError:
+                await self._kill(container, made)
+                told = f": {output.text}" if output.output else ""
+                text = f"Health check exceeded timeout ({go_duration(limit)}){told}"
+                return Probe(start, now(), TIMED_OUT, text)
+        except EngineError as error:
+            if not container.state.running:
+                return None
+            return Probe(start, now(), TIMED_OUT, error.message)
+        return Probe(start, now(), made.exit_code or 0, output.text)
+
+    async def _run(self, made: Exec, output: Collector) -> None:
+        session = await self._execs.start(made.id, ExecStartRequest())
+        assert session
+        await session.run(output)
+        await asyncio.shield(made.over)
+
+    async def _kill(self, container: Container, made: Exec) -> None:
+        try:
+            if container.task:
+                await container.task.kill(KILL, made.id)
+        except EngineError as error:
+            log.debug("health check of %s: %s", container.id, error.message)  # it has just ended
+
+    async def _note(self, container: Container, probe: Probe, retries: int, forgiven: bool) -> None:
+        health = container.state.health
+        if health is None or not container.state.running:
+            return
+        before = health.status
+        if probe.code == 0:
+            health.status, health.streak = "healthy", 0
+        elif not (forgiven and before == "starting"):
+            health.streak += 1
+            if health.streak >= retries:
+                health.status = "unhealthy"
+        entry = {"Start": probe.start, "End": probe.end, "ExitCode": probe.code, "Output": probe.output}
+        health.log = [*health.log, entry][-KEPT:]
+        await self._store.save(container)
+        if health.status != before:
+            self._store.event(container, f"health_status: {health.status}")
