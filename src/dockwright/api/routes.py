@@ -12,6 +12,7 @@ SERVED = [
     Route("POST", "/auth", system.auth),
     Route("GET", "/containers/json", containers.list_),
     Route("POST", "/containers/create", containers.create),
+    Route("POST", "/containers/prune", containers.prune),
     Route("GET", "/containers/{name}/json", containers.inspect),
     Route("GET", "/containers/{name}/top", containers.top),
     Route("GET", "/containers/{name}/logs", streams.logs, streams=True),
@@ -62,7 +63,7 @@ def _refused(handler: Handler, *lines: str) -> list[Route]:
 NOT_YET = _refused(
     unimplemented.not_yet,
     "GET /system/df /containers/{name}/changes /containers/{name}/export /containers/{name}/attach/ws",
-    "POST /containers/{name}/update /containers/prune /build /build/prune /build/cancel /commit",
+    "POST /containers/{name}/update /build /build/prune /build/cancel /commit",
     "POST /session /grpc /containers/{name}/copy",
     "HEAD /containers/{name}/archive",
     "GET /containers/{name}/archive /images/{name}/attestations /images/search /distribution/{name}/json",

@@ -23,6 +23,7 @@ from dockwright.types.streams import ExecCreateRequest, ExecStartRequest
 EXPIRY = 300.0  # seconds a finished exec can still be inspected
 RESIZE_PATIENCE = 10.0  # seconds a resize waits for the start
 _PREFIX = "OCI runtime exec failed: exec failed: unable to start container process: "
+RELATIVE = "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown"
 _MISSING = ("executable file not found", "no such file or directory", "not a directory")
 
 
@@ -131,6 +132,8 @@ class Execs:
 
     async def _run(self, made: Exec, task: Task, detached: bool) -> Session | None:
         given = made.request
+        if given.WorkingDir and not given.WorkingDir.startswith("/"):
+            raise InvalidParameter(RELATIVE)
         stdio = {"tty": bool(given.Tty), "stdin": bool(given.AttachStdin) and not detached, "stdin_once": True}
         process = self._process(made)
         session = None if detached else await self._attach(made, task, stdio)
@@ -238,7 +241,7 @@ def _refuse_idle(container: Container, ref: str) -> None:
 def _explained(error: EngineError) -> tuple[int, EngineError]:
     """Exit code and text of an exec that could not begin."""
     text = error.message
-    if text.startswith(("unable to find", "Unable to find", "uids and gids", "the shim of")):
+    if text == RELATIVE or text.startswith(("unable to find", "Unable to find", "uids and gids", "the shim of")):
         return 126, error
     status = 127 if any(word in text for word in _MISSING) else 126
     return status, InvalidParameter(f"{_PREFIX}{text}: unknown")

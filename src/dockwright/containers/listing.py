@@ -96,7 +96,7 @@ class Listing:
         return (
             (not self._values("id") or container.id in self._ids)
             and (not self._names or any(p.search(f"/{container.name}") or p.search(container.name) for p in self._names))
-            and all(_labelled(container.config["Labels"] or {}, value) for value in self._values("label"))
+            and all(labelled(container.config["Labels"] or {}, value) for value in self._values("label"))
             and self._any("status", lambda value: value == state.status)
             and (not self._exits or (state.ended and state.exit_code in self._exits))
             and self._any("health", lambda value: value == (state.health.status if state.health else "none"))
@@ -129,7 +129,8 @@ def _number(value: str) -> int:
         raise InvalidParameter(text) from None
 
 
-def _labelled(labels: dict[str, str], wanted: str) -> bool:
+def labelled(labels: dict[str, str], wanted: str) -> bool:
+    """Whether `labels` have `name` or `name=value`."""
     name, equals, value = wanted.partition("=")
     return name in labels and (not equals or labels[name] == value)
 

@@ -12,6 +12,7 @@ from dockwright.containers.creation import Creation
 from dockwright.containers.execs import Execs
 from dockwright.containers.life import Life
 from dockwright.containers.mounting import Mounting
+from dockwright.containers.pruning import Pruning
 from dockwright.containers.removal import Removal
 from dockwright.containers.restoring import Restoring
 from dockwright.containers.seeing import Seeing
@@ -52,6 +53,7 @@ class ContainerManager:
 
         self.create, self.rename, self.remove = creation.create, creation.rename, removal.remove
         self.start, self.restart, self.pause, self.unpause = life.start, life.restart, life.pause, life.unpause
+        self.prune = Pruning(store, images, removal).prune
         self.kill, self.stop = stopping.kill, stopping.stop
         self.attach, self.resize, self.logs = streams.attach, streams.resize, streams.logs
         self.exec_check, self.exec_start = execs.check, execs.start

@@ -104,6 +104,10 @@ class Store:
         """Drop its row and what it used."""
         await self._database.write(lambda c: _delete(c, container.id), durable=False)
 
+    def told(self, action: str, **attributes: str) -> None:
+        """Tell everybody what happened to containers as such."""
+        self._events.publish("container", action, "", attributes)
+
     def event(self, container: Container, action: str, **attributes: str) -> None:
         """Tell everybody; labels, image and name go with it."""
         shown = {**(container.config["Labels"] or {}), "image": container.config["Image"], "name": container.name}

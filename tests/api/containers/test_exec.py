@@ -86,6 +86,9 @@ def test_environment_directory_user_and_rights(sleeper: str, tidy: Any) -> None:
     assert int(full, 16) & 0xA80425FB == 0xA80425FB
     assert int(full, 16) > 0xA80425FB
     assert b"no such file" in tidy.docker("exec", "-w", "/nowhere", sleeper, "true").stdout
+    relative = tidy.docker("exec", "-w", "tmp", sleeper, "true")
+    assert relative.returncode == 126
+    assert relative.stdout == b"OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown\r\n"
 
 
 def test_its_end_is_told_with_its_code(sleeper: str, tidy: Any, heard: Any) -> None:

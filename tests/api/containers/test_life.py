@@ -275,3 +275,20 @@ def test_a_client_that_leaves_does_not_leave_a_verb_half_done(tidy: Any, ask: An
     first = state(ask, "verb")["StartedAt"]
     until(lambda: state(ask, "verb")["StartedAt"] > first)
     assert state(ask, "verb")["Running"]
+
+
+def test_prune(tidy: Any, ask: Any, heard: Any) -> None:
+    run(tidy, "runs", "sleep 1000")
+    done = tidy.docker("run", *NONE, "--name", "ended", "--label", "keep=1", "busybox", "sh", "-c", "echo 12345 > /file")
+    assert done.returncode == 0
+    made = tidy.docker("create", *NONE, "--name", "made", "busybox").stdout.decode().strip()
+    assert ask("POST", "/containers/prune?filters=%7B%22foo%22:%5B%22x%22%5D%7D") == (400, {"message": "invalid filter 'foo'"})
+    none = {"ContainersDeleted": None, "SpaceReclaimed": 0}
+    assert ask("POST", "/containers/prune?filters=%7B%22until%22:%5B%221h%22%5D%7D") == (200, none)
+    status, answer = ask("POST", "/containers/prune?filters=%7B%22label!%22:%5B%22keep%22%5D%7D")
+    assert (status, answer["ContainersDeleted"]) == (200, [made])
+    status, answer = ask("POST", "/containers/prune")
+    assert len(answer["ContainersDeleted"]) == 1
+    assert answer["SpaceReclaimed"] >= 6
+    assert tidy.docker("ps", "-a", "--format", "{{.Names}}").stdout == b"runs\n"
+    assert [event["Action"] for event in heard() if event["Type"] == "container"][-1] == "prune"

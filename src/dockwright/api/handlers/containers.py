@@ -103,6 +103,11 @@ async def remove(exchange: Exchange) -> Answer:
     return nothing()
 
 
+async def prune(exchange: Exchange) -> Answer:
+    """POST /containers/prune."""
+    return document(await exchange.managers.containers.prune(exchange.query.filters()))
+
+
 async def inspect(exchange: Exchange) -> Answer:
     """GET /containers/{id}/json."""
     container = await exchange.managers.containers.inspect(exchange.name, exchange.query.flag("size"))
