@@ -22,21 +22,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--require-peers", action="store_true", help="tests that lack a real client or engine fail too")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if os.geteuid() == 0 or config.getoption("--require-root"):
-        return
-    for item in items:
-        if _folder(item) in NEEDS_ROOT:
-            item.add_marker(pytest.mark.skip(reason="needs root"))
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if _folder(item) in NEEDS_ROOT and os.geteuid() != 0:
-        pytest.fail("needs root")
+        _cannot(item.config, "--require-root", "needs root")
     if _folder(item) in NEEDS_DOCKER and not shutil.which("docker"):
-        report = pytest.fail if item.config.getoption("--require-peers") else pytest.skip
-        report("needs the docker client")
+        _cannot(item.config, "--require-peers", "needs the docker client")
+
+
+def _cannot(config: pytest.Config, required: str, reason: str) -> None:
+    """Skip the test, or fail it where `required` was given."""
+    (pytest.fail if config.getoption(required) else pytest.skip)(reason)
 
 
 @pytest.fixture
@@ -46,8 +42,7 @@ def peer(request: pytest.FixtureRequest) -> Callable[[str], str]:
     def find(program: str) -> str:
         path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
         if not path:
-            report = pytest.fail if request.config.getoption("--require-peers") else pytest.skip
-            report(f"needs {program}")
+            _cannot(request.config, "--require-peers", f"needs {program}")
         return str(path)
 
     return find

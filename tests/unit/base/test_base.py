@@ -97,6 +97,6 @@ def test_steps_are_described_before_and_timed_after() -> None:
 def test_what_the_shim_imports_of_base_is_light() -> None:
     code = "import sys; import dockwright.base.errors, dockwright.base.steps; print(sorted(sys.modules))"
     path = os.path.dirname(os.path.dirname(os.path.dirname(errors.__file__)))
-    out = subprocess.run([sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {path!r}); {code}"],
+    out = subprocess.run([sys.executable, "-I", "-S", "-B", "-c", f"import sys; sys.path.insert(0, {path!r}); {code}"],
                          capture_output=True, text=True, check=True).stdout  # fmt: skip
     assert not {"re", "json", "typing", "dataclasses", "pathlib", "subprocess", "logging"} & set(eval(out))

@@ -35,7 +35,7 @@ OURS_FOR_RUN = (
 def loaded(host: str, *arguments: str) -> list[str]:
     program = PROGRAM.format(source=str(ROOT / "src"), arguments=["-H", host, *arguments])
     environment = {"HOME": "/nonexistent", "PATH": os.environ["PATH"]}
-    command = [sys.executable, "-I", "-S", "-c", program]
+    command = [sys.executable, "-I", "-S", "-B", "-c", program]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=True)
     status, *modules = done.stderr.splitlines()[-1].split()
     assert status == "0", done

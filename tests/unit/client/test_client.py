@@ -273,5 +273,5 @@ def test_json_is_read_and_written_as_by_the_json_package():
         "try: loads(b'{{x')\nexcept ValueError: print('ok')"
     )
     source = str(Path(__file__).parents[3] / "src")
-    command = [sys.executable, "-I", "-S", "-c", program.format(source)]
+    command = [sys.executable, "-I", "-S", "-B", "-c", program.format(source)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "ok\n"

@@ -28,7 +28,7 @@ def loaded(code: str) -> set[str]:
         "import sys; sys.dont_write_bytecode = True; before = set(sys.modules); "
         f"sys.path[:0] = [{SRC!r}]; {code}; print(*sorted(set(sys.modules) - before))"
     )
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-I", "-S", "-B", "-c", program], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 
