@@ -28,12 +28,12 @@ def endpoints(given: Given, host: dict[str, Any]) -> dict[str, Any]:
         if number == 0 and _user_defined(name) and host["Links"]:
             settings["Links"] = host["Links"]
         if settings or len(networks) > 1 or "network" not in given:
-            found[name] = _ENDPOINT | settings
+            found[name] = ENDPOINT | settings
         seen.add(name)
     return found
 
 
-_ENDPOINT = {
+ENDPOINT = {
     "IPAMConfig": None, "Links": None, "Aliases": None, "MacAddress": "", "DriverOpts": None, "GwPriority": 0,
     "NetworkID": "", "EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "",
     "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "DNSNames": None,

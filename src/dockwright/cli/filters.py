@@ -12,4 +12,4 @@ def filters_of(given: Given, *more: tuple[str, str]) -> dict[str, dict[str, bool
     found: dict[str, dict[str, bool]] = {}
     for name, value in [*given.list("filter"), *more]:
         found.setdefault(name, {})[value] = True
-    return found or None
+    return {name: dict(sorted(values.items())) for name, values in sorted(found.items())} or None

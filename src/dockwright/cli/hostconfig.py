@@ -19,7 +19,7 @@ def host_config(given: Given) -> dict[str, Any]:
     capabilities = _capabilities(given)
     document = {
         "Binds": binds(given) or None, "ContainerIDFile": given.text("cidfile"), "LogConfig": _logging(given),
-        "NetworkMode": network_mode(given), "PortBindings": published(given), "RestartPolicy": _restart(given),
+        "NetworkMode": network_mode(given), "PortBindings": published(given), "RestartPolicy": restart_policy(given, "no"),
         "AutoRemove": given.flag("rm"), "VolumeDriver": given.text("volume-driver"),
         "VolumesFrom": given.list("volumes-from") or None, "ConsoleSize": [0, 0], "CapAdd": capabilities[0],
         "CapDrop": capabilities[1], "CgroupnsMode": _mode(given, "cgroupns", "CGROUP", ("", "host", "private")),
@@ -131,12 +131,13 @@ def _standard(spec: str) -> str:
     return short + "/" + parts.get("protocol", "tcp")
 
 
-def _restart(given: Given) -> dict[str, Any]:
-    text = given.text("restart", "no")
+def restart_policy(given: Given, default: str) -> dict[str, Any]:
+    """--restart as the API's RestartPolicy. Raises InvalidOptions."""
+    text = given.text("restart", default)
     name, colon, count = text.partition(":")
     if colon and not name:
         raise invalid("invalid restart policy format: no policy provided before colon")
-    if colon and not count.removeprefix("-").isdecimal():
+    if count and not count.removeprefix("-").isdecimal():
         raise invalid("invalid restart policy format: maximum retry count must be an integer")
     return {"Name": name, "MaximumRetryCount": int(count or 0)}
 

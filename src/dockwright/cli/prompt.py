@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import posix
 
-from dockwright.cli.failure import Failure
 from dockwright.cli.terminal import STDIN, out
 
 QUESTION = "Are you sure you want to continue? [y/N] "
 
 
 def agreed(warning: str) -> bool:
-    """Whether the user says y.
-
-    Raises:
-        Failure: the user says no; docker ends with 1 then.
-    """
+    """Whether the user says y."""
     out(warning + QUESTION)
     answer = b""
     while not answer.endswith(b"\n") and (byte := posix.read(STDIN, 1)):
         answer += byte
-    if answer.strip().lower() == b"y":
-        return True
-    raise Failure("" if answer else "\n")
+    return answer.strip().lower() == b"y"

@@ -71,6 +71,77 @@ def test_run_asks_for_the_same(daemon: Any, flags: str, mode: str) -> None:
     assert ours[1:] == theirs[1:]
 
 
+OTHERS = """
+network create n
+network create -d macvlan --subnet 10.1.0.0/16 --gateway 10.1.0.1 --ip-range 10.1.1.0/24 --aux-address h=10.1.0.9 -o a=b n
+network create --label c=d --internal --attachable --ipv6 --ipam-driver x --ipam-opt e=f n
+network create --subnet 10.1.0.0/16,10.2.0.0/16 --gateway 10.2.0.1 n
+network create --ipv4=false --scope global --ingress n
+network create --config-only n
+network create --config-from x n
+network create --gateway 10.1.0.1 n
+network create --subnet 10.1.0.0/16 --subnet 10.1.1.0/24 n
+network create --subnet 10.1.0.0/16 --ip-range 10.9.0.0/16 n
+network create --subnet 10.1.0.0/16 --aux-address h=10.9.0.1 n
+network connect --alias a --ip 1.2.3.4 --link x:y --link-local-ip 169.254.1.1 --driver-opt a=b --gw-priority 5 n web
+network connect n web
+network disconnect -f n web
+network rm n m
+network prune -f --filter until=5m
+network prune
+container prune -f --filter label=a
+container prune
+image prune -f
+image prune -af --filter label=a
+image prune
+volume prune -f
+volume prune -af
+volume prune
+update -m 100m --memory-swap -1 --cpus 1.5 --restart on-failure:3 --pids-limit 5 --cpuset-cpus 0 web other
+update --restart x: web
+update --restart on-failure:x web
+update web
+commit web
+commit -a me -m x -c A -c B web repo/name
+commit -p=false web a:b
+commit web A
+diff web
+stop -t 5 web
+restart -t 0 web
+kill -s USR1 web
+rm -f -v web
+rename a b
+pause a b
+start a
+start a b
+wait a
+tag a b:c
+tag a reg:5000/b
+volume create --label a=b -d local -o x=y v
+volume rm -f v
+exec -e A=b -w /w -u u --privileged web true
+exec -d -t web true
+exec -i web cat
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("line", OTHERS)
+def test_others_ask_for_the_same(daemon: Any, line: str) -> None:
+    theirs, ours = ask(daemon, "docker", shlex.split(line)), ask(daemon, OURS, shlex.split(line))
+    looks = [("GET", "/networks/n", None), ("GET", "/networks/m", None), ("GET", "/containers/web/json", None)]
+    asked = [sorted((filled(item) for item in outcome[0] if item not in looks), key=str) for outcome in (ours, theirs)]
+    assert asked[0] == asked[1]
+    assert ours[1:] == theirs[1:]
+
+
+def filled(request: tuple[str, str, Any]) -> tuple[str, str, Any]:
+    """A request without the empty parameters some of docker's have."""
+    path, mark, query = request[1].partition("?")
+    if path.endswith("/update"):  # ours sends what was said, docker also all zeros
+        return request[0], path, {name: value for name, value in request[2].items() if value}
+    return request[0], path + mark + "&".join(pair for pair in query.split("&") if not pair.endswith("=")), request[2]
+
+
 def test_every_flag_changes_what_is_asked(daemon: Any) -> None:
     plain = ask(daemon, OURS, ["create", "busybox", "true"])
     for flags in SAMPLES:

@@ -59,7 +59,8 @@ class Recorder:
         if target.startswith("/v"):
             target = "/" + target.split("/", 2)[2]
             self.asked.append((method, target, json.loads(body) if body else None))
-        if "/attach" in target or (target.endswith("/start") and target.startswith("/exec/")):
+        detached = body and (json.loads(body) or {}).get("Detach")
+        if "/attach" in target or (target.endswith("/start") and target.startswith("/exec/") and not detached):
             connection.sendall(b"HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\n"
                                b"Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n")  # fmt: skip
             return True
@@ -70,8 +71,18 @@ class Recorder:
         return False
 
     def _document(self, method: str, target: str) -> tuple[str, Any]:
-        if target.startswith("/containers/create"):
+        if target.startswith(("/containers/create", "/networks/create", "/commit")):
             return "201 Created", {"Id": IDENT, "Warnings": []}
+        if target.startswith("/volumes/create"):
+            return "201 Created", {"Name": "v"}
+        if target.endswith("/update"):
+            return "200 OK", {"Warnings": ["w"]}
+        if "/prune" in target:
+            return "200 OK", {"SpaceReclaimed": 5_000_000}
+        if target.endswith("/changes"):
+            return "200 OK", [{"Kind": 0, "Path": "/a"}, {"Kind": 1, "Path": "/a/b"}, {"Kind": 2, "Path": "/c"}]
+        if method == "GET" and target.startswith("/networks/"):
+            return "200 OK", {"Name": "n", "Id": IDENT}
         if "/wait" in target:
             return "200 OK", {"StatusCode": 0}
         if target.endswith("/exec"):

@@ -11,8 +11,9 @@ from dockwright.cli.help import _text
 FOLDER = Path(__file__).parent
 ROWS = [line.split("\t") for line in (FOLDER / "docker-flags.tsv").read_text().splitlines()[1:]]
 OURS = {"run": {"explain"}}
-HIDDEN = {"volume_create": {"name"}}
-KINDS = {"int64": "int", "uint64": "uint", "": "bool", "ip": "string", "strings": "stringSlice"}
+HIDDEN = {"volume_create": {"name"}, "commit": {"no-pause"}}
+SLICES = ("strings", "ipSlice", "ipNetSlice")
+KINDS = {"int64": "int", "uint64": "uint", "": "bool", "ip": "string", **dict.fromkeys(SLICES, "stringSlice")}
 NAMES = {*commands.COMMANDS.values(), *(name for group in commands.GROUPS.values() for name in group.values())}
 MODULES = {name: importlib.import_module(f"dockwright.cli.commands.{commands.module_of(name)}") for name in NAMES}
 
@@ -41,5 +42,5 @@ def test_nothing_but_explain_is_our_own() -> None:
     docker = {(row[0], row[1].removeprefix("--")) for row in ROWS}
     for command in {row[0] for row in ROWS}:
         ours = set(MODULES[command].FLAGS.kinds) - {name for owner, name in docker if owner == command}
-        known = {"help", "disable-content-trust", "kernel-memory"} | OURS.get(command, set()) | HIDDEN.get(command, set())
+        known = {"help", "disable-content-trust", "kernel-memory", "pause", *OURS.get(command, ()), *HIDDEN.get(command, ())}
         assert ours <= known

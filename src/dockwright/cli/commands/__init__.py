@@ -5,8 +5,8 @@ from __future__ import annotations
 COMMANDS = {
     name: name
     for name in (
-        "run exec ps images version info attach create events history import inspect kill load logs pause port pull "
-        "rename restart rm rmi save start stats stop tag top unpause wait"
+        "run exec ps images version info attach commit create diff events export history import inspect kill load logs pause "
+        "port pull rename restart rm rmi save start stats stop tag top unpause update wait"
     ).split()
 }
 GROUPS = {
@@ -14,11 +14,13 @@ GROUPS = {
         **{
             name: name
             for name in (
-                "attach create exec kill logs pause port rename restart rm run start stats stop top unpause wait"
+                "attach commit create diff exec export kill logs pause port rename restart rm run start stats stop top unpause "
+                "update wait"
             ).split()
         },
         "ls": "ps",
         "inspect": "container_inspect",
+        "prune": "container_prune",
     },
     "image": {
         "history": "history",
@@ -26,25 +28,20 @@ GROUPS = {
         "inspect": "image_inspect",
         "load": "load",
         "ls": "images",
+        "prune": "image_prune",
         "pull": "pull",
         "rm": "rmi",
         "save": "save",
         "tag": "tag",
     },
-    "network": {"inspect": "network_inspect", "ls": "network_ls"},
+    "network": {name: f"network_{name}" for name in "connect create disconnect inspect ls prune rm".split()},
     "system": {"events": "events", "info": "info"},
-    "volume": {
-        "create": "volume_create",
-        "inspect": "volume_inspect",
-        "ls": "volume_ls",
-        "prune": "volume_prune",
-        "rm": "volume_rm",
-    },
+    "volume": {name: f"volume_{name}" for name in "create inspect ls prune rm".split()},
 }
 ALIASES = {
     "container": {"list": "ls", "ps": "ls", "remove": "rm"},
     "image": {"list": "ls", "remove": "rm"},
-    "network": {"list": "ls"},
+    "network": {"list": "ls", "remove": "rm"},
     "volume": {"list": "ls", "remove": "rm"},
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dockwright.cli.failure import Failure
 from dockwright.cli.options import CONVERTERS as CREATE_CONVERTERS
+from dockwright.client.client import numbers
 from dockwright.client.errors import ConnectionFailed
 from dockwright.client.query import quote
 from dockwright.grammar.flags import Flags
@@ -32,25 +33,28 @@ def run(context: Context, given: Given) -> int:
     detach, tty = given.flag("detach"), given.flag("tty")
     stdin = given.flag("interactive") and not detach
     keys = detach_keys(context, given.text("detach-keys"))
-    request = _request(given, stdin, keys)
     if not detach:
         check_tty(given.flag("interactive"), tty)
     client = context.client
+    request = _request(given, stdin, keys, client.version)
     ident = client.post(f"/containers/{quote(given.rest[0])}/exec", None, request)["Id"]
+    start: dict[str, Any] = {"Detach": detach, "Tty": tty}
+    if "ConsoleSize" in request:
+        start["ConsoleSize"] = request["ConsoleSize"]
     if detach:
-        client.post(f"/exec/{ident}/start", None, {"Detach": True, "Tty": tty})
+        client.post(f"/exec/{ident}/start", None, start)
         return 0
-    return _attached(context, ident, tty, stdin, keys, request.get("ConsoleSize"))
+    return _attached(context, ident, start, stdin, keys)
 
 
-def _request(given: Given, stdin: bool, keys: str) -> dict[str, Any]:
+def _request(given: Given, stdin: bool, keys: str, version: str) -> dict[str, Any]:
     attach = not given.flag("detach")
     request: dict[str, Any] = {
         "User": given.text("user"), "Privileged": given.flag("privileged"), "Tty": given.flag("tty"),
-        "AttachStdin": stdin, "AttachStderr": attach, "AttachStdout": attach,
+        "AttachStdin": stdin, "AttachStderr": attach, "AttachStdout": attach, "Detach": not attach,
         "DetachKeys": keys, "Env": _environment(given), "WorkingDir": given.text("workdir"), "Cmd": given.rest[1:],
     }  # fmt: skip
-    if given.flag("tty"):
+    if given.flag("tty") and numbers(version) >= (1, 42):
         from dockwright.cli.terminal import STDOUT, size
 
         request["ConsoleSize"] = list(size(STDOUT))
@@ -70,17 +74,12 @@ def _environment(given: Given) -> list[str] | None:
         raise Failure(error.text + "\n") from error
 
 
-def _attached(
-    context: Context, ident: str, tty: bool, stdin: bool, keys: str, console: list[int] | None
-) -> int:
+def _attached(context: Context, ident: str, start: dict[str, Any], stdin: bool, keys: str) -> int:
     from dockwright.cli.session import Session
 
     client = context.client
-    start: dict[str, Any] = {"Detach": False, "Tty": tty}
-    if console:
-        start["ConsoleSize"] = console
     stream = client.hijack(f"/exec/{ident}/start", None, start)
-    session = Session(stream, tty, stdin, True, keys, None, _resizer(context, ident))
+    session = Session(stream, start["Tty"], stdin, True, keys, None, _resizer(context, ident))
     if not session.run():
         raise Failure("read escape sequence\n")
     try:

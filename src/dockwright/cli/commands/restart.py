@@ -17,5 +17,7 @@ ARGUMENTS = (1, -1)
 def run(context: Context, given: Given) -> int:
     """Restart each."""
     act = verb("POST", "/containers/{}/restart")
+    if "signal" in given:
+        context.require(["signal"], "1.42")
     query = {"signal": given.text("signal"), "t": given.values.get("timeout")}
     return each(given.rest, lambda name: act(context.client, name, query))

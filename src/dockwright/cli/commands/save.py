@@ -28,7 +28,7 @@ def run(context: Context, given: Given) -> int:
     if not path and is_terminal(STDOUT):
         raise Failure("cowardly refusing to save to a terminal. Use the -o flag or redirect\n")
     if path:
-        _check(path)
+        check_folder(path, "failed to save image")
     if len(given.rest) == 1:
         answer = context.client.request("GET", f"/images/{quote(given.rest[0])}/get")
     else:
@@ -41,12 +41,13 @@ def run(context: Context, given: Given) -> int:
     return 0
 
 
-def _check(path: str) -> None:
+def check_folder(path: str, what: str) -> None:
+    """Refuse a file in a folder that is not there. Raises Failure in docker's words."""
     folder = path.rpartition("/")[0] or ("/" if path.startswith("/") else ".")
     try:
         posix.stat(folder)
     except OSError as error:
-        raise Failure(f'failed to save image: invalid output path: directory "{folder}" does not exist\n') from error
+        raise Failure(f'{what}: invalid output path: directory "{folder}" does not exist\n') from error
 
 
 def write_file(path: str, answer: Iterable[bytes]) -> None:

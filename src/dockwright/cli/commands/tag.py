@@ -26,6 +26,6 @@ def run(context: Context, given: Given) -> int:
         raise Failure(f'Error parsing reference: "{target}" is not a valid repository/tag: {error.message}\n') from error
     if reference.digest:
         raise Failure("refusing to create a tag with a digest reference\n")
-    query = {"repo": reference.familiar_name, "tag": reference.tag}
+    query = {"repo": f"{reference.domain}/{reference.path}", "tag": reference.tag}
     context.client.request("POST", f"/images/{quote(source)}/tag", query).read()
     return 0
