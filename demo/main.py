@@ -84,7 +84,7 @@ def detached(stage: Stage) -> None:
     stage.fetch(published(stage), PAGE)
     stage.command("ps", "web")
     stage.command("exec web ps", "httpd")
-    stage.command("logs web", "response:200")
+    stage.command("logs web", "url:/")
     stage.command("stats --no-stream web", "web")
 
 

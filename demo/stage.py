@@ -52,10 +52,11 @@ class Stage:
             self.shown(True, text, (time.perf_counter() - began) * 1000)
 
     def fetch(self, port: int, expect: str) -> None:
-        """GET / from a published port, as somebody outside the container would."""
+        """GET / from a published port, as somebody outside the container would; the server may need a moment to listen."""
         url = f"http://{self.engine.place.address}:{port}/"
         began = time.perf_counter()
-        text = _get(url)
+        while expect not in (text := _get(url)) and time.perf_counter() - began < PATIENCE:
+            time.sleep(0.05)
         self.shown(expect in text, f"curl {url}", (time.perf_counter() - began) * 1000)
         terminal.output(text)
 

@@ -39,4 +39,5 @@ def test_a_step_that_goes_wrong_is_told_and_leaves_nothing(tmp_path: Path) -> No
     done = demo(f"PATH={tmp_path}:$PATH scripts/demo")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "✗ docker run" in done.stdout and "no such thing" in done.stdout and "✓ 0 processes" in done.stdout
-    assert done.stdout.splitlines()[-2:] == ["1 of 19 steps went wrong:", "      docker run --rm busybox echo hello, docker"]
+    went_wrong = ["1 of 19 steps went wrong:", "      docker run --rm busybox echo hello, docker"]
+    assert done.stdout.splitlines()[-2:] == went_wrong, done.stdout
