@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from dockwright.base.errors import Internal
 
 LARGEST = (1 << 31) - 1
+LONGEST = 20  # characters; int() refuses thousands of digits with an error of its own
 
 
 @dataclass(frozen=True)
@@ -39,31 +40,37 @@ def identify(user: str, group_add: list[str], passwd: bytes, group: bytes) -> Id
 
 
 def _user(name: str, passwd: bytes) -> tuple[int, int, str, str]:
-    """(uid, gid, home, login name) of a name or number."""
+    """(uid, gid, home, login name) of a name or number. A number is never a name: an image could call root 1000."""
     wanted = name or "0"
     for fields in _lines(passwd, 7):
-        if fields[0] == wanted or (wanted.isdigit() and fields[2] == wanted):
+        if fields[2 if _numeric(wanted) else 0] == wanted:
             return _number(fields[2]), _number(fields[3]), fields[5] or "/", fields[0]
-    if not wanted.isdigit():
+    if not _numeric(wanted):
         raise Internal(f"unable to find user {wanted}: no matching entries in passwd file")
     return _number(wanted), 0, "/", ""
 
 
 def _group(name: str, group: bytes, missing: str) -> int:
+    if _numeric(name):
+        return _number(name)
     for fields in _lines(group, 4):
-        if fields[0] == name or (name.isdigit() and fields[2] == name):
+        if fields[0] == name:
             return _number(fields[2])
-    if not name.isdigit():
-        raise Internal(missing)
-    return _number(name)
+    raise Internal(missing)
 
 
 def _memberships(login: str, group: bytes) -> list[int]:
     return [_number(fields[2]) for fields in _lines(group, 4) if login in fields[3].split(",")]
 
 
+def _numeric(text: str) -> bool:
+    """Whether Go's strconv.Atoi takes it."""
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    return digits.isascii() and digits.isdigit()
+
+
 def _number(text: str) -> int:
-    if not text.isdigit() or int(text) > LARGEST:
+    if not _numeric(text) or len(text) > LONGEST or not 0 <= int(text) <= LARGEST:
         raise Internal(f"uids and gids must be in range 0-{LARGEST}")
     return int(text)
 
