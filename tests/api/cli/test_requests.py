@@ -139,6 +139,8 @@ def filled(request: tuple[str, str, Any]) -> tuple[str, str, Any]:
     path, mark, query = request[1].partition("?")
     if path.endswith("/update"):  # ours sends what was said, docker also all zeros
         return request[0], path, {name: value for name, value in request[2].items() if value}
+    if path == "/networks/create":  # docker's subnets come in any order
+        request[2]["IPAM"]["Config"].sort(key=str)
     return request[0], path + mark + "&".join(pair for pair in query.split("&") if not pair.endswith("=")), request[2]
 
 

@@ -16,6 +16,7 @@ OURS = str(FOLDER.parents[2] / ".venv/bin/dockwright")
 LINES = [line for line in (FOLDER / "same-commands.txt").read_text().splitlines() if line and not line.startswith("#")]
 PATHS = [*commands.COMMANDS, *(f"{group} {name}" for group, names in commands.GROUPS.items() for name in names)]
 LATER = {"load", "save", "run"}  # --platform takes a list since 28.3; --explain is ours
+AFTER = ("rm -f s1 t1", "network rm n1 n2", "rmi comm:1")
 SCENARIOS = [
     ["create --name s1 busybox sleep 1000", "start s1", "pause s1", "ps --filter name=^s1$ --format {{.Status}}", "unpause s1",
      "exec s1 echo x", "top s1 -o comm", "kill s1", "wait s1", "start s1", "stop -t 0 s1", "restart -t 0 s1",
@@ -27,6 +28,16 @@ SCENARIOS = [
      "volume rm v9", "volume prune -f --filter label=none"],
     ["tag busybox a/b:1", "images a/b", "rmi a/b:1 a/b:2", "save -o x.tar busybox", "load -i x.tar", "load -q -i x.tar",
      "import x.tar imp:1", "history -q imp:1 --format {{.Comment}}", "rmi imp:1"],
+    ["network create n1", "network create n1", "network create --subnet 10.9.0.0/24 n2",
+     "network ls -f name=n1 --format {{.Name}}", "network inspect -f '{{.IPAM}}' n2", "run -d --name s1 --network n1 busybox sleep 99", "network connect --alias a n2 s1",
+     "network connect nosuch s1", "network disconnect n2 s1", "network rm n1 nosuch", "rm -f s1", "network rm n2 n1",
+     "network rm -f nosuch", "network prune -f", "network prune"],
+    ["run --name s1 busybox sh -c 'touch /x; rm /etc/group'", "diff s1", "export -o x.tar s1", "export s1 -o /nosuch/x",
+     "save -o /dev/full busybox",
+     "save -o /tmp busybox", "save -o /nosuch/x busybox", "save -o nosuch/x busybox",
+     "commit -m m -a me -c 'CMD [\"y\"]' s1 comm:1", "history -q --format {{.Comment}} comm:1", "commit s1 A", "rmi comm:1",
+     "update --restart always s1", "update --restart x s1", "update s1", "update -m 1 nosuch",
+     "container prune -f --filter label=q", "image prune -f --filter label=q", "image prune", "container prune", "rm s1"],
     ["run -i --name s1 busybox cat", "start -ai s1", "attach s1", "rm s1"],
     ["run --cidfile c --rm busybox true", "run --cidfile c --rm busybox true", "run --rm --cidfile d nosuch", "run -d --name s1 "
      "busybox nosuch", "start s1", "start -a s1", "rm s1"],
@@ -57,7 +68,8 @@ def test_the_same_lives(peer: Any, lines: list[str]) -> None:
     outcomes = {}
     for program in ("docker", OURS):
         outcomes[program] = [peer.run(program, line, b"in\n") for line in lines]
-        peer.run_raw("rm -f s1 t1")
+        for line in AFTER:
+            peer.run_raw(line)
         for file in ("c", "d", "x.tar"):
             Path(peer.root, file).unlink(missing_ok=True)
     for line, theirs, ours in zip(lines, outcomes["docker"], outcomes[OURS], strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dockwright.cli.commands.save import check_folder, write_file
+from dockwright.cli.commands.save import check_target, write_file
 from dockwright.cli.failure import Failure
 from dockwright.cli.terminal import STDOUT, is_terminal, write_all
 from dockwright.client.query import quote
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FLAGS = Flags("o/output")
 ARGUMENTS = (1, 1)
+FAILED = "failed to export container"
 
 
 def run(context: Context, given: Given) -> int:
@@ -23,10 +24,10 @@ def run(context: Context, given: Given) -> int:
     if not path and is_terminal(STDOUT):
         raise Failure("cowardly refusing to save to a terminal. Use the -o flag or redirect\n")
     if path:
-        check_folder(path, "failed to export container")
+        check_target(path, FAILED)
     answer = context.client.request("GET", f"/containers/{quote(given.rest[0])}/export")
     if path:
-        write_file(path, answer)
+        write_file(path, answer, FAILED)
         return 0
     for piece in answer:
         write_all(STDOUT, piece)
