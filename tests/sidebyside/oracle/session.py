@@ -71,6 +71,7 @@ class Session:
         self._pool = ThreadPoolExecutor(2)
         self._outcomes: dict[str, Pair] = {}
         self._events: dict[str, tuple[events.Sequences, events.Sequences]] = {}
+        self._repeated: set[str] = set()
         self._engines = engines or (reference(), ours())
         try:
             self._sides = self._both(lambda number: Side(self._engines[number]))
@@ -100,6 +101,15 @@ class Session:
         """Where the events of a section differ."""
         self._run(section)
         return events.differences(*self._events[section])
+
+    def again(self, section: str) -> bool:
+        """Run a section once more, once: what differed by chance does not differ twice. False: it has had its chance."""
+        if section in self._repeated:
+            return False
+        self._repeated.add(section)
+        del self._events[section]
+        self._run(section)
+        return True
 
     def _run(self, section: str) -> None:
         if section in self._events:
