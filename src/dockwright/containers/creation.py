@@ -76,6 +76,7 @@ class Creation:
         await self._images.layers.remove(container.id)
         shutil.rmtree(self._paths.container(container.id), ignore_errors=True)
         await self._store.delete(container)
+        self._store.event(container, "destroy")  # as Docker says of a container that was never created
 
     async def rename(self, ref: str, name: str) -> None:
         """POST /containers/{id}/rename."""

@@ -5,7 +5,7 @@ Nothing is accepted and ignored: each field is implemented with Docker's checks,
 """
 
 from dockwright.base.errors import Internal, InvalidParameter, NotSupported
-from dockwright.containers import limits, logopts, modes, restarts
+from dockwright.containers import limits, logopts, modes, mountplan, restarts
 from dockwright.containers.store import Store
 from dockwright.grammar.mounts import clean
 from dockwright.host.files import HostFiles
@@ -90,6 +90,7 @@ def _check(host: HostConfig) -> None:
             else "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
         )  # fmt: skip
     _check_tmpfs(host.Tmpfs or {})
+    mountplan.check(host)
 
 
 def _check_tmpfs(tmpfs: dict[str, str]) -> None:

@@ -60,6 +60,21 @@ def planned(
     return list(found.values())
 
 
+def check(host: HostConfig) -> None:
+    """Check the entries of Mounts, before anything is made.
+
+    Raises:
+        InvalidParameter: in Docker's words.
+    """
+    for mount in host.Mounts or ():
+        spec = _from_mount(mount)
+        grammar.check(spec)
+        if spec.type == "bind":
+            _check_source(spec)
+        elif spec.type == "tmpfs":
+            _tmpfs(spec)
+
+
 def _inherited(raw: str, donor: Donor) -> list[MountPoint]:
     name, mode = grammar.parse_volumes_from(raw)
     try:
@@ -114,12 +129,7 @@ def _tmpfs_words(size: int, mode: int, options: list[list[str]]) -> list[str]:
 
 def _planned(spec: MountSpec, data_root: str) -> Planned:
     if spec.type == "tmpfs":
-        point = MountPoint("tmpfs", spec.destination, writable=not spec.read_only, tmpfs=spec.tmpfs)
-        try:
-            point.oci()
-        except Internal as error:
-            raise grammar.fault_of(spec, error.message) from None
-        return Planned(point)
+        return Planned(_tmpfs(spec))
     if spec.type == "bind":
         return Planned(_bind(spec, data_root))
     point = MountPoint("volume", spec.destination, name=spec.source, mode=spec.mode or "z", subpath=spec.subpath)
@@ -130,11 +140,24 @@ def _planned(spec: MountSpec, data_root: str) -> Planned:
     return Planned(point, request, spec.driver)
 
 
+def _tmpfs(spec: MountSpec) -> MountPoint:
+    point = MountPoint("tmpfs", spec.destination, writable=not spec.read_only, tmpfs=spec.tmpfs)
+    try:
+        point.oci()
+    except Internal as error:
+        raise grammar.fault_of(spec, error.message) from None
+    return point
+
+
+def _check_source(spec: MountSpec) -> None:
+    if not spec.create_source and not os.path.exists(spec.source):
+        raise missing_source(spec.source)
+
+
 def _bind(spec: MountSpec, data_root: str) -> MountPoint:
     if {"z", "Z"} & set(spec.mode.split(",")) and os.path.exists(SELINUX):
         raise NotSupported("relabelling files for SELinux (z, Z) is not implemented yet")
-    if not spec.create_source and not os.path.exists(spec.source):
-        raise missing_source(spec.source)
+    _check_source(spec)
     source = grammar.clean(spec.source)
     point = MountPoint("bind", spec.destination, source, mode=spec.mode, writable=not spec.read_only)
     point.implied = not spec.propagation
