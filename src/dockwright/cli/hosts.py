@@ -31,7 +31,7 @@ def connect(context: Context) -> Client:
     _refuse_tls(context)
     host = chosen(context)
     wanted = environment("DOCKER_API_VERSION").removeprefix("v")
-    headers = context.config.get("HttpHeaders") if host else None
+    headers = context.config.get("HttpHeaders")
     try:
         client = Client(host or default(), wanted or NEWEST, headers)
     except ConnectionFailed as error:

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from dockwright.cli.context import Context
     from dockwright.cli.raw import RawTerminal
+    from dockwright.cli.signals import Signals
     from dockwright.client.client import Hijacked, Waiting
 
+SIGNALLED = 128
 RESIZE_TRIES = 10
 RESIZE_PAUSE = 0.01
 
@@ -73,10 +75,7 @@ class Session:
         """Copy to the end; False if the user detached. The terminal is itself again afterwards."""
         signals = None
         try:
-            if self._forward or self._resize:
-                from dockwright.cli.signals import Signals
-
-                signals = Signals(self._forward, self._resized if self._resize else None)
+            signals = self._signals()
             if self._resize:
                 self._first_resize()
             self._streams.run(signals, exit_)
@@ -85,6 +84,15 @@ class Session:
                 signals.close()
             self.restore()
         return not self._streams.detached
+
+    def _signals(self) -> Signals | None:
+        """What is sent on, the window's size, and what would end us with the terminal still raw."""
+        if not (self._forward or self._resize or self._raw):
+            return None
+        from dockwright.cli.signals import DEADLY, Signals
+
+        resized = self._resized if self._resize else None
+        return Signals(self._forward, resized) if self._forward else Signals(_end, resized, DEADLY.values())
 
     def restore(self) -> None:
         """The terminal as it was, and the connection closed."""
@@ -115,3 +123,10 @@ class Session:
                 time.sleep(RESIZE_PAUSE * (attempt + 1))
             else:
                 return
+
+
+def _end(name: str) -> None:
+    """A signal that ends us: the status a shell would show, after the terminal has been restored."""
+    from dockwright.cli.signals import DEADLY
+
+    raise Failure("", SIGNALLED + DEADLY[name])

@@ -61,6 +61,15 @@ def test_raw_mode_ends_with_the_session(daemon: Any) -> None:
     term.end()
 
 
+def test_a_signal_that_ends_us_leaves_no_raw_terminal(shell: Any) -> None:
+    line = f"{OURS} -H {shell.host} exec -it shell sh & sleep 1; kill $!; wait $!; echo status $?; stty -a; echo over"
+    term = terminal.Terminal(["bash", "-mc", f"set +m; {line.replace(' & ', ' </dev/tty & ')}"])
+    shown = term.until(b"over\r\n")
+    assert b"status 143" in shown
+    assert b" echo " in shown
+    term.end()
+
+
 def test_detach_keys_leave_it_running(shell: Any) -> None:
     term = run(shell, "attach", "shell")
     term.type(b"\r")
