@@ -41,11 +41,13 @@ class DataRootLock:
 
 
 def write_pidfile(path: str) -> None:
-    """Write our pid to `path`, as dockerd does.
+    """Write our pid to `path`, as dockerd does; something that is no file (`/dev/null`) is left alone.
 
     Raises:
         Internal: the process named there is alive, in dockerd's words.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        return
     try:
         with open(path, encoding="ascii") as file:
             pid = int(file.read(32))
@@ -61,8 +63,6 @@ def write_pidfile(path: str) -> None:
 
 
 def remove_pidfile(path: str) -> None:
-    """Remove the pid file, if it is there."""
-    try:
+    """Remove the pid file, if it is there and one."""
+    if os.path.isfile(path):
         os.unlink(path)
-    except FileNotFoundError:
-        return

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import stat
 
 import pytest
 
@@ -47,3 +48,11 @@ def test_a_log_line_is_logfmt() -> None:
     record = logging.LogRecord("dockwright", logging.WARNING, "", 1, "hello %s", ("you",), None)
     record.created = 0
     assert LogfmtFormatter().format(record) == 'time="1970-01-01T00:00:00Z" level=warning msg="hello you"'
+
+
+def test_a_pid_file_that_is_no_file_is_left_alone(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    write_pidfile(str(tmp_path / "pipe"))
+    remove_pidfile(str(tmp_path / "pipe"))
+    assert stat.S_ISFIFO(os.stat(tmp_path / "pipe").st_mode)
+    assert os.listdir(tmp_path) == ["pipe"]
