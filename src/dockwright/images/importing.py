@@ -1,5 +1,6 @@
 """`docker import`: one tar of a root file system becomes an image of one layer."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from functools import partial
@@ -92,7 +93,7 @@ class Importer:
         except OSError as error:
             raise explained(error) from error
         finally:
-            ingest.close()
+            await asyncio.to_thread(ingest.close)
         if names:
             await self._loader.mark_tagged(made.id)
         self._events.publish("image", "import", made.id, {"name": made.id})

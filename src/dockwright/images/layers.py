@@ -48,7 +48,8 @@ class Layers:
     async def create(self, container: str, image: str, chain: str, durable: bool = True) -> None:
         """The writable layer of a container, on an init layer with the engine's mount points, on `chain` ("" for none).
 
-        An image that another storage driver has unpacked is unpacked for this one first.
+        An image that another storage driver has unpacked is unpacked for this one first. The row is written while the folders are
+        made: a daemon killed just then may leave a new folder without a row, which the next start sets aside.
         """
         key = new_id()
         row = (container, self._driver.name, key, chain)
@@ -63,6 +64,8 @@ class Layers:
                 await asyncio.to_thread(self._make, key, parent)
             await asyncio.shield(written)
         except BaseException:
+            await asyncio.wait([written])  # else its row would come after it was taken back
+            await asyncio.to_thread(_removed, self._driver, key)
             await self.remove(container)
             raise
 

@@ -47,6 +47,7 @@ def _set_aside_unowned(connection: sqlite3.Connection, driver: Snapshotter, cont
     for row in connection.execute("SELECT key FROM container_layer"):
         owned |= {row["key"], f"{row['key']}-init"}
     for key in set(driver.keys()) - owned:
+        driver.disown(key)
         _set_aside(driver.path(key), trash)
     known = {row["digest"] for row in connection.execute("SELECT digest FROM blob")}
     for digest in set(content.digests()) - known:
@@ -57,4 +58,4 @@ def _set_aside(path: str, trash: Trash) -> None:
     try:
         log.warning("%s belongs to nothing; moved to %s", path, trash.set_aside(path, time.time()))
     except FileNotFoundError:
-        pass  # a driver's note about a folder that is gone
+        pass  # only a note of it was left

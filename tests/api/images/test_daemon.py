@@ -53,12 +53,14 @@ def left(daemon: Any) -> list[str]:
     return [str(path) for place in places for path in data.glob(place) if path.name != "l"]
 
 
-@pytest.mark.parametrize("delay", [0.05, 0.2, 0.4, 0.7])
-def test_a_daemon_killed_in_the_middle_of_a_load(own: Any, big: Path, delay: float) -> None:
+@pytest.mark.parametrize(
+    ("delay", "number"), [(0.05, signal.SIGKILL), (0.3, signal.SIGKILL), (0.7, signal.SIGKILL), (0.4, signal.SIGTERM)]
+)
+def test_a_daemon_ended_in_the_middle_of_a_load(own: Any, big: Path, delay: float, number: signal.Signals) -> None:
     before = left(own)
     client = subprocess.Popen(["docker", "-H", own.host, "load", "-i", str(big)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     time.sleep(delay)
-    own.end(signal.SIGKILL)
+    own.end(number)
     client.communicate(timeout=20)
     own.start()
     if not own.docker("images", "-q").stdout:

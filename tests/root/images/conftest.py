@@ -97,6 +97,8 @@ class Rig:
         state = self.state()
         keys = {row[0] for row in state["layer"]} | {row[2] for row in state["container_layer"]}
         assert all(row[6] == "ready" for row in state["layer"]), state["layer"]
+        if self.driver == "overlay2":
+            assert state["links"] == len([name for name in state["folders"] if name.startswith("overlay2/")])
         on_disk = {Path(name).name.removesuffix("-init") for name in state["folders"]}
         assert on_disk == keys
         assert {row[0].partition(":")[2] for row in state["blob"]} == set(state["blobs"])

@@ -1,6 +1,7 @@
 """A process that does one thing to images and is killed at its n-th step: run by test_crash.py.
 
 Steps are the calls by which the disk or the database changes. With n = 0 none kills; the number of steps is printed.
+With a fifth argument the n-th step fails with that errno instead (commits always succeed), and the process goes on.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import threading
 from typing import Any
 
 root, driver, what, limit = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+fault = int(sys.argv[5]) if sys.argv[5:] else 0
 counter, lock = itertools.count(1), threading.Lock()
 armed = False
 last = 0
@@ -22,6 +24,8 @@ def step() -> None:
     if armed:
         with lock:
             last = next(counter)
+            if last == limit and fault:
+                raise OSError(fault, os.strerror(fault))
             if last == limit:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -37,12 +41,14 @@ def counted(function: Any) -> Any:
 for name in ("mkdir", "rename", "symlink", "link", "unlink", "rmdir", "fsync", "mknod", "chmod"):
     setattr(os, name, counted(getattr(os, name)))
 
+from dockwright.base.errors import EngineError  # noqa: E402
 from dockwright.base.paths import Paths  # noqa: E402
 from dockwright.events import EventBus  # noqa: E402
 from dockwright.images.manager import ImageManager  # noqa: E402
 from dockwright.metadata import Database, identity  # noqa: E402
 
-Database._commit = counted(Database._commit)  # type: ignore[method-assign]
+if not fault:
+    Database._commit = counted(Database._commit)  # type: ignore[method-assign]
 
 
 async def pieces(path: str) -> Any:
@@ -58,6 +64,17 @@ async def main() -> None:
     _, trusted = identity.establish(database, paths.engine_id)
     manager = ImageManager(database, paths, EventBus(), driver, trusted)
     armed = True
+    try:
+        await work(manager)
+    except (EngineError, OSError) as error:
+        print(f"failed: {error}", file=sys.stderr)
+    armed = False
+    await asyncio.sleep(0)
+    database.close()
+    print(last)
+
+
+async def work(manager: ImageManager) -> None:
     if what.startswith("load:"):
         async for _ in manager.load(pieces(what[5:]), True):
             pass
@@ -68,9 +85,6 @@ async def main() -> None:
         await manager.layers.create("c1", image.id, manager.chain_of(image))
     elif what == "remove":
         await manager.layers.remove("c1")
-    armed = False
-    database.close()
-    print(last)
 
 
 asyncio.run(main())

@@ -74,6 +74,9 @@ class Snapshotter(Protocol):
     def remove(self, key: str) -> None:
         """Remove a snapshot; a missing or half-made one is fine."""
 
+    def disown(self, key: str) -> None:
+        """Forget what is known of a snapshot beside its folder, which is about to be moved away."""
+
     def keys(self) -> list[str]:
         """All snapshots on disk, complete or not."""
 

@@ -137,12 +137,15 @@ class Overlay2:
 
     def remove(self, key: str) -> None:
         """Remove a layer's folder and short link."""
-        folder = f"{self.root}/{key}"
+        self.disown(key)
+        self._trash.remove(f"{self.root}/{key}")
+
+    def disown(self, key: str) -> None:
+        """Remove its short link."""
         try:
-            os.unlink(f"{self.root}/{LINKS}/{read(f'{folder}/link')}")
+            os.unlink(f"{self.root}/{LINKS}/{read(f'{self.root}/{key}/link')}")
         except (FileNotFoundError, IsADirectoryError):
             pass  # half made, or half removed
-        self._trash.remove(folder)
 
     def keys(self) -> list[str]:
         """Every folder but that of the short links."""

@@ -121,6 +121,10 @@ class Vfs:
     def remove(self, key: str) -> None:
         """Remove its tree, then what is known of it."""
         self._trash.remove(self.path(key))
+        self.disown(key)
+
+    def disown(self, key: str) -> None:
+        """Remove its state."""
         self._trash.remove(f"{self.root}/state/{key}")
 
     def keys(self) -> list[str]:
