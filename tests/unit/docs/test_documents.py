@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 ROOMS = sorted(path.name for path in (ROOT / "src/dockwright").iterdir() if (path / "__init__.py").exists())
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "packaging/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 TOP = ("src", "tests", "docs", "scripts", "packaging", "demo")
