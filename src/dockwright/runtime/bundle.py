@@ -164,6 +164,9 @@ def _bounds(spec: Spec, linux: Spec) -> None:
     rules = sum(len(call["names"]) for call in (linux.get("seccomp") or {}).get("syscalls") or ())
     if rules > RULES:
         raise RuntimeFailure(f"{rules} seccomp rules are more than the {RULES} this runtime takes")
+    for device in linux.get("devices") or ():
+        if device["type"] not in ("c", "u", "b", "p"):
+            raise RuntimeFailure(f"invalid device type {device['type']!r} of {device['path']}")
     propagation = linux.get("rootfsPropagation") or ""
     if propagation and propagation not in PROPAGATION:
         raise RuntimeFailure(f"rootfsPropagation={propagation} is not supported")

@@ -10,8 +10,7 @@ import os
 from time import monotonic_ns
 
 from dockwright.base.steps import Step, perform
-from dockwright.kernel import process as k
-from dockwright.runtime import channel, hooks, plan
+from dockwright.runtime import birth, channel, hooks, plan
 from dockwright.runtime.cgroups import oom
 from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.runtime.context import Context
@@ -20,7 +19,7 @@ from dockwright.runtime.init import Child
 from dockwright.runtime.mounts import Mount, host_cgroup_trees, mount_failure
 from dockwright.runtime.namespaces import Namespaces
 from dockwright.runtime.process import Program
-from dockwright.runtime.rootfs import Root
+from dockwright.runtime.rootfs import Devices, Root
 from dockwright.runtime.seccomp import filter_of
 
 TYPE_CHECKING = False
@@ -94,7 +93,7 @@ def create(
     context.preserve, context.pivot, context.keyring, context.for_parent = preserve, pivot, keyring, for_parent
     linux = spec.get("linux") or {}
     namespaces = Namespaces(linux.get("namespaces") or [])
-    context.user_namespace = namespaces.user
+    context.user_namespace = namespaces.has("user")
     group = Cgroup(linux.get("cgroupsPath") or f"/{container_id}")
     before, inside = plan.cgroup_steps(spec, group), plan.init_steps(spec, namespaces, context, rootfs)
     init = Init(spec, context, group, [*before, *inside])
@@ -129,7 +128,7 @@ def _create(
         held += [child_report, child_gate]
         started = monotonic_ns()
         child = Child(init, inside, program, stdio, tasks, joined, child_report, child_gate, gate)
-        init.pid = context.pid = _clone(namespaces, unified, child, linux.get("timeOffsets") or {})
+        init.pid = context.pid = birth.clone(namespaces, unified, child, linux.get("timeOffsets") or {})
         clone = Step("shim", "namespace", f"clone3 init with new namespaces {' '.join(namespaces.kinds)}")
         clone.started, clone.took = started, monotonic_ns() - started
         init.steps.insert(len(before), clone)
@@ -138,7 +137,7 @@ def _create(
             if fd >= 0:
                 os.close(fd)
         for step in inside:
-            if isinstance(step, (Mount, Root)) and step.tree >= 0:
+            if isinstance(step, (Mount, Root, Devices)) and step.tree >= 0:
                 os.close(step.tree)
                 step.tree = -1
     _after_clone(init, namespaces, program, inside)
@@ -150,6 +149,8 @@ def _prepare(init: Init, namespaces: Namespaces, inside: list[Step], held: list[
     for step in inside:
         if isinstance(step, Root) and context.user_namespace and not step.source:
             step.prepare()
+        elif isinstance(step, Devices) and context.user_namespace:
+            step.prepare(init.spec.get("linux") or {})
         elif isinstance(step, Mount):
             try:
                 step.prepare()
@@ -162,37 +163,6 @@ def _prepare(init: Init, namespaces: Namespaces, inside: list[Step], held: list[
             ):
                 context.cgroup_trees = host_cgroup_trees(init.group.path)
                 held += [fd for _, fd in context.cgroup_trees]
-
-
-def _clone(namespaces: Namespaces, unified: int, child: Child, offsets: Spec) -> int:
-    """clone3(2); what holds for children only, we enter or set for the moment and leave again."""
-    joins_pid = [fd for flag, fd in child.joined if flag == k.CLONE_NEWPID]
-    flags = namespaces.new | (k.CLONE_PARENT if child.init.context.for_parent else 0)
-    restore: list[tuple[int, int]] = []
-    try:
-        if joins_pid:
-            restore.append((os.open("/proc/self/ns/pid_for_children", os.O_RDONLY | os.O_CLOEXEC), k.CLONE_NEWPID))
-            k.setns(joins_pid[0], k.CLONE_NEWPID)
-        if offsets and flags & k.CLONE_NEWTIME:
-            restore.append((os.open("/proc/self/ns/time_for_children", os.O_RDONLY | os.O_CLOEXEC), k.CLONE_NEWTIME))
-            _shift_clocks(offsets)
-            flags &= ~k.CLONE_NEWTIME
-        pid = k.clone3(flags, cgroup=unified)
-        if pid == 0:
-            child.run()
-        return pid
-    finally:
-        for fd, flag in restore:
-            k.setns(fd, flag)
-            os.close(fd)
-
-
-def _shift_clocks(offsets: Spec) -> None:
-    """A new time namespace for our next child, with the spec's offsets (time_namespaces(7))."""
-    k.unshare(k.CLONE_NEWTIME)
-    lines = [f"{clock} {o.get('secs', 0)} {o.get('nanosecs', 0)}\n" for clock, o in offsets.items()]
-    with open("/proc/self/timens_offsets", "w", encoding="ascii") as file:
-        file.write("".join(lines))
 
 
 def _after_clone(init: Init, namespaces: Namespaces, program: Program, inside: list[Step]) -> None:

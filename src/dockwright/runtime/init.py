@@ -105,9 +105,9 @@ class Child:
 
     def _join(self) -> None:
         for flag, fd in self.joined:
-            if flag != k.CLONE_NEWPID:
+            if flag not in (k.CLONE_NEWPID, k.CLONE_NEWUSER):  # those two had to be joined before init was born
                 k.setns(fd, flag)
-        if self.init.context.user_namespace or any(flag == k.CLONE_NEWUSER for flag, _ in self.joined):
+        if self.init.context.user_namespace:
             os.setresgid(0, 0, 0)
             os.setresuid(0, 0, 0)
 

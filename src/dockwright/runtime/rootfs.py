@@ -87,19 +87,34 @@ class Root(InitStep):
 
 
 class Devices(InitStep):
-    """Fill /dev: device nodes (bound from the host's in a user namespace), links, the console."""
+    """Fill /dev: device nodes, links, the console.
 
-    __slots__ = ("devices",)
+    In a user namespace mknod(2) is refused: there the maker makes the nodes beforehand, in a detached tmpfs (`prepare`),
+    and init shows each of them at its place.
+    """
+
+    __slots__ = ("devices", "tree")
 
     def __init__(self, context: Any, devices: list[dict[str, Any]]) -> None:
         self.devices = devices
+        self.tree = -1
         super().__init__(
             context, "mount", "make the devices " + " ".join(d["path"] for d in devices) + " and /dev's links"
         )
 
+    def prepare(self, linux: dict[str, Any]) -> None:
+        """Make the nodes outside, owned by what the ids of the container are there."""
+        self.tree = m.new_filesystem("tmpfs", "devices", ["mode=755"], 0)
+        for number, device in enumerate(self.devices):
+            owner = host_id(linux.get("uidMappings"), device.get("uid") or 0)
+            make_node(self.tree, str(number), device, owner, host_id(linux.get("gidMappings"), device.get("gid") or 0))
+
     def execute(self) -> None:
-        for device in self.devices:
-            self._make(device)
+        if self.tree >= 0:
+            self._show()
+        else:
+            for device in self.devices:
+                self._make(device)
         directory = paths.make_directory(self.context.root, "/dev")
         try:
             self._links(directory)
@@ -110,29 +125,31 @@ class Devices(InitStep):
 
     def _make(self, device: dict[str, Any]) -> None:
         parent_path, name = os.path.split(paths.clean(device["path"]))
-        if self.context.user_namespace:
-            return self._bind(device["path"])
         parent = paths.make_directory(self.context.root, parent_path)
-        kind = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}[device["type"]]
-        mode = device.get("fileMode")
-        mode = 0o666 if mode is None else mode
-        number = os.makedev(device.get("major") or 0, device.get("minor") or 0)
         try:
             _replace(name, parent)
-            os.mknod(name, kind | mode, number, dir_fd=parent)
-            os.chmod(name, mode, dir_fd=parent)
-            os.chown(name, device.get("uid") or 0, device.get("gid") or 0, dir_fd=parent, follow_symlinks=False)
+            make_node(parent, name, device, device.get("uid") or 0, device.get("gid") or 0)
         finally:
             os.close(parent)
-        return None
 
-    def _bind(self, path: str) -> None:
-        """In a user namespace mknod is refused: show the host's node instead."""
-        tree = m.open_tree(m.AT_FDCWD, path, m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC)
-        target = paths.make_file(self.context.root, path)
-        m.move_mount(tree, target)
-        os.close(tree)
-        os.close(target)
+    def _show(self) -> None:
+        """Attach the tmpfs for a moment: only what is attached may be cloned (open_tree(2), before Linux 6.15)."""
+        directory = paths.make_directory(self.context.root, _STORE)
+        m.move_mount(self.tree, directory)
+        os.close(directory)
+        for number, device in enumerate(self.devices):
+            node = m.open_tree(self.tree, str(number), m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC)
+            target = paths.make_file(self.context.root, paths.clean(device["path"]))
+            m.move_mount(node, target)
+            os.close(node)
+            os.close(target)
+        os.fchdir(self.tree)
+        m.umount2(".", m.MNT_DETACH)
+        os.chdir("/")
+        os.close(self.tree)
+        parent = paths.open_in_root(self.context.root, "/dev")
+        os.rmdir(os.path.basename(_STORE), dir_fd=parent)
+        os.close(parent)
 
     def _links(self, directory: int) -> None:
         for name, target in LINKS:
@@ -143,6 +160,28 @@ class Devices(InitStep):
         if _has(directory, "pts"):
             _replace("ptmx", directory)
             os.symlink("pts/ptmx", "ptmx", dir_fd=directory)
+
+
+_KINDS = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
+_STORE = "/dev/.dockwright-nodes"
+
+
+def make_node(directory: int, name: str, device: dict[str, Any], uid: int, gid: int) -> None:
+    """mknod(2) of an entry of linux.devices, with its mode whatever the umask."""
+    mode = device.get("fileMode")
+    mode = 0o666 if mode is None else stat.S_IMODE(mode)
+    number = os.makedev(device.get("major") or 0, device.get("minor") or 0)
+    os.mknod(name, _KINDS[device["type"]] | mode, number, dir_fd=directory)
+    os.chmod(name, mode, dir_fd=directory)
+    os.chown(name, uid, gid, dir_fd=directory, follow_symlinks=False)
+
+
+def host_id(maps: list[dict[str, Any]] | None, inside: int) -> int:
+    """What an id of a user namespace is outside; itself where no map says so."""
+    for entry in maps or ():
+        if entry["containerID"] <= inside < entry["containerID"] + entry["size"]:
+            return int(entry["hostID"]) + inside - int(entry["containerID"])
+    return inside
 
 
 class Console(InitStep):

@@ -43,6 +43,7 @@ BROKEN: list[tuple[str, Change, str]] = [
     ("idmap",
      {"mounts": [{"destination": "/x", "type": "bind", "source": "/tmp", "options": ["idmap"]}]},
      "id-mapped mounts are not supported"),
+    ("device type", {"linux": {"devices": [{"type": "z", "path": "/dev/z"}]}}, "invalid device type 'z' of /dev/z"),
     ("relative hook", {"hooks": {"prestart": [{"path": "x"}]}}, "is not absolute"),
 ]  # fmt: skip
 

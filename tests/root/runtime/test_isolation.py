@@ -222,6 +222,35 @@ def test_user_namespace_with_private_maps(runtime: Any, bundle: Any) -> None:
     assert (bundle.rootfs / "made").stat().st_uid == 100000
 
 
+def test_devices_in_a_user_namespace(runtime: Any, bundle: Any) -> None:
+    """mknod is refused there, yet the nodes have the spec's mode and owner, and work."""
+    bundle.user_namespace()
+    bundle.linux["devices"] = [
+        {"path": "/dev/own", "type": "c", "major": 1, "minor": 5, "fileMode": 0o644, "uid": 7, "gid": 8},
+        {"path": "/deep/er/pipe/", "type": "p", "fileMode": 0o600},
+    ]  # fmt: skip
+    script = "stat -c '%F %t %T %a %u %g' /dev/own; head -c 3 /dev/own | wc -c; stat -c %F /deep/er/pipe; ls -A /dev | grep dock"
+    lines = runtime.run(bundle.script(script)).stdout.splitlines()
+    assert lines == ["character special file 1 5 644 7 8", "3", "fifo"]
+    assert (bundle.rootfs / "deep/er").stat().st_uid == 100000
+
+
+def test_a_joined_user_namespace(runtime: Any, bundle: Any) -> None:
+    holder = subprocess.Popen(["unshare", "--user", "sh", "-c", "echo; exec sleep 100"], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout and holder.stdout.readline()
+        for name in ("uid_map", "gid_map"):
+            Path(f"/proc/{holder.pid}/{name}").write_text("0 100000 65536\n")
+        bundle.user_namespace()
+        del bundle.linux["uidMappings"], bundle.linux["gidMappings"]
+        bundle.namespace("user", f"/proc/{holder.pid}/ns/user")
+        lines = runtime.output(bundle.script("id -u; cat /proc/self/uid_map; echo x > /dev/null")).split()
+        assert lines == ["0", "0", "100000", "65536"]
+    finally:
+        holder.kill()
+        holder.wait()
+
+
 def test_user_namespace_and_exec(runtime: Any, bundle: Any) -> None:
     runtime.start(bundle.user_namespace().args("/bin/sleep", "100"))
     script = "id -u; cat /proc/self/uid_map; cat /proc/self/cgroup"
