@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-BAR = 50
-CLEAR = "\r\x1b[2K"
+BAR, WIDE = 50, 110
+CLEAR = "\x1b[2K\r"
 
 
 def show(messages: Iterable[dict[str, Any]], fd: int, terminal: bool, quiet: bool = False) -> None:
@@ -30,41 +30,38 @@ def show(messages: Iterable[dict[str, Any]], fd: int, terminal: bool, quiet: boo
 
 
 def _show(message: dict[str, Any], fd: int, terminal: bool, rows: dict[str, int]) -> None:
-    ident, detail = message.get("id", ""), message.get("progressDetail") or {}
+    ident, detail = message.get("id", ""), message.get("progressDetail")
     if "stream" in message:
         write_all(fd, message["stream"].encode())
         return
-    if not terminal:
+    name = f"{ident}: " if ident else ""
+    status = message.get("status", "")
+    if not terminal or detail is None:
         if not detail:  # a bar that moves is no line of a file
-            write_all(fd, (_line(message, "") + "\n").encode())
+            rows.clear()
+            write_all(fd, f"{name}{status}\n".encode())
         return
-    text = _line(message, _bar(detail, size(fd)[1] or 80) if detail else "")
-    if not ident or "status" not in message:
-        rows.clear()
-        write_all(fd, (CLEAR + text + "\n").encode())
+    text = f"{CLEAR}{name}{status} {_bar(detail, size(fd)[1])}\r"
+    if not ident:
+        write_all(fd, text.encode())
         return
     if ident not in rows:
         rows[ident] = len(rows)
         write_all(fd, b"\n")
     up = len(rows) - rows[ident]
-    write_all(fd, f"\x1b[{up}A{CLEAR}{text}\r\x1b[{up}B".encode())
-
-
-def _line(message: dict[str, Any], bar: str) -> str:
-    ident = f"{message['id']}: " if message.get("id") else ""
-    return f"{ident}{message.get('status', '')}{' ' + bar if bar else ''}"
+    write_all(fd, f"\x1b[{up}A{text}\x1b[{up}B".encode())
 
 
 def _bar(detail: dict[str, Any], width: int) -> str:
-    """`[=====>   ]  1.2MB/3.4MB`; without a total only the amount."""
+    """`[=====>   ]  1.2MB/3.4MB` where the terminal is wide enough for a bar; without a total only the amount."""
     from dockwright.grammar.units import human_size
 
-    current, total = detail.get("current", 0), detail.get("total", 0)
-    if not current:
+    current, total, units = detail.get("current", 0), detail.get("total", 0), detail.get("units", "")
+    if current <= 0 and total <= 0:
         return ""
-    done = human_size(current)
+    done, whole = (str(current), f"{total} {units}") if units else (f"{human_size(current):>8}", human_size(total))
     if total <= 0:
-        return f"{done:>8}"
+        return f"{done} {units}".rstrip()
     share = min(BAR, current * BAR // total)
-    bar = f"[{'=' * share}>{' ' * (BAR - share)}]  " if width > 110 else ""
-    return f"{bar}{done:>8}/{human_size(total)}"
+    bar = f"[{'=' * share}>{' ' * (BAR - share)}] " if width > WIDE else ""
+    return f"{bar}{done}/{whole}"

@@ -84,13 +84,18 @@ def normal(text: bytes) -> str:
 
 
 @pytest.fixture(scope="session")
-def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
-    report = pytest.fail if request.config.getoption("--require-peers") else pytest.skip
-    if not shutil.which("dockerd") or not shutil.which("containerd"):
-        report("needs a real dockerd: scripts/setup --peers")
+def docker28() -> None:
+    """Our words and requests are those of docker's client 28; another one's differ."""
     version = subprocess.run(["docker", "--version"], capture_output=True, text=True, check=True).stdout
     if not version.startswith("Docker version 28."):
         pytest.skip(f"our texts are those of docker's client 28, here is {version.strip()}")
+
+
+@pytest.fixture(scope="session")
+def peer(request: pytest.FixtureRequest, docker28: None) -> Iterator[Peer]:
+    report = pytest.fail if request.config.getoption("--require-peers") else pytest.skip
+    if not shutil.which("dockerd") or not shutil.which("containerd"):
+        report("needs a real dockerd: scripts/setup --peers")
     peer = Peer()
     made = _images()
     peer.run_raw("load", made.docker_archive([made.busybox_layer()], ["busybox:latest"]))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.usefixtures("docker28")
 OURS = str(ROOT / ".venv/bin/dockwright")
 SAMPLES = [line for line in (Path(__file__).parent / "run-flags.txt").read_text().splitlines() if not line.startswith("#")]
 LOCAL = {"--cidfile", "--disable-content-trust", "-q", "--pull", "--init=false"}

@@ -21,6 +21,7 @@ class Recorder:
         self.host = f"unix://{path}"
         self.version = version
         self.asked: list[tuple[str, str, Any]] = []
+        self.progress: list[dict[str, Any]] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(path)
         self._listener.listen()
@@ -46,6 +47,10 @@ class Recorder:
                         return
                     data += more
                 head, _, data = data.partition(b"\r\n\r\n")
+                chunked = b"chunked" in head.lower()
+                while chunked and not data.endswith(b"0\r\n\r\n"):
+                    data += connection.recv(65536)
+                data = b"" if chunked else data
                 length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
                 while len(data) < length:
                     data += connection.recv(65536)
@@ -64,6 +69,11 @@ class Recorder:
             connection.sendall(b"HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\n"
                                b"Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n")  # fmt: skip
             return True
+        if target.startswith(("/images/create", "/images/load")):
+            lines = "".join(json.dumps(message) + "\r\n" for message in self.progress).encode()
+            head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            connection.sendall(f"{head}Content-Length: {len(lines)}\r\n\r\n".encode() + lines)
+            return False
         status, document = self._document(method, target)
         payload = json.dumps(document).encode() if document is not None and method != "HEAD" else b""
         head = f"HTTP/1.1 {status}\r\nApi-Version: {self.version}\r\nOstype: linux\r\nContent-Type: application/json\r\n"
