@@ -46,9 +46,9 @@ def test_a_container_becomes_healthy_and_unhealthy(daemon: Any) -> None:
 
 
 def test_a_check_that_takes_too_long(daemon: Any) -> None:
-    start(daemon, "slow", "echo some; sleep 30", "--health-timeout", "300ms", "--health-retries", "1")
+    start(daemon, "slow", "echo some; sleep 30", "--health-timeout", "2s", "--health-retries", "1")
     found = until(daemon, "slow", "unhealthy")
-    assert (found["Log"][-1]["ExitCode"], found["Log"][-1]["Output"]) == (-1, "Health check exceeded timeout (300ms): some\n")
+    assert (found["Log"][-1]["ExitCode"], found["Log"][-1]["Output"]) == (-1, "Health check exceeded timeout (2s): some\n")
     daemon.docker("rm", "-f", "slow")
 
 
