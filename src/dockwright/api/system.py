@@ -19,7 +19,6 @@ class Settings(Protocol):
     data_root: str
     debug: bool
     labels: list[str]
-    default_runtime: str
     live_restore: bool
     log_driver: str
 
@@ -94,7 +93,7 @@ class System:
             "ExperimentalBuild": False,
             "ServerVersion": ENGINE,
             "Runtimes": {name: {"path": path} for name, path in self._runtimes.items()},
-            "DefaultRuntime": self._config.default_runtime,
+            "DefaultRuntime": "runc",
             "Swarm": _no_swarm(),
             "LiveRestoreEnabled": self._config.live_restore,
             "Isolation": "",

@@ -91,15 +91,29 @@ class Restoring:
         elif state.ended and container.host.AutoRemove:
             await self._removal.finish(container)
 
-    async def shutdown(self, stop_containers: bool) -> None:
-        """Let go of all shims; with `stop_containers` stop the containers first."""
+    async def shutdown(self, stop_containers: bool, patience: int = -1) -> None:
+        """Let go of all shims; with `stop_containers` stop the containers first.
+
+        Args:
+            patience: seconds that they have for it together, -1 for as long as each one's own stop takes.
+        """
         for container in self._store:
             container.cancel_comeback()
         if stop_containers:
             running = [c for c in self._store if c.state.running and not c.state.restarting]
-            stops = (self._stopping.stop_and_wait(c, None) for c in running)
-            await asyncio.gather(*stops, return_exceptions=True)
+            await self._stop(running, patience)
         await self._removal.settle()
         for container in self._store:
             if container.task:
                 container.task.close()
+
+    async def _stop(self, running: list[Container], patience: int) -> None:
+        """Stop containers side by side; what still runs when the time is up is killed."""
+        stops = [asyncio.ensure_future(self._stopping.stop_and_wait(c, None)) for c in running]
+        if not stops:
+            return
+        _, late = await asyncio.wait(stops, timeout=None if patience < 0 else patience)
+        for stop in late:
+            stop.cancel()
+        kills = (self._stopping.kill_and_wait(c) for c in running if c.state.running)
+        await asyncio.gather(*stops, *kills, return_exceptions=True)

@@ -25,7 +25,7 @@ def parse(arguments: list[str]) -> Given:
         elif argument.startswith("-") and len(argument) > 1:
             _shorts(argument, rest, given)
         else:
-            raise InvalidParameter(f'"dockwrightd" accepts no arguments: {argument}')
+            raise InvalidParameter('"dockwrightd" accepts no argument(s).\nSee \'dockwrightd --help\'.')
     return given
 
 
@@ -33,10 +33,10 @@ def _long(argument: str, rest: Any, given: Given) -> None:
     name, equals, value = argument[2:].partition("=")
     setting = BY_FLAG.get(name)
     if not setting:
-        raise InvalidParameter(f"unknown flag: --{name}")
+        raise _misused(f"unknown flag: --{name}")
     if not equals:
         value = "true" if setting.kind == FLAG else _next(rest, f"flag needs an argument: --{name}")
-    _take(setting, value, given, f"--{name}")
+    _take(setting, value, given, f"-{setting.short}, --{name}" if setting.short else f"--{name}")
 
 
 def _shorts(argument: str, rest: Any, given: Given) -> None:
@@ -46,7 +46,7 @@ def _shorts(argument: str, rest: Any, given: Given) -> None:
         letter, letters = letters[0], letters[1:]
         setting = BY_SHORT.get(letter)
         if not setting:
-            raise InvalidParameter(f"unknown shorthand flag: '{letter}' in {argument}")
+            raise _misused(f"unknown shorthand flag: '{letter}' in {argument}")
         shown = f"-{letter}, --{setting.flag}"
         if setting.kind == FLAG and not letters.startswith("="):
             _take(setting, "true", given, shown)
@@ -56,10 +56,15 @@ def _shorts(argument: str, rest: Any, given: Given) -> None:
         return
 
 
+def _misused(text: str) -> InvalidParameter:
+    """An error in the use of flags: dockerd says where to read on."""
+    return InvalidParameter(f"{text}\nSee 'dockwrightd --help'.")
+
+
 def _next(rest: Any, message: str) -> str:
     value = next(rest, None)
     if value is None:
-        raise InvalidParameter(message)
+        raise _misused(message)
     return str(value)
 
 
@@ -69,7 +74,7 @@ def _take(setting: Setting, value: str, given: Given, shown: str) -> None:
     elif setting.kind == MAP:
         key, equals, item = value.partition("=")
         if not equals or not key:
-            raise InvalidParameter(f'invalid argument "{value}" for "{shown}" flag: invalid argument: {value}')
+            raise _misused(f'invalid argument "{value}" for "{shown}" flag: invalid argument: {value}')
         given.setdefault(setting.flag, {})[key] = item
     else:
         given[setting.flag] = _converted(setting, value, shown)
@@ -83,5 +88,5 @@ def _converted(setting: Setting, value: str, shown: str) -> Any:
         return int(value)
     if function:
         reason = f'strconv.{function}: parsing "{value}": invalid syntax'
-        raise InvalidParameter(f'invalid argument "{value}" for "{shown}" flag: {reason}')
+        raise _misused(f'invalid argument "{value}" for "{shown}" flag: {reason}')
     return value

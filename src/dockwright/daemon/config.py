@@ -6,6 +6,7 @@ A setting may stand in one of the two, not in both. The file is read again at SI
 import dataclasses
 import ipaddress
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +16,12 @@ from dockwright.daemon.arguments import Given, parse
 from dockwright.daemon.log import LEVELS
 from dockwright.daemon.settings import BY_FLAG, BY_KEY, FLAG, LIST, MAP, NUMBER, TEXT, Setting
 
+_DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
 CONFIG_FILE = "/etc/dockwright/daemon.json"
-RELOADABLE = ("debug", "labels", "live_restore", "shutdown_timeout", "runtimes", "default_runtime")
+RELOADABLE = ("debug", "labels", "live_restore", "shutdown_timeout")
+MERGED = "merged configuration validation from file and command line flags failed"
 LOG_DRIVERS = ("json-file", "local", "none")
-RUNTIMES_RESERVED = ("runc", "dockwright-runc")
+JSON_KINDS: dict[type[Any], str] = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
 TYPES: dict[str, type[Any]] = {TEXT: str, NUMBER: int, FLAG: bool, LIST: list, MAP: dict}
 
 
@@ -28,7 +31,6 @@ class Config:
 
     Attributes:
         hosts: addresses to listen on; empty: the default sockets (DECISIONS 4).
-        runtimes: name to path of OCI runtimes beside our own.
         bridge: "" is docker0 or dockwright0, "none" no default network, else an existing bridge.
         bip: address and prefix of the default bridge, "" to choose. mtu: 0 for the default.
         shutdown_timeout: seconds containers get at a shutdown that stops them.
@@ -44,8 +46,6 @@ class Config:
     config_file: str = CONFIG_FILE
     validate: bool = False
     storage_driver: str = ""
-    default_runtime: str = "runc"
-    runtimes: dict[str, str] = field(default_factory=dict)
     bridge: str = ""
     bip: str = ""
     mtu: int = 0
@@ -118,7 +118,8 @@ def read_file(path: str, required: bool) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _FileError(f"invalid JSON: {error}") from None
     if not isinstance(keys, dict):
-        raise _FileError("invalid JSON: the file must hold an object")
+        kind = JSON_KINDS.get(type(keys), "null")
+        raise _FileError(f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")
     return keys
 
 
@@ -138,7 +139,12 @@ def _merged(flags: Given, keys: dict[str, Any]) -> Config:
         _put(config, BY_KEY[key], _typed(BY_KEY[key], value), f"{key} in the configuration file")
     for name, value in flags.items():
         _put(config, BY_FLAG[name], value, f"--{name}")
-    _check(config)
+    try:
+        _check(config)
+    except InvalidParameter as error:
+        if not keys:
+            raise
+        raise _FileError(f"{MERGED}: {error.message}") from None
     return config
 
 
@@ -156,23 +162,20 @@ def _shown(value: Any) -> str:
 def _typed(setting: Setting, value: Any) -> Any:
     """A value of the file, if it is of its setting's type."""
     if not isinstance(value, TYPES[setting.kind]) or (setting.kind == NUMBER and isinstance(value, bool)):
-        raise _FileError(f"cannot unmarshal {type(value).__name__} into field {setting.key} of type {setting.kind}")
-    if setting.key == "runtimes":
-        return {name: _runtime_path(name, runtime) for name, runtime in value.items()}
+        raise _FileError(_mismatch(value, setting, setting.kind))
     if setting.key == "default-address-pools":
         return [_pool(item) for item in value]
     if setting.attribute and setting.kind in (LIST, MAP):
         for item in value.values() if setting.kind == MAP else value:
             if not isinstance(item, str):
-                raise _FileError(f"cannot unmarshal {type(item).__name__} into field {setting.key} of type string")
+                raise _FileError(_mismatch(item, setting, "string"))
     return value
 
 
-def _runtime_path(name: str, runtime: Any) -> str:
-    """`{"path": "/usr/bin/crun"}`; arguments and shim types are not implemented."""
-    if not isinstance(runtime, dict) or set(runtime) - {"path"} or not isinstance(runtime.get("path"), str):
-        raise _FileError(f"runtime {name}: only its path can be configured")
-    return str(runtime["path"])
+def _mismatch(value: Any, setting: Setting, wanted: str) -> str:
+    """A value of the wrong type, in the words of encoding/json."""
+    given = JSON_KINDS.get(type(value), "null")
+    return f"json: cannot unmarshal {given} into Go struct field Config.{setting.key} of type {wanted}"
 
 
 def _pool(item: Any) -> str:
@@ -186,7 +189,7 @@ def _put(config: Config, setting: Setting, value: Any, origin: str) -> None:
     if setting.attribute:
         setattr(config, setting.attribute, value)
     elif value not in setting.harmless:
-        raise InvalidParameter(f"{origin} is not implemented yet")
+        raise InvalidParameter(setting.refusal % value if setting.refusal else f"{origin} is not implemented yet")
 
 
 def _check(config: Config) -> None:
@@ -200,15 +203,14 @@ def _check(config: Config) -> None:
     if config.log_driver not in LOG_DRIVERS:
         raise InvalidParameter(f'logger: no log driver named "{config.log_driver}" is registered')
     _check_network(config)
+    seen: dict[str, str] = {}
     for label in config.labels:
         key, equals, _ = label.partition("=")
         if not equals or not key:
             raise InvalidParameter(f"bad attribute format: {label}")
-    for name in config.runtimes:
-        if name in RUNTIMES_RESERVED:
-            raise InvalidParameter(f"runtime name '{name}' is reserved")
-    if config.default_runtime not in (*RUNTIMES_RESERVED, *config.runtimes):
-        raise InvalidParameter(f"specified default runtime '{config.default_runtime}' does not exist")
+        first = seen.setdefault(key, label)
+        if first != label:
+            raise InvalidParameter(f"conflict labels for {label} and {first}")
     config.hosts = [_host(host) for host in config.hosts]
     for name in ("data_root", "exec_root"):
         if not getattr(config, name).startswith("/"):
@@ -227,14 +229,17 @@ def _check_network(config: Config) -> None:
             raise InvalidParameter(f"invalid CIDR address: {config.bip}")
     for address in (config.ip, config.host_gateway_ip):
         if address and not _is_address(address):
-            raise InvalidParameter(f"{address} is not an ip address")
+            raise InvalidParameter(f'failed to parse IP: "{address}"')
     for item in config.default_address_pools:
         pool(item)
     if config.mtu < 0 or config.mtu > 65535:
         raise InvalidParameter(f"invalid default MTU: {config.mtu}")
+    for domain in config.dns_search:
+        if not _DOMAIN.fullmatch(domain):
+            raise InvalidParameter(f"{domain} is not a valid domain")
     for server in config.dns:
         if not _is_address(server):
-            raise InvalidParameter(f"{server} is not an ip address")
+            raise InvalidParameter(f"invalid IP address: {server}")
 
 
 def _is_address(text: str) -> bool:
@@ -271,7 +276,7 @@ def _host(host: str) -> str:
     if not separator:
         scheme, rest = ("unix", scheme) if scheme.startswith("/") else ("tcp", scheme)
     if scheme not in ("unix", "tcp", "fd"):
-        raise InvalidParameter(f'invalid bind address ({host}): invalid protocol: "{scheme}"')
+        raise InvalidParameter(f"invalid bind address ({host}): unsupported proto '{scheme}'")
     if scheme == "unix":
         return f"unix://{rest or '/run/dockwright/dockwright.sock'}"
     if scheme == "tcp":

@@ -17,6 +17,7 @@ from dockwright.containers.manager import ContainerManager
 from dockwright.daemon import apparmor, notify
 from dockwright.daemon import config as configuration
 from dockwright.daemon.config import Config
+from dockwright.daemon.log import LEVELS
 from dockwright.daemon.network import network_config
 from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
@@ -27,6 +28,7 @@ from dockwright.types.container import LogConfig
 from dockwright.volumes.manager import VolumeManager
 
 log = logging.getLogger("dockwright.daemon")
+RUNTIMES = {"runc": "dockwright-runc"}
 DEFAULT_HOST = "unix:///run/dockwright/dockwright.sock"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
@@ -78,13 +80,14 @@ class Engine:
         await images.layers.forget_strangers({row["Id"] for row in await containers.list(True, 0, False, {})})
         server = self._server(ident, containers, images, networks, volumes, events)
         await server.serve(listen(self._config.hosts or [DEFAULT_HOST], self._group()))
-        self._signals()
+        self._signals(events, ident)
         log.info("API listen on %s", " ".join(self._config.hosts or [DEFAULT_HOST]))
         notify.tell("READY=1")
         await self._stop.wait()
         notify.tell("STOPPING=1")
         await server.close()
-        await containers.shutdown(self._everything or not self._config.live_restore)
+        stop = self._everything or not self._config.live_restore
+        await containers.shutdown(stop, self._config.shutdown_timeout)
         await networks.shutdown()
         await supervisor.close()
         database.close()
@@ -93,8 +96,7 @@ class Engine:
         self, ident: str, containers: ContainerManager, images: ImageManager, networks: NetworkManager,
         volumes: VolumeManager, events: EventBus,
     ) -> ApiServer:  # fmt: skip
-        runtimes = {"runc": "dockwright-runc", **self._config.runtimes}
-        system = System(ident, self._config, containers, images, events, runtimes)
+        system = System(ident, self._config, containers, images, events, RUNTIMES)
         managers = Managers(containers, images, networks, volumes, events, system)
         return ApiServer(managers, self._config)
 
@@ -110,24 +112,28 @@ class Engine:
             return ""
         return self._config.group
 
-    def _signals(self) -> None:
+    def _signals(self, events: EventBus, ident: str) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, self._reload, events, ident)
 
     def _end(self) -> None:
         """SIGTERM: containers go on; a second one stops them too."""
         self._everything = self._stop.is_set()
         self._stop.set()
 
-    def _reload(self) -> None:
+    def _reload(self, events: EventBus, ident: str) -> None:
+        """SIGHUP: take over what may change, and tell."""
         try:
             changed = configuration.reload(self._config, self._arguments)
         except EngineError as error:
             log.error("configuration not reloaded: %s", error.message)
         else:
             log.info("configuration reloaded; changed: %s", ", ".join(changed) or "nothing")
+            logging.getLogger("dockwright").setLevel(LEVELS[self._config.level])
+            shown = {name.replace("_", "-"): str(getattr(self._config, name)).lower() for name in configuration.RELOADABLE}
+            events.publish("daemon", "reload", ident, {"name": os.uname().nodename, **shown})
 
 
 def prepare(paths: Paths) -> None:

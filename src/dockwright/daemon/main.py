@@ -9,6 +9,7 @@ from dockwright import __version__
 from dockwright.base.errors import EngineError
 from dockwright.base.paths import Paths
 from dockwright.daemon import config as configuration
+from dockwright.daemon import usage
 from dockwright.daemon.lock import DataRootLock, remove_pidfile, write_pidfile
 from dockwright.daemon.log import set_up
 
@@ -20,6 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if given in (["--version"], ["-v"]):
         print(f"Dockwright version {__version__}")
+        return 0
+    if "--help" in given or "-h" in given:
+        print(usage.text())
         return 0
     try:
         config = configuration.load(given)

@@ -19,6 +19,7 @@ class Setting:
         key: in daemon.json; "" where dockerd has none. kind: TEXT, NUMBER, FLAG, LIST or MAP.
         attribute: of Config; "" for a setting that is refused.
         harmless: values of a refused setting that change nothing, and so are taken.
+        refusal: the text for other values, with the value for %s; "" is `... is not implemented yet`.
     """
 
     flag: str
@@ -27,6 +28,7 @@ class Setting:
     attribute: str = ""
     short: str = ""
     harmless: tuple[Any, ...] = ()
+    refusal: str = ""
 
 
 def _carried(flag: str, kind: str = TEXT, key: str | None = None, attribute: str = "", short: str = "") -> Setting:
@@ -36,6 +38,8 @@ def _carried(flag: str, kind: str = TEXT, key: str | None = None, attribute: str
 def _refused(flag: str, kind: str = TEXT, key: str | None = None, *harmless: Any, short: str = "") -> Setting:
     return Setting(flag, kind, flag if key is None else key, "", short, harmless)
 
+
+NO_RUNTIME = "specified default runtime '%s' does not exist"
 
 CARRIED = (
     _carried("host", LIST, "hosts", "hosts", "H"),
@@ -48,8 +52,6 @@ CARRIED = (
     _carried("config-file", key=""),
     _carried("validate", FLAG, key=""),
     _carried("storage-driver", short="s"),
-    _carried("default-runtime"),
-    _carried("add-runtime", MAP, "runtimes", "runtimes"),
     _carried("bridge", short="b"),
     _carried("bip"),
     _carried("mtu", NUMBER),
@@ -71,6 +73,8 @@ CARRIED = (
 )
 
 REFUSED = (
+    Setting("default-runtime", TEXT, "default-runtime", harmless=("runc",), refusal=NO_RUNTIME),
+    _refused("add-runtime", MAP, "runtimes"),
     _refused("allow-nondistributable-artifacts", LIST),
     _refused("api-cors-header"),
     _refused("authorization-plugin", LIST, "authorization-plugins"),

@@ -6,6 +6,7 @@ import pytest
 
 from dockwright.base.errors import InvalidParameter
 from dockwright.daemon import config as module
+from dockwright.daemon import usage
 from dockwright.daemon.config import Config, load, reload
 from dockwright.daemon.settings import CARRIED, FLAG, LIST, MAP, NUMBER, REFUSED, SETTINGS
 
@@ -25,8 +26,6 @@ VALUES = {
     "debug": ("true", True),
     "validate": ("true", True),
     "storage-driver": ("vfs", "vfs"),
-    "default-runtime": ("dockwright-runc", "dockwright-runc"),
-    "add-runtime": ("crun=/usr/bin/crun", {"crun": "/usr/bin/crun"}),
     "bridge": ("br9", "br9"),
     "bip": ("10.9.0.1/24", "10.9.0.1/24"),
     "mtu": ("1400", 1400),
@@ -59,12 +58,7 @@ def test_each_carried_flag_arrives(setting):
 @pytest.mark.parametrize("setting", [s for s in CARRIED if s.key], ids=lambda s: s.key)
 def test_each_carried_key_arrives(setting, tmp_path):
     _, value = VALUES[setting.flag]
-    if setting.key == "runtimes":
-        written = {"crun": {"path": "/usr/bin/crun"}}
-    elif setting.key == "default-address-pools":
-        written = [{"base": "10.0.0.0/8", "size": 24}]
-    else:
-        written = value
+    written = [{"base": "10.0.0.0/8", "size": 24}] if setting.key == "default-address-pools" else value
     assert getattr(from_file(tmp_path, {setting.key: written}), setting.attribute) == value
 
 
@@ -80,14 +74,14 @@ def sample(setting):
 
 @pytest.mark.parametrize("setting", [s for s in REFUSED if s.flag], ids=lambda s: s.flag)
 def test_each_other_flag_is_refused(setting):
-    with pytest.raises(InvalidParameter, match="is not implemented yet"):
+    with pytest.raises(InvalidParameter, match=r"is not implemented yet|does not exist"):
         load([f"--{setting.flag}={sample(setting)}"])
 
 
 @pytest.mark.parametrize("setting", [s for s in REFUSED if s.key], ids=lambda s: s.key)
 def test_each_other_key_is_refused(setting, tmp_path):
     value = {FLAG: True, NUMBER: 7, LIST: ["x"], MAP: {"a": "b"}}.get(setting.kind, "x")
-    with pytest.raises(InvalidParameter, match="is not implemented yet"):
+    with pytest.raises(InvalidParameter, match=r"is not implemented yet|does not exist"):
         from_file(tmp_path, {setting.key: value})
 
 
@@ -143,18 +137,21 @@ def test_an_empty_file_is_fine(tmp_path):
         (["-x"], "unknown shorthand flag: 'x' in -x"),
         (["--host"], "flag needs an argument: --host"),
         (["-H"], "flag needs an argument: 'H' in -H"),
-        (["word"], '"dockwrightd" accepts no arguments: word'),
-        (["--debug=maybe"], 'invalid argument "maybe" for "--debug" flag: strconv.ParseBool: parsing "maybe": invalid'),
+        (["word"], '"dockwrightd" accepts no argument(s).'),
+        (["--debug=maybe"], 'invalid argument "maybe" for "-D, --debug" flag: strconv.ParseBool: parsing "maybe": invalid'),
         (["--mtu=x"], 'invalid argument "x" for "--mtu" flag: strconv.ParseInt: parsing "x": invalid syntax'),
         (["--add-runtime=crun"], 'invalid argument "crun" for "--add-runtime" flag'),
         (["--log-level=loud"], "invalid logging level: loud"),
-        (["-H", "ftp://x"], 'invalid bind address (ftp://x): invalid protocol: "ftp"'),
+        (["-H", "ftp://x"], 'invalid bind address (ftp://x): unsupported proto'),
         (["-H", "tcp://x:99999"], "invalid bind address (tcp://x:99999): invalid port: 99999"),
         (["--bip=10.0.0.1"], "invalid CIDR address: 10.0.0.1"),
         (["--bip=10.0.0.1/24", "-b", "br0"], "You specified -b & --bip, mutually exclusive options"),
-        (["--dns=x"], "x is not an ip address"),
+        (["--dns=x"], "invalid IP address: x"),
         (["--default-runtime=kata"], "specified default runtime 'kata' does not exist"),
-        (["--add-runtime=runc=/x"], "runtime name 'runc' is reserved"),
+        (["--add-runtime=kata=/x"], "--add-runtime is not implemented yet"),
+        (["--label=a=1", "--label=a=2"], "conflict labels for a=2 and a=1"),
+        (["--dns-search=a b"], "a b is not a valid domain"),
+        (["--ip=x"], 'failed to parse IP: "x"'),
         (["--label=x"], "bad attribute format: x"),
         (["--default-address-pool=base=x"], "invalid default address pool"),
         (["--data-root=rel"], "data-root must be an absolute path: rel"),
@@ -202,3 +199,21 @@ def test_a_bad_file_at_reload_changes_nothing(tmp_path):
     with pytest.raises(InvalidParameter):
         reload(running, [f"--config-file={tmp_path}/daemon.json"])
     assert running.debug is False
+
+
+def test_flag_errors_say_where_to_read_on():
+    with pytest.raises(InvalidParameter, match=r"unknown flag: --nope\nSee 'dockwrightd --help'\."):
+        load(["--nope"])
+
+
+def test_errors_of_a_merged_configuration_name_the_file(tmp_path):
+    with pytest.raises(InvalidParameter) as error:
+        from_file(tmp_path, {"log-level": "loud"})
+    text = f"unable to configure the Docker daemon with file {tmp_path}/daemon.json: {module.MERGED}: "
+    assert error.value.message == text + "invalid logging level: loud"
+
+
+def test_help_has_each_setting_that_is_carried():
+    assert set(usage.HELP) == {setting.flag for setting in CARRIED}
+    lines = usage.text().splitlines()
+    assert "  -H, --host list" in {line[:17] for line in lines} and "Usage:  dockwrightd [OPTIONS]" in lines

@@ -1,0 +1,49 @@
+"""`dockwrightd --help`: the settings that are carried, in pflag's layout."""
+
+from dockwright.daemon.settings import CARRIED, FLAG, LIST, MAP, NUMBER, TEXT, Setting
+
+HELP = {
+    "host": "Address to listen on: unix://, tcp:// or fd://; may be given several times",
+    "group": 'Group of the unix socket (default "docker")',
+    "data-root": 'Directory of what is kept (default "/var/lib/dockwright")',
+    "exec-root": 'Directory of what runs (default "/run/dockwright")',
+    "pidfile": "Path of the file with the daemon's process id",
+    "log-level": 'Least level of the daemon\'s log: debug, info, warn, error, fatal (default "info")',
+    "debug": "Log everything",
+    "config-file": 'Path of daemon.json (default "/etc/dockwright/daemon.json")',
+    "validate": "Check flags and daemon.json, and end",
+    "storage-driver": "Storage driver: overlay2 or vfs",
+    "bridge": 'An existing bridge for the default network; "none" makes none',
+    "bip": "Address and prefix length of the default bridge",
+    "mtu": "MTU of containers on the default network",
+    "default-address-pool": "Pool that networks take their subnets from: base=SUBNET,size=BITS",
+    "ip": 'Host address of ports that are published without one (default "0.0.0.0")',
+    "ip-forward": "Switch IP forwarding on (default true)",
+    "ip-masq": "Masquerade what leaves the default network (default true)",
+    "icc": "Let containers of the default network talk to each other (default true)",
+    "iptables": "Write firewall rules (default true)",
+    "host-gateway-ip": "Address that host-gateway stands for in --add-host",
+    "dns": "DNS server of containers",
+    "dns-opt": "DNS option of containers",
+    "dns-search": "DNS search domain of containers",
+    "label": "Label of the daemon: key=value",
+    "log-driver": 'Log driver of containers: json-file, local or none (default "json-file")',
+    "log-opt": "Option of the log driver: key=value",
+    "live-restore": "Leave containers running when the daemon ends (default true)",
+    "shutdown-timeout": "Seconds that containers have to stop when the daemon stops them (default 15)",
+}
+_KINDS = {TEXT: "string", NUMBER: "int", LIST: "list", MAP: "map", FLAG: ""}
+
+
+def text() -> str:
+    """The whole help."""
+    entries = sorted((_entry(setting), HELP[setting.flag]) for setting in CARRIED)
+    entries += [("  -h, --help", "Print this help"), ("  -v, --version", "Print the version")]
+    width = max(len(left) for left, _ in entries) + 3
+    lines = [f"{left:<{width}}{right}" for left, right in sorted(entries, key=lambda entry: entry[0].lstrip(" -"))]
+    return "\nUsage:  dockwrightd [OPTIONS]\n\nA self-sufficient runtime for containers.\n\nOptions:\n" + "\n".join(lines)
+
+
+def _entry(setting: Setting) -> str:
+    short = f"  -{setting.short}, " if setting.short else "      "
+    return f"{short}--{setting.flag} {_KINDS[setting.kind]}".rstrip()

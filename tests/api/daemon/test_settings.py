@@ -1,0 +1,252 @@
+"""Every flag of dockwrightd that is taken changes something that can be seen; every other one is refused (tests/unit/daemon).
+
+Each setting has its observation here. They share a few daemons, each in a network namespace of its own.
+"""
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dockwright.daemon.settings import CARRIED
+
+ROOT = Path(__file__).parents[3]
+CODE = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from dockwright.daemon.main import main; sys.exit(main())"
+BRIDGED = [
+    "--group", "nogroup", "--log-level", "warn", "--label", "a=b", "--log-opt", "max-size=1m", "--bip", "10.9.0.1/24",
+    "--mtu", "1400", "--ip", "127.0.0.1", "--ip-forward=false", "--ip-masq=false", "--icc=false", "--dns", "192.0.2.53",
+    "--dns-opt", "ndots:3", "--dns-search", "example.test", "--host-gateway-ip", "10.9.0.77", "--live-restore=false",
+    "--shutdown-timeout", "1", "-H", "tcp://127.0.0.1:23750",
+]  # fmt: skip
+POOLED = [
+    "--default-address-pool", "base=10.55.0.0/16,size=24", "--log-driver", "none", "--storage-driver", "vfs", "--debug",
+    "--iptables=false",
+]  # fmt: skip
+
+
+class Place:
+    """A daemon with flags of its own, in a network namespace of its own."""
+
+    def __init__(self, flags: list[str]) -> None:
+        self.root = tempfile.mkdtemp(prefix="dwf", dir="/tmp")
+        self.host = f"unix://{self.root}/s"
+        self.namespace = subprocess.Popen(["unshare", "-n", "sh", "-c", "ip link set lo up && exec sleep infinity"])
+        while not self.inside("ip", "link", "show", "up", "lo").stdout:
+            time.sleep(0.02)
+        self.flags = ["-H", self.host, "--data-root", f"{self.root}/d", "--exec-root", f"{self.root}/e", *flags]
+        self.flags += ["--pidfile", f"{self.root}/pid"]
+        with open(f"{self.root}/log", "wb") as log:
+            self.daemon = subprocess.Popen([*self._enter(), sys.executable, "-c", CODE, *self.flags], stdout=log, stderr=log)
+        deadline = time.monotonic() + 20
+        while self.docker("version").returncode:
+            assert time.monotonic() < deadline and self.daemon.poll() is None, self.log
+            time.sleep(0.05)
+
+    def _enter(self) -> list[str]:
+        return ["nsenter", f"--net=/proc/{self.namespace.pid}/ns/net"]
+
+    def inside(self, *command: str) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run([*self._enter(), *command], capture_output=True, timeout=60, check=False)
+
+    def docker(self, *arguments: str, host: str = "") -> "subprocess.CompletedProcess[bytes]":
+        return self.inside("docker", "-H", host or self.host, *arguments)
+
+    def run(self, *arguments: str) -> str:
+        made = self.docker("run", "--rm", *arguments)
+        return made.stdout.decode() + made.stderr.decode()
+
+    def info(self) -> dict:
+        return json.loads(self.docker("info", "--format", "{{json .}}").stdout)
+
+    @property
+    def log(self) -> str:
+        return Path(f"{self.root}/log").read_text()
+
+    def load(self) -> None:
+        spec = importlib.util.spec_from_file_location("test_images", ROOT / "tests/images.py")
+        images = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(images)
+        Path(f"{self.root}/i.tar").write_bytes(images.docker_archive([images.busybox_layer()], ["busybox:latest"]))
+        assert self.docker("load", "-q", "-i", f"{self.root}/i.tar").returncode == 0
+
+    def close(self) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if self.daemon.poll() is None:
+                self.docker("rm", "-f", *self.docker("ps", "-aq").stdout.decode().split())
+                self.daemon.terminate()
+                self.daemon.wait(20)
+        self.namespace.kill()
+        self.namespace.wait()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def place(flags: list[str]) -> Iterator[Place]:
+    made = Place(flags)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def bridged() -> Iterator[Place]:
+    with place(BRIDGED) as made:
+        made.load()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def pooled() -> Iterator[Place]:
+    with place(POOLED) as made:
+        made.load()
+        yield made
+
+
+def masquerades(place: Place) -> bool:
+    """Whether what leaves the bridge gets the host's address; the rule for containers' own published ports is another."""
+    rules = place.inside("nft", "list", "ruleset").stdout.decode().splitlines()
+    return any("oifname !=" in rule and "masquerade" in rule for rule in rules)
+
+
+def talks(place: Place) -> bool:
+    """Whether one container of the default bridge reaches another."""
+    place.docker("run", "-d", "--name", "listens", "busybox", "nc", "-l", "-p", "9", "-e", "echo", "heard")
+    address = place.docker("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "listens").stdout.decode().strip()
+    said = place.run("busybox", "nc", "-w", "1", address, "9")
+    place.docker("rm", "-f", "listens")
+    return "heard" in said
+
+
+def published(place: Place) -> str:
+    place.docker("run", "-d", "--name", "out", "-p", "8080:80", "busybox", "sleep", "100")
+    shown = place.docker("port", "out").stdout.decode()
+    place.docker("rm", "-f", "out")
+    return shown
+
+
+def log_config(place: Place) -> dict:
+    ident = place.docker("create", "busybox").stdout.decode().strip()
+    shown = place.docker("inspect", "-f", "{{json .HostConfig.LogConfig}}", ident).stdout
+    place.docker("rm", ident)
+    return json.loads(shown)
+
+
+SEEN_BRIDGED: dict[str, Callable[[Place], bool]] = {
+    "host": lambda p: all(p.docker("version", host=h).returncode == 0 for h in (p.host, "tcp://127.0.0.1:23750")),
+    "group": lambda p: Path(f"{p.root}/s").group() == "nogroup",
+    "data-root": lambda p: p.info()["DockerRootDir"] == f"{p.root}/d" and os.path.exists(f"{p.root}/d/metadata.db"),
+    "exec-root": lambda p: os.path.exists(f"{p.root}/e/boot-id"),
+    "pidfile": lambda p: int(Path(f"{p.root}/pid").read_text()) == p.daemon.pid,
+    "log-level": lambda p: "level=info" not in p.log,
+    "label": lambda p: p.info()["Labels"] == ["a=b"],
+    "log-opt": lambda p: log_config(p) == {"Type": "json-file", "Config": {"max-size": "1m"}},
+    "bip": lambda p: "10.9.0." in p.run("busybox", "ip", "-o", "-4", "addr", "show", "eth0"),
+    "mtu": lambda p: p.run("busybox", "cat", "/sys/class/net/eth0/mtu").strip() == "1400",
+    "ip": lambda p: published(p) == "80/tcp -> 127.0.0.1:8080\n",
+    "ip-forward": lambda p: p.inside("cat", "/proc/sys/net/ipv4/ip_forward").stdout == b"0\n",
+    "ip-masq": lambda p: not masquerades(p),
+    "icc": lambda p: not talks(p),
+    "dns": lambda p: "nameserver 192.0.2.53" in p.run("busybox", "cat", "/etc/resolv.conf"),
+    "dns-opt": lambda p: "options ndots:3" in p.run("busybox", "cat", "/etc/resolv.conf"),
+    "dns-search": lambda p: "search example.test" in p.run("busybox", "cat", "/etc/resolv.conf"),
+    "host-gateway-ip": lambda p: "10.9.0.77\tgw" in p.run("--add-host", "gw:host-gateway", "busybox", "cat", "/etc/hosts"),
+}
+SEEN_POOLED: dict[str, Callable[[Place], bool]] = {
+    "default-address-pool": lambda p: "10.55.0." in p.run("busybox", "ip", "-o", "-4", "addr", "show", "eth0"),
+    "log-driver": lambda p: log_config(p)["Type"] == "none",
+    "storage-driver": lambda p: p.info()["Driver"] == "vfs",
+    "debug": lambda p: p.info()["Debug"] is True,
+    "iptables": lambda p: p.inside("nft", "list", "ruleset").stdout == b"",
+}
+ALONE = {"live-restore", "shutdown-timeout", "bridge", "config-file", "validate"}
+
+
+@pytest.mark.parametrize("flag", SEEN_BRIDGED)
+def test_seen(bridged: Place, flag: str) -> None:
+    assert SEEN_BRIDGED[flag](bridged)
+
+
+@pytest.mark.parametrize("flag", SEEN_POOLED)
+def test_seen_too(pooled: Place, flag: str) -> None:
+    assert SEEN_POOLED[flag](pooled)
+
+
+def test_the_opposite_is_seen_without_the_flags(pooled: Place) -> None:
+    assert talks(pooled), "icc"
+    assert "level=info" in pooled.log, "log-level"
+
+
+def test_each_setting_that_is_taken_is_observed() -> None:
+    assert {*SEEN_BRIDGED, *SEEN_POOLED, *ALONE} == {setting.flag for setting in CARRIED}
+
+
+def test_bridge_none_makes_no_default_network() -> None:
+    with place(["--bridge", "none"]) as made:
+        names = made.docker("network", "ls", "--format", "{{.Name}}").stdout.split()
+        assert names == [b"host", b"none"] and b"docker0" not in made.inside("ip", "-o", "link").stdout
+
+
+def test_validate_and_config_file(tmp_path: Path) -> None:
+    file = tmp_path / "daemon.json"
+    file.write_text('{"labels": ["from=file"]}')
+    command = [sys.executable, "-c", CODE, "--validate", f"--config-file={file}", f"--data-root={tmp_path}/d"]
+    checked = subprocess.run(command, capture_output=True, check=False)
+    assert (checked.returncode, checked.stdout) == (0, b"configuration OK\n") and not (tmp_path / "d").exists()
+    file.write_text('{"labels": ["from"]}')
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+
+
+def test_sighup_reads_the_file_again(tmp_path: Path) -> None:
+    file = tmp_path / "daemon.json"
+    file.write_text('{"labels": ["from=file"]}')
+    with place(["--config-file", str(file)]) as made:
+        assert made.info()["Labels"] == ["from=file"]
+        file.write_text('{"labels": ["from=reload"], "debug": true}')
+        made.daemon.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 5
+        while made.info()["Labels"] != ["from=reload"]:
+            assert time.monotonic() < deadline, made.log
+            time.sleep(0.05)
+        assert made.info()["Debug"] is True
+        time.sleep(1)  # docker events takes whole seconds
+        told = made.docker("events", "--since", "1m", "--until", "0s", "--filter", "type=daemon", "--format", "{{.Action}}")
+        assert told.stdout == b"reload\n"
+        file.write_text("{")
+        made.daemon.send_signal(signal.SIGHUP)
+        while "not reloaded" not in made.log:
+            assert time.monotonic() < deadline + 5
+            time.sleep(0.05)
+        assert made.info()["Labels"] == ["from=reload"]
+
+
+def test_one_daemon_for_a_data_root() -> None:
+    with place([]) as made:
+        flags = ["-H", f"unix://{made.root}/other", "--data-root", f"{made.root}/d", "--exec-root", f"{made.root}/e"]
+        command = [sys.executable, "-c", CODE, *flags, "--pidfile", f"{made.root}/other-pid"]
+        second = subprocess.run(command, capture_output=True, check=False, timeout=30)
+        assert second.returncode == 1 and f"process with PID {made.daemon.pid}" in second.stderr.decode()
+        assert made.docker("version").returncode == 0
+
+
+def test_without_live_restore_the_end_stops_containers_within_the_time() -> None:
+    with place(["--live-restore=false", "--shutdown-timeout", "1", "--bridge", "none"]) as made:
+        made.load()
+        deaf = ["sh", "-c", 'trap "" TERM; while :; do sleep 0.05; done']
+        assert made.docker("run", "-d", "--network", "none", "--name", "deaf", "busybox", *deaf).returncode == 0
+        pid = int(made.docker("inspect", "-f", "{{.State.Pid}}", "deaf").stdout)
+        began = time.monotonic()
+        made.daemon.terminate()
+        made.daemon.wait(20)
+        assert 0.8 < time.monotonic() - began < 8, "its own stop timeout would be 10 s"
+        assert not os.path.exists(f"/proc/{pid}")
