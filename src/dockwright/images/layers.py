@@ -63,6 +63,8 @@ class Layers:
             else:
                 await asyncio.to_thread(self._make, key, parent)
             await asyncio.shield(written)
+            if chain and self._key(chain) != parent:
+                raise NotFound(f"No such image: {image}")  # deleted before our row could protect it
         except BaseException:
             await asyncio.wait([written])  # else its row would come after it was taken back
             await asyncio.to_thread(_removed, self._driver, key)

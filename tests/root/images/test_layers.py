@@ -1,6 +1,7 @@
 """The layers of containers: made, read, measured, compared, removed."""
 
 import os
+import sqlite3
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,26 @@ def test_a_create_that_fails_leaves_nothing(rig: Any, two: bytes) -> None:
 
     rig.run(work)
     assert rig.state() == before
+
+
+def test_an_image_deleted_while_its_container_is_made(rig: Any, two: bytes) -> None:
+    rig.load(two)
+
+    async def work(manager: Any) -> None:
+        found, make = manager.resolve("test:1"), manager.layers._make
+
+        def too_late(key: str, parent: str) -> None:
+            make(key, parent)
+            with sqlite3.connect(rig.paths.database, timeout=10) as connection:
+                connection.execute("UPDATE layer SET state = 'removing'")
+
+        manager.layers._make = too_late
+        with pytest.raises(NotFound, match="No such image"):
+            await manager.layers.create("c1", found.id, manager.chain_of(found))
+        assert rig.query("SELECT * FROM container_layer") == []
+        assert len(rig.state()["folders"]) == (2 if rig.driver == "overlay2" else 4)
+
+    rig.run(work)
 
 
 def test_layers_of_containers_that_were_never_stored(rig: Any, two: bytes) -> None:
