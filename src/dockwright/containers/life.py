@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from dockwright.base.errors import Conflict, EngineError, Internal, NotModified
 from dockwright.base.paths import Paths
+from dockwright.base.steps import Step
 from dockwright.base.times import now, rfc3339, seconds
 from dockwright.containers import networking, restarts, starting
 from dockwright.containers.container import Container
@@ -16,7 +17,7 @@ from dockwright.containers.removal import Removal
 from dockwright.containers.stopping import Stopping
 from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
-from dockwright.networks import NetworkManager
+from dockwright.networks import Attachment, NetworkManager
 from dockwright.supervisor.manager import Supervisor
 from dockwright.supervisor.task import ExitEvent, Task, TaskSpec
 from dockwright.types.container import RestartPolicy
@@ -53,9 +54,10 @@ class Life:
         container.last_run = False
         if container.task:
             await container.task.delete()
-        spawning = asyncio.ensure_future(self._supervisor.spawn(container.id))  # the zygote forks while we plan
+        spawning = asyncio.ensure_future(self._supervisor.spawn(container.id))
         try:
-            spec = await self._plan(container)
+            streams = starting.streams(container, self._paths)
+            attachment = await self._attach(container)
         except EngineError as error:
             container.task = await spawning
             await self._failed(container, NOT_STARTED, error)
@@ -64,11 +66,14 @@ class Life:
         except EngineError as error:
             await self._failed(container, NOT_STARTED, error)
         self.listen(container, task)
+        prepared = task.prepare(container.cgroup, attachment.sandbox, streams)  # and meanwhile we plan on
         try:
-            namespace = await task.create(spec)
-            await starting.attach_waiting(container, task)
-            opened = await self._networks.activate(container.id, namespace)
-            container.state.pid, steps = await task.start()
+            spec = starting.task_spec(container, self._paths, self._images.layers, attachment, self._store)
+        except EngineError as error:
+            await asyncio.wait([prepared])
+            await self._failed(container, NOT_STARTED, error)
+        try:
+            opened, steps = await self._make(container, task, spec, prepared)
         except EngineError as error:
             await self._failed(container, *starting.explained(error))
         state = container.state
@@ -79,12 +84,24 @@ class Life:
         container.trace = [*(step.record() for step in opened), *steps]
         self._store.event(container, "start")
 
-    async def _plan(self, container: Container) -> TaskSpec:
-        """Addresses, ports, the engine's files, and what the shim shall make."""
+    async def _make(
+        self, container: Container, task: Task, spec: TaskSpec, prepared: "asyncio.Task[str]"
+    ) -> tuple[list[Step], list[Any]]:
+        """Make the container in the prepared task and start it; returns what was done, here and there."""
+        making = asyncio.ensure_future(task.make(spec))
+        await asyncio.wait([prepared, making])
+        namespace = prepared.result()
+        making.result()
+        await starting.attach_waiting(container, task)
+        opened = await self._networks.activate(container.id, namespace)
+        container.state.pid, steps = await task.start()
+        return opened, steps
+
+    async def _attach(self, container: Container) -> Attachment:
+        """Mounts that must be there, addresses and ports."""
         await self._mounting.start(container)
         wishes = networking.wishes(container, self._store)
-        attachment = await self._networks.connect(container.id, container.name, container.config["Hostname"], wishes)
-        return starting.task_spec(container, self._paths, self._images.layers, attachment, self._store)
+        return await self._networks.connect(container.id, container.name, container.config["Hostname"], wishes)
 
     async def _failed(self, container: Container, code: int, explained: EngineError) -> NoReturn:
         """A failed start: the error in Docker's words and the exit code that goes with it; an auto-removed container goes."""

@@ -15,7 +15,7 @@ from dockwright.runtime.cgroups.layout import layout
 from dockwright.spec import security
 from dockwright.spec.build import Inputs, build
 from dockwright.spec.users import identify
-from dockwright.supervisor.task import Position, Task, TaskSpec
+from dockwright.supervisor.task import Position, Streams, Task, TaskSpec
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 NOFILE_SOFT, NOFILE_HARD = 1024, 524288
@@ -51,12 +51,16 @@ def task_spec(
     bundle = paths.task(container.id)
     os.makedirs(f"{bundle}/rootfs", mode=0o700, exist_ok=True)
     return TaskSpec(
-        spec=build(_inputs(container, layers, binds, store)), bundle=bundle,
-        sandbox=attachment.sandbox,
-        rootfs=layers.mount(container.id), overlay_base=layers.base, tty=container.config["Tty"],
-        stdin=container.config["OpenStdin"], stdin_once=container.config["StdinOnce"],
-        log=logopts.plan(container, log_path(container, paths)), seccomp_cache=paths.seccomp_cache,
+        spec=build(_inputs(container, layers, binds, store)), bundle=bundle, rootfs=layers.mount(container.id),
+        overlay_base=layers.base, seccomp_cache=paths.seccomp_cache,
     )  # fmt: skip
+
+
+def streams(container: Container, paths: Paths) -> Streams:
+    """How the container's streams are."""
+    config = container.config
+    log = logopts.plan(container, log_path(container, paths))
+    return Streams(config["Tty"], config["OpenStdin"], config["StdinOnce"], log)
 
 
 def _engine_files(container: Container, paths: Paths, attachment: Attachment) -> list[dict[str, object]]:

@@ -52,6 +52,8 @@ class NetworkManager:
         self._ports = Ports(self._netd, self._firewall, config.default_ip)
         self._networks: dict[str, Network] = {}
         self._endpoints = {endpoint.container: endpoint for endpoint in self._store.endpoints()}
+        for endpoint in self._endpoints.values():
+            endpoint.active = True  # until `keep_only` knows better
         self._leaving: set[asyncio.Task[None]] = set()
         self._host_gateway = config.host_gateway
 
@@ -234,7 +236,6 @@ class NetworkManager:
             done.append(rule)
         await self._ports.open(endpoint)
         endpoint.active = True
-        self._store.save_endpoint(endpoint)
         self._event("connect", endpoint)
         return done
 

@@ -4,7 +4,8 @@ All the work of a start happens in it: planning, mounts, seccomp, cloning. What 
 shim stays as small as it was born; and a runtime that fails, hangs or is killed takes nobody's exit status with it.
 init is cloned with CLONE_PARENT: it is the shim's own child.
 
-    shim -> maker   {"op": "make", "id", "directory", "sandbox"} + stdio -> {"sandbox"} + the namespace's descriptor
+    shim -> maker   {"op": "prepare", "sandbox", "cgroup"}              -> {"sandbox"} + the namespace's descriptor
+                    {"op": "make", "id", "directory"} + stdio           -> nothing: what goes wrong is told by `go`
                     {"op": "go"}                                        -> {"pid", "trace", "oom", "pids"} [+ console]
                     {"op": "exec", "id", "directory", "pid", "process"} + stdio -> {"pid"} [+ console]
     any answer may be {"kind", "error"} instead; after one of the last two the maker ends
@@ -17,11 +18,13 @@ import marshal
 import os
 
 from dockwright.base.errors import EngineError
+from dockwright.base.steps import perform
 from dockwright.kernel import process as k
 from dockwright.runtime import console, container, execute
 from dockwright.runtime.cgroups import oom
 from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.runtime.failure import RuntimeFailure
+from dockwright.runtime.plan import CgroupCreate
 from dockwright.supervisor import frames, plan, published
 from dockwright.supervisor.sandbox import Sandbox, Spare
 
@@ -48,16 +51,22 @@ class Maker:
         self.loop = loop
         self.decoder = frames.Decoder()
         self.then: Answered | None = None
+        self.done = self.last = False
         self.sock, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
         self.pid = os.fork()
         if not self.pid:
             _serve(theirs, ahead)
+        self.pidfd = k.pidfd_open(self.pid)
         theirs.close()
         loop.add(self.sock.fileno(), self._on_event, read=True)
 
-    def ask(self, message: Message, fds: tuple[int, ...], then: Answered) -> None:
-        """Send a request; `then` is called with the answer, which is GONE if the maker dies instead."""
-        self.then = then
+    def ask(self, message: Message, fds: tuple[int, ...], then: Answered, last: bool = False) -> None:
+        """Send a request, the `last` one or not; `then` is called with the answer, GONE if the maker dies instead."""
+        self.then, self.last = then, last
+        self.tell(message, fds)
+
+    def tell(self, message: Message, fds: tuple[int, ...]) -> None:
+        """Send a request that has no answer of its own."""
         try:
             frames.send_descriptors(self.sock, message, fds)
         except OSError:
@@ -77,16 +86,27 @@ class Maker:
 
     def _answer(self, message: Message, fds: list[int]) -> None:
         then, self.then = self.then, None
+        self.done = self.done or self.last
         if then:
             then(message, fds)
 
     def close(self) -> None:
-        """Let go of it; if it is still at work it is killed, and what it had begun must be undone by the caller."""
+        """Let go of it; if it is still at work it is killed, and what it had begun must be undone by the caller.
+
+        An init it leaves before its execve ends by itself: nobody holds the other end of its gate any more.
+        """
         if self.sock.fileno() >= 0:
             self.loop.remove(self.sock.fileno())
             self.sock.close()
-            if self.then:
-                os.kill(self.pid, 9)
+            if not self.done:
+                self._kill()
+            os.close(self.pidfd)
+
+    def _kill(self) -> None:
+        try:
+            k.pidfd_send_signal(self.pidfd, 9)
+        except ProcessLookupError:
+            return  # it has ended meanwhile
 
 
 def _serve(sock: _socket.socket, ahead: bool) -> None:
@@ -112,6 +132,7 @@ class _Work:
         self.spare: Spare | None = None
         self.sandbox: Sandbox | None = None
         self.init: container.Init | None = None
+        self.group: CgroupCreate | None = None
         self.failure: Message = {}
         self.directory = ""
         self.console = -1
@@ -132,8 +153,11 @@ class _Work:
     def _perform(self, message: Message, fds: list[int]) -> bool:
         """One request; answers whether it was the last."""
         operation = message["op"]
+        if operation == "prepare":
+            self._prepare(message)
+            return False
         if operation == "make":
-            self._make(message, tuple(fds))
+            self.failure = self._guarded(lambda: self._make_init(message, tuple(fds)))
             return False
         answer = self._guarded(self._go if operation == "go" else lambda: self._exec(message, tuple(fds)))
         frames.send_descriptors(self.sock, answer, (self.console,) if self.console >= 0 and "pid" in answer else ())
@@ -149,13 +173,19 @@ class _Work:
         except (OSError, KeyError, ValueError, TypeError) as error:
             return {"kind": "Internal", "error": f"{type(error).__name__}: {error}"}
 
-    def _make(self, message: Message, stdio: tuple[int, ...]) -> None:
-        """The sandbox; and once that is told, init up to its execve: nobody need wait for it to be asked for."""
+    def _prepare(self, message: Message) -> None:
+        """The sandbox; and once that is told, the cgroup's folders: nobody need wait for them."""
         answer = self._guarded(lambda: self._make_sandbox(message["sandbox"]))
         fd = self.sandbox.fd if self.sandbox else -1
         frames.send_descriptors(self.sock, answer, (fd,) if fd >= 0 else ())
         if "error" not in answer:
-            self.failure = self._guarded(lambda: self._make_init(message, stdio))
+            self.group = CgroupCreate(Cgroup(message["cgroup"]))
+            self.failure = self._guarded(self._make_group)
+
+    def _make_group(self) -> Message:
+        assert self.group
+        perform([self.group])
+        return {}
 
     def _make_sandbox(self, wanted: Message) -> Message:
         self.sandbox = Sandbox(wanted, self.spare)
@@ -198,7 +228,9 @@ class _Work:
             init.group.kill()
             init.group.remove()
             raise
-        trace = marshal.dumps([step.record() for step in (*sandbox.steps, *init.steps)])  # the shim only passes it on
+        made = [self.group] if self.group else []
+        rest = [step for step in init.steps if not isinstance(step, CgroupCreate)]  # it found them there
+        trace = marshal.dumps([step.record() for step in (*sandbox.steps, *made, *rest)])  # the shim only passes it on
         own = any(n["type"] == "pid" for n in init.spec["linux"]["namespaces"])
         return {"pid": init.pid, "trace": trace, "oom": before, "pids": own}
 

@@ -19,5 +19,5 @@ def read(directory: str) -> dict[str, Any]:
         OSError: it is not there.
     """
     with open(os.path.join(directory, NAME), "rb") as file:
-        plan: dict[str, Any] = marshal.load(file)
+        plan: dict[str, Any] = marshal.loads(file.read())  # load() would read value by value
     return plan

@@ -23,7 +23,7 @@ from dockwright.supervisor.shim import Connection, Shim
 from dockwright.supervisor.stdio import Stdio
 
 TIMES = 10  # the interpreter specializes code after eight runs
-TALK = {"n": 1, "op": "create", "cgroup": "/", "stdio": {"tty": False, "log": {}}, "sandbox": {"kind": "private"}}
+TALK = {"n": 1, "op": "prepare", "cgroup": "/", "stdio": {"tty": False, "log": {}}, "sandbox": {"kind": "private"}}
 
 
 def rehearse() -> None:

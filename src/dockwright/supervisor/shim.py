@@ -224,8 +224,10 @@ class Shim:
         That is: all output was taken, and we were told to end, or nobody listens and the record is on disk. A shim whose
         daemon has gone before it asked for a start has nothing to wait for either.
         """
-        if not self.connections and self.task.unborn and not self.deleted:
-            return self.delete()
+        if not self.connections:
+            self.task.drop_unasked()
+            if self.task.unborn and not self.deleted:
+                return self.delete()
         if self.task.delivering:
             return None
         if self.deleted:

@@ -10,7 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from dockwright.base import errors
@@ -27,24 +27,32 @@ SHIM_DIED = "the container's shim died"
 
 @dataclass
 class TaskSpec:
-    """What a shim needs to make a container.
+    """What a maker needs to make a container in a prepared task.
 
     Attributes:
-        spec: OCI runtime spec. bundle: directory of the task. sandbox: plan of the network namespace.
-        tty, stdin, stdin_once: how its streams are. log: see supervisor.logs.writer.
+        spec: OCI runtime spec. bundle: directory of the task.
         rootfs: mount that becomes the root. overlay_base: where relative lowerdirs start.
     """
 
     spec: dict[str, Any]
     bundle: str
-    sandbox: dict[str, Any]
     rootfs: dict[str, Any] | None = None
     overlay_base: str = "/"
+    seccomp_cache: str = ""
+
+
+@dataclass
+class Streams:
+    """How a container's streams are.
+
+    Attributes:
+        tty, stdin, stdin_once: Config's Tty, OpenStdin, StdinOnce. log: see supervisor.logs.writer.
+    """
+
     tty: bool = False
     stdin: bool = False
     stdin_once: bool = False
     log: dict[str, Any] = field(default_factory=dict)
-    seccomp_cache: str = ""
 
 
 @dataclass
@@ -114,19 +122,31 @@ class Task:
         """Call `callback` in the event loop for each process that ends."""
         self._callbacks.append(callback)
 
-    async def create(self, spec: TaskSpec) -> str:
-        """Make the streams and the sandbox; returns the namespace's path. Clients can be attached from now on."""
-        self.cgroup = spec.spec.get("linux", {}).get("cgroupsPath") or f"/{self.id}"
+    def prepare(self, cgroup: str, sandbox: dict[str, Any], streams: Streams) -> "asyncio.Task[str]":
+        """Make the streams, the sandbox and the cgroup. It is asked for at once; clients can be attached from now on.
+
+        Args:
+            cgroup: path of the container's cgroup. sandbox: plan of the network namespace.
+
+        Returns:
+            a path of the network namespace, once it is there; EngineError as of `call`.
+        """
+        self.cgroup = cgroup
+        waiting = self._send("prepare", cgroup=cgroup, sandbox=sandbox, stdio=asdict(streams))
+
+        async def answered() -> str:
+            return str((await self._answer(*waiting, "prepare", START_DEADLINE))["sandbox"])
+
+        return asyncio.get_running_loop().create_task(answered())
+
+    async def make(self, spec: TaskSpec) -> None:
+        """Have init made in the prepared task, up to its execve. What goes wrong with it is told by `start`."""
         task = {
             "spec": spec.spec, "bundle": spec.bundle, "rootfs": spec.rootfs, "overlay_base": spec.overlay_base,
             "seccomp_cache": spec.seccomp_cache,
         }  # fmt: skip
         write_atomic(os.path.join(self.directory, plan.NAME), marshal.dumps(task, 4))
-        answer = await self.call(
-            "create", cgroup=self.cgroup, sandbox=spec.sandbox,
-            stdio={"tty": spec.tty, "stdin": spec.stdin, "stdin_once": spec.stdin_once, "log": spec.log},
-        )  # fmt: skip
-        return str(answer["sandbox"])
+        await self.call("make")
 
     async def start(self) -> tuple[int, list[Any]]:
         """Make the container in the sandbox and start it; RuntimeFailure comes as Internal.
@@ -228,12 +248,18 @@ class Task:
         Raises:
             EngineError: of the shim's kind. Unavailable: the shim is gone or does not answer in time.
         """
+        return await self._answer(*self._send(operation, **arguments), operation, deadline)
+
+    def _send(self, operation: str, **arguments: Any) -> "tuple[int, asyncio.Future[Any]]":
         if self._writer is None or self.ended:
             raise Unavailable(f"the shim of container {self.id} is gone")
         number = self._number = self._number + 1
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         self._writer.write(frames.encode({"n": number, "op": operation, **arguments}))
+        return number, future
+
+    async def _answer(self, number: int, future: "asyncio.Future[Any]", operation: str, deadline: float) -> Any:
         try:
             return await asyncio.wait_for(future, deadline)
         except TimeoutError:

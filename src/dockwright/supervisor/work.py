@@ -97,7 +97,7 @@ class Task:
         Raises:
             EngineError: with the text for the user. OSError: from the kernel.
         """
-        slow = {"create": self.create, "start": self.start, "exec": self.execute}.get(operation)
+        slow = {"prepare": self.prepare_task, "start": self.start, "exec": self.execute}.get(operation)
         quick = self._quick().get(operation)
         if slow:
             slow(message, reply)
@@ -108,7 +108,7 @@ class Task:
 
     def _quick(self) -> dict[str, Callable[[Message], Any]]:
         return {
-            "kill": self.kill, "pause": lambda _: self.freeze(True), "resume": lambda _: self.freeze(False),
+            "make": self.make, "kill": self.kill, "pause": lambda _: self.freeze(True), "resume": lambda _: self.freeze(False),
             "resize": self.resize, "close_stdin": self.close_stdin, "state": lambda _: self.summary(),
         }  # fmt: skip
 
@@ -120,14 +120,13 @@ class Task:
         main = self.processes.get("")
         return not self.over and (main is None or (not main.pid and not main.maker.then))
 
-    def create(self, message: Message, reply: Reply) -> None:
-        """Streams and sandbox; the maker then goes on with init by itself."""
+    def prepare_task(self, message: Message, reply: Reply) -> None:
+        """Streams, sandbox and cgroup."""
         if "" in self.processes:
-            raise Conflict("the task has been created already")
+            raise Conflict("the task has been prepared already")
         maker, self.spare = self.spare or Maker(self.loop), None
         main = self.processes[""] = Process("", self._stdio("", message), maker)
         self.group = Cgroup(message["cgroup"])
-        request = {"op": "make", "id": self.id, "directory": self.directory, "sandbox": message["sandbox"]}
 
         def made(answer: Message, fds: list[int]) -> None:
             if "error" in answer:
@@ -138,7 +137,14 @@ class Task:
                 reply({"ok": {"sandbox": self.sandbox or message["sandbox"].get("path", "")}})
                 self.settled()
 
-        maker.ask(request, main.stdio.given, made)
+        maker.ask({"op": "prepare", "sandbox": message["sandbox"], "cgroup": message["cgroup"]}, (), made)
+
+    def make(self, _message: Message) -> None:
+        """Let the maker go on with init by itself."""
+        main = self.processes.get("")
+        if main is None or main.pid:
+            raise Conflict("the task is not prepared")
+        main.maker.tell({"op": "make", "id": self.id, "directory": self.directory}, main.stdio.given)
 
     def start(self, _message: Message, reply: Reply) -> None:
         """Let init go, once it is made."""
@@ -155,7 +161,7 @@ class Task:
             reply({"ok": {"pid": answer["pid"], "trace": answer["trace"]}})
             self._begin(main, answer["pid"], fds)
 
-        main.maker.ask({"op": "go"}, (), started)
+        main.maker.ask({"op": "go"}, (), started, last=True)
 
     def _begin(self, process: Process, pid: int, fds: list[int]) -> None:
         """It runs; perhaps it has ended already."""
@@ -169,9 +175,7 @@ class Task:
 
     def _unmake(self, main: Process) -> None:
         """The start failed: nothing may be left."""
-        main.maker.close()
-        self.processes.pop("", None)
-        main.stdio.abandon()
+        self._drop(main)
         self._clear()
 
     def _clear(self) -> None:
@@ -230,15 +234,13 @@ class Task:
 
         def started(answer: Message, fds: list[int]) -> None:
             if "error" in answer:
-                process.maker.close()
-                self.processes.pop(ident, None)
-                process.stdio.abandon()
+                self._drop(process)
                 reply(answer)
                 return
             reply({"ok": {"pid": answer["pid"]}})
             self._begin(process, answer["pid"], fds)
 
-        process.maker.ask({**request, "process": message["process"]}, process.stdio.given, started)
+        process.maker.ask({**request, "process": message["process"]}, process.stdio.given, started, last=True)
 
     def prepare_exec(self, message: Message) -> None:
         """Make the streams of an exec, so that clients can be attached before it starts."""
@@ -346,13 +348,24 @@ class Task:
 
     def close(self) -> None:
         """Clean up: what is being made is not made any more."""
-        main = self.processes.get("")
-        if main and not main.pid:
-            self._unmake(main)
-        makers = [process.maker for process in self.processes.values()]
-        for maker in (*makers, *([self.spare] if self.spare else ())):
-            maker.close()
+        for process in tuple(self.processes.values()):
+            if not process.pid:
+                self._drop(process)
+        if self.spare:
+            self.spare.close()
         self._clear()
+
+    def drop_unasked(self) -> None:
+        """Nobody is connected who could still start what was only prepared."""
+        for process in tuple(self.processes.values()):
+            if process.id and not process.pid and not process.maker.then:
+                self._drop(process)
+
+    def _drop(self, process: Process) -> None:
+        """A process that is not to be, or could not be."""
+        process.maker.close()
+        self.processes.pop(process.id, None)
+        process.stdio.abandon()
 
 
 def _exit_code(status: int) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from dockwright.base.paths import Paths
 from dockwright.supervisor.manager import Supervisor
-from dockwright.supervisor.task import Task, TaskSpec
+from dockwright.supervisor.task import Streams, Task
 
 IDENT = "ab" * 32
 
@@ -19,12 +19,6 @@ IDENT = "ab" * 32
 def paths() -> Iterator[Paths]:
     with tempfile.TemporaryDirectory(prefix="dws", dir="/tmp") as root:
         yield Paths(f"{root}/d", f"{root}/e")
-
-
-def made(paths: Paths) -> TaskSpec:
-    """A task whose container is never started."""
-    spec = {"process": {"args": ["true"], "cwd": "/"}, "linux": {"namespaces": [], "cgroupsPath": f"/dockwright-test/{IDENT}"}}
-    return TaskSpec(spec, paths.task(IDENT), {"kind": "none"}, rootfs={"type": "none", "source": "", "options": []}, stdin=True)
 
 
 def pid_of(task: Task) -> int:
@@ -65,7 +59,7 @@ def test_a_client_that_hangs_up_before_the_start_does_not_make_it_run_hot(paths:
         supervisor = Supervisor(paths)
         await supervisor.start()
         task = await supervisor.spawn(IDENT)
-        await task.create(made(paths))
+        await task.prepare(f"/dockwright-test/{IDENT}", {"kind": "none"}, Streams(stdin=True))
         _, writer = await task.attach(("stdin", "stdout", "stderr"))
         writer.write_eof()
         await asyncio.sleep(0.1)

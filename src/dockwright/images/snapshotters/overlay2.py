@@ -74,8 +74,8 @@ class Overlay2:
         try:
             os.mkdir(f"{folder}/diff", 0o755)
             link = "".join(secrets.choice(_LETTERS) for _ in range(LINK_LENGTH))
+            write(f"{folder}/link", link)  # first: a removal knows the short link by it
             os.symlink(f"../{key}/diff", f"{self.root}/{LINKS}/{link}")
-            write(f"{folder}/link", link)
             if parent:
                 os.mkdir(f"{folder}/work", 0o700)
                 write(f"{folder}/lower", ":".join(self._chain(parent)))
