@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Profile = dict[str, Any]
 
 DIGEST = 32  # bytes of the checksum at the head of a cache file
-FORMAT = 2  # part of the cache's key: changes when compile() makes other code of the same profile
+FORMAT = 3  # part of the cache's key: changes when compile() makes other code of the same profile
 ACTIONS = {
     "SCMP_ACT_KILL": 0x00000000, "SCMP_ACT_KILL_THREAD": 0x00000000, "SCMP_ACT_KILL_PROCESS": 0x80000000,
     "SCMP_ACT_TRAP": 0x00030000, "SCMP_ACT_ERRNO": 0x00050000, "SCMP_ACT_TRACE": 0x7FF00000,
@@ -70,24 +70,15 @@ def _read(path: str) -> bytes:
 
 
 def _digest(data: bytes) -> bytes:
-    from _sha256 import sha256  # type: ignore[import-not-found]  # hashlib itself would load OpenSSL into every shim
+    from _blake2 import blake2b  # hashlib itself would load OpenSSL into every shim
 
-    digest: bytes = sha256(data).digest()
+    digest: bytes = blake2b(data, digest_size=DIGEST).digest()
     return digest
 
 
 def key(profile: Profile) -> str:
-    """The cache's file name for a profile: a hash of its content."""
-    return _digest(marshal.dumps([FORMAT, os.uname().machine, _stable(profile)], 2)).hex()
-
-
-def _stable(value: Any) -> Any:
-    """`value` with dicts as sorted lists, so that equal profiles have equal bytes."""
-    if isinstance(value, dict):
-        return [[k, _stable(value[k])] for k in sorted(value)]
-    if isinstance(value, (list, tuple)):
-        return [_stable(item) for item in value]
-    return value
+    """The cache's file name for a profile: a hash of its content, as it is written down (another order is compiled anew)."""
+    return _digest(marshal.dumps([FORMAT, os.uname().machine, profile], 2)).hex()
 
 
 def compile_profile(profile: Profile) -> bytes:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def preload() -> None:
     """Import what is otherwise imported at first use, on paths that come late in a shim's life."""
-    import _sha256  # type: ignore[import-not-found]  # noqa: F401
+    import _blake2  # noqa: F401
     import resource  # noqa: F401
 
     import dockwright.kernel.bpf
