@@ -1,7 +1,8 @@
 """Each command of the script, on a real dockerd and on ours: the same but for what allowed.toml says.
 
 A command with a difference in open.toml is an expected failure: what it lacks is not built yet. A difference counts if it
-shows twice: a section with one that no entry covers is run once more.
+shows twice: a section with one that no entry covers is run once more. Where only an old dockerd is installed, exit codes
+are all that is compared.
 """
 
 from collections.abc import Callable
@@ -58,6 +59,8 @@ def test_events(session: Session, section: str) -> None:
 def test_each_entry_is_needed(session: Session) -> None:
     if session.sections_run != set(SECTIONS):
         pytest.skip("only a part of the script was run")
+    if not session.near:
+        pytest.skip(f"dockerd {session.version} is too old to tell: scripts/setup --peers unpacks a newer one")
     entries = [entry for entry in (*ALLOWED, *OPEN) if entry.version.fullmatch(session.version)]
     stale = [entry.title for entry in entries if entry.title not in used]
     assert not stale, "these differences are gone: take them out of allowed.toml or open.toml"
