@@ -19,6 +19,7 @@ from dockwright.daemon import config as configuration
 from dockwright.daemon.config import Config
 from dockwright.daemon.log import LEVELS
 from dockwright.daemon.network import network_config
+from dockwright.daemon.sockets import default_hosts
 from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
 from dockwright.metadata import Database, identity
@@ -29,7 +30,6 @@ from dockwright.volumes.manager import VolumeManager
 
 log = logging.getLogger("dockwright.daemon")
 RUNTIMES = {"runc": "dockwright-runc"}
-DEFAULT_HOST = "unix:///run/dockwright/dockwright.sock"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -79,9 +79,10 @@ class Engine:
         await containers.restore()
         await images.layers.forget_strangers({row["Id"] for row in await containers.list(True, 0, False, {})})
         server = self._server(ident, containers, images, networks, volumes, events)
-        await server.serve(listen(self._config.hosts or [DEFAULT_HOST], self._group()))
+        hosts = self._config.hosts or default_hosts()
+        await server.serve(listen(hosts, self._group()))
         self._signals(events, ident)
-        log.info("API listen on %s", " ".join(self._config.hosts or [DEFAULT_HOST]))
+        log.info("API listen on %s", " ".join(hosts))
         notify.tell("READY=1")
         await self._stop.wait()
         notify.tell("STOPPING=1")

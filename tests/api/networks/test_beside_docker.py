@@ -1,0 +1,121 @@
+"""Beside a real dockerd in one network namespace: both publish ports, neither breaks the other (DECISIONS 4, 5)."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def _base() -> Any:
+    path = Path(__file__).parents[1] / "conftest.py"
+    spec = importlib.util.spec_from_file_location("api_conftest", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def both(request: pytest.FixtureRequest) -> Iterator[tuple[list[str], Any]]:
+    """A docker command for a dockerd, and a daemon of ours that was started beside it in the same network namespace."""
+    if not os.path.exists("/usr/sbin/dockerd"):
+        report = pytest.fail if request.config.getoption("--require-peers") else pytest.skip
+        report("needs a real dockerd")
+    base = _base()
+    daemon = base.Daemon()
+    root = f"{daemon.root}/peer"
+    os.mkdir(root)
+    theirs = ["docker", "-H", f"unix://{root}/s"]
+    options = ["--data-root", f"{root}/data", "--exec-root", f"{root}/exec", "--pidfile", f"{root}/pid"]
+    with open(f"{root}/log", "wb") as log:
+        process = subprocess.Popen(
+            [*daemon.inside, "/usr/sbin/dockerd", "-H", theirs[2], *options], stdout=log, stderr=log
+        )
+    deadline = time.monotonic() + 60
+    while subprocess.run([*theirs, "version"], capture_output=True, check=False).returncode:
+        assert process.poll() is None and time.monotonic() < deadline, Path(root, "log").read_text()
+        time.sleep(0.1)
+    made = base.images()
+    archive = made.docker_archive([made.busybox_layer()], ["busybox:latest"])
+    subprocess.run([*theirs, "load"], input=archive, capture_output=True, check=True)
+    daemon.start()
+    daemon.docker("load", stdin=archive)
+    yield theirs, daemon
+    idents = subprocess.run([*theirs, "ps", "-aq"], capture_output=True, check=True).stdout.decode().split()
+    if idents:
+        subprocess.run([*theirs, "rm", "-f", *idents], capture_output=True, check=True)
+    process.terminate()
+    process.wait(30)
+    daemon.close()
+
+
+@pytest.fixture
+def neighbour(both: tuple[list[str], Any]) -> Iterator[list[str]]:
+    """A second host on a link with the one both run on: 10.98.0.2 there, 10.98.0.1 here."""
+    daemon = both[1]
+    name = daemon.netns + "n"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    other = ["nsenter", f"--net=/run/netns/{name}"]
+    link = ["ip", "link", "add", "lan0", "netns", daemon.netns, "type", "veth", "peer", "name", "lan1", "netns", name]
+    subprocess.run(link, check=True)
+    for where, device, address in ((daemon.inside, "lan0", "10.98.0.1/24"), (other, "lan1", "10.98.0.2/24")):
+        subprocess.run([*where, "ip", "address", "add", address, "dev", device], check=True)
+        subprocess.run([*where, "ip", "link", "set", device, "up"], check=True)
+    yield other
+    subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+def serve(docker: list[str], name: str, port: str) -> None:
+    loop = f"while true; do echo {name} | nc -l -p 80; done"
+    started = subprocess.run(
+        [*docker, "run", "-d", "--name", name, "-p", port, "busybox", "sh", "-c", loop], capture_output=True, check=False
+    )
+    assert started.returncode == 0, started.stderr
+
+
+def ask(where: list[str], address: str, port: int) -> bytes:
+    for _ in range(40):
+        command = [*where, "busybox", "nc", "-w", "2", address, str(port)]
+        done = subprocess.run(command, input=b"", capture_output=True, timeout=10, check=False)
+        if done.stdout:
+            return done.stdout
+        time.sleep(0.05)
+    return b""
+
+
+def test_both_serve_and_the_bridges_differ(both: tuple[list[str], Any], neighbour: list[str]) -> None:
+    theirs, daemon = both
+    serve(theirs, "theirs", "7001:80")
+    serve(["docker", "-H", daemon.host], "ours", "7002:80")
+    bridge = json.loads(daemon.docker("network", "inspect", "bridge").stdout)[0]
+    assert bridge["Options"]["com.docker.network.bridge.name"] == "dockwright0"
+    assert bridge["IPAM"]["Config"][0]["Subnet"] != "172.17.0.0/16"
+    for port, name in ((7001, b"theirs\n"), (7002, b"ours\n")):
+        assert ask(daemon.inside, "127.0.0.1", port) == name
+        assert ask(neighbour, "10.98.0.1", port) == name
+
+
+def test_a_port_of_theirs_is_refused(both: tuple[list[str], Any]) -> None:
+    theirs, daemon = both
+    serve(theirs, "holder", "7003:80")
+    taken = daemon.docker("run", "-d", "-p", "7003:80", "busybox", "true")
+    assert b"failed to bind host port 0.0.0.0:7003/tcp: address already in use" in taken.stderr
+
+
+def test_our_end_leaves_their_rules_alone(both: tuple[list[str], Any]) -> None:
+    daemon = both[1]
+    for ident in daemon.docker("ps", "-aq").stdout.decode().split():
+        daemon.docker("rm", "-f", ident)
+    before = subprocess.run([*daemon.inside, "iptables-save"], capture_output=True, check=True).stdout
+    daemon.end()
+    after = subprocess.run([*daemon.inside, "iptables-save"], capture_output=True, check=True).stdout
+    daemon.start()
+    assert b"DOCKWRIGHT" in before
+    assert b"DOCKWRIGHT" not in after
+    assert b"-j DOCKER" in after
