@@ -87,6 +87,7 @@ class Engine:
         await self._stop.wait()
         notify.tell("STOPPING=1")
         await server.close()
+        await images.close()
         stop = self._everything or not self._config.live_restore
         await containers.shutdown(stop, self._config.shutdown_timeout)
         await networks.shutdown()

@@ -9,7 +9,7 @@ from dockwright.base.errors import InvalidParameter, NotFound, NotSupported
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.grammar import reference
-from dockwright.images import documents, recovery, removal, snapshotters, store
+from dockwright.images import documents, progress, recovery, removal, snapshotters, store
 from dockwright.images.assembly import Assembler
 from dockwright.images.content import Content
 from dockwright.images.importing import Importer
@@ -146,6 +146,10 @@ class ImageManager:
     ) -> AsyncIterator[dict[str, Any]]:
         """POST /images/create?fromSrc=-: progress documents. Raises InvalidParameter at once for bad parameters."""
         return self._importer.import_(body, repo, tag, message, changes, platform)
+
+    async def close(self) -> None:
+        """End the loads and imports that are under way; what they did is undone."""
+        await progress.end_all()
 
     def push(self, name: str, tag: str) -> None:
         """POST /images/{name}/push: refused, for want of a registry client.

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 Line = dict[str, Any]
@@ -47,7 +47,19 @@ class Meter:
             self._emit(step(self._status, self._ident, current, self._total))
 
 
-async def lines(work: Callable[[Emit], Awaitable[None]]) -> AsyncIterator[Line]:
+_running: set["asyncio.Task[None]"] = set()
+
+
+async def end_all() -> None:
+    """End all work that `lines` runs, and wait until it has undone what it did."""
+    tasks = tuple(_running)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+async def lines(work: Callable[[Emit], Coroutine[Any, Any, None]]) -> AsyncIterator[Line]:
     """Run `work` and hand out what it emits, from whichever thread; ends as it ends, and ends it when nobody listens."""
     loop = asyncio.get_running_loop()
     waiting: asyncio.Queue[Line | None] = asyncio.Queue()
@@ -61,7 +73,9 @@ async def lines(work: Callable[[Emit], Awaitable[None]]) -> AsyncIterator[Line]:
         finally:
             loop.call_soon_threadsafe(waiting.put_nowait, None)
 
-    task = asyncio.ensure_future(run())
+    task = loop.create_task(run())
+    _running.add(task)
+    task.add_done_callback(_running.discard)
     try:
         while (line := await waiting.get()) is not None:
             yield line

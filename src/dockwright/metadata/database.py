@@ -41,7 +41,7 @@ class Database:
         )
         self._writer.execute("CREATE INDEX IF NOT EXISTS reference_target ON reference (target_kind, target)")
         self._thread: threading.Thread | None = None
-        self._reserved = False
+        self._reserved = self._closed = False
         self._reserve()
 
     @classmethod
@@ -83,6 +83,8 @@ class Database:
         """Like `write`, without waiting: what is queued first is committed first, and the caller can work meanwhile."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
+        if self._closed:
+            raise Internal("the metadata database is closed")
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="metadata-writer", daemon=True)
             self._thread.start()
@@ -115,7 +117,8 @@ class Database:
         return connection
 
     def close(self) -> None:
-        """Finish what is queued and close the writer."""
+        """Finish what is queued and close the writer; a write that comes later is refused."""
+        self._closed = True
         if self._thread is not None:
             self._jobs.put(None)
             self._thread.join()
@@ -139,7 +142,7 @@ class Database:
     def _commit(self, jobs: list[_Job]) -> None:
         """Run and commit jobs; where the disk is full, once more with the reserve given up."""
         answers, failure = self._attempt(jobs)
-        if failure and failure.sqlite_errorname == "SQLITE_FULL" and self._give_up_reserve():
+        if failure and _full(failure) and self._give_up_reserve():
             answers, failure = self._attempt(jobs)
         for (_, _, loop, future), value, own in answers:
             loop.call_soon_threadsafe(_settle, future, value, own or failure)
@@ -184,12 +187,19 @@ class Database:
         self._writer.execute("SAVEPOINT job")
         try:
             value = job[0](self._writer)
-        except Exception as error:  # noqa: BLE001 -- it belongs to whoever asked, and is handed to them
+        except Exception as error:
+            if _full(error):
+                raise  # it ends the whole transaction
             self._writer.execute("ROLLBACK TO job")
-            return None, error
-        finally:
             self._writer.execute("RELEASE job")
+            return None, error  # it belongs to whoever asked, and is handed to them
+        self._writer.execute("RELEASE job")
         return value, None
+
+
+def _full(error: Exception) -> bool:
+    """Whether SQLite found no room on the disk."""
+    return getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
 
 
 def _settle(future: "asyncio.Future[Any]", value: Any, failure: BaseException | None) -> None:

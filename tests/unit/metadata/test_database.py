@@ -75,3 +75,16 @@ def test_a_broken_file_is_set_aside_and_not_deleted(tmp_path: str) -> None:
         file.write(b"SQLite format 3\0" + b"nonsense" * 1000)
     Database.open(path).close()
     assert [name for name in os.listdir(tmp_path) if ".broken-" in name]
+
+
+def test_a_write_after_the_close_is_refused(tmp_path):
+    from dockwright.base.errors import Internal
+
+    async def work():
+        database = Database.open(str(tmp_path / "db"))
+        await database.write(lambda c: c.execute("CREATE TABLE t (x)"))
+        database.close()
+        with pytest.raises(Internal, match="closed"):
+            await database.write(lambda c: None)
+
+    asyncio.run(work())
