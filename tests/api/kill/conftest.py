@@ -102,6 +102,16 @@ class Subject:
     def shims(self) -> list[int]:
         return self.processes().get("dockwright-shim", [])
 
+    def idle(self) -> list[str]:
+        """What the shims that look after nothing are, for a person to read."""
+        told = []
+        for pid in self.shims():
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            names = [Path(f"/proc/{child}/comm").read_text().strip() for child in children if alive(int(child))]
+            links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            told.append(f"{pid}: parent of {names}, holds {links}")
+        return told
+
     def footprint(self) -> dict[str, Any]:
         """What must be the same before and after."""
         self.note()
@@ -124,6 +134,15 @@ class Subject:
 
     def daemon_pid(self) -> int:
         return int(Path(f"{self.daemon.root}/pid").read_text())
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs: one that nobody has waited for yet does not."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -164,4 +183,4 @@ def subject(started: Subject) -> Iterator[Subject]:
         if not left:
             return
         time.sleep(0.02)
-    raise AssertionError(f"left: {left}, before: {({key: before[key] for key in left})}")
+    raise AssertionError(f"left: {left}, before: {({key: before[key] for key in left})}; {started.idle()}")

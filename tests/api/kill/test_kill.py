@@ -242,7 +242,7 @@ def check(subject: Any, what: str) -> None:
             assert subject.docker("start", row["Id"])[0] == 0, what
     deadline = time.monotonic() + 10
     while left := beside(subject):
-        assert time.monotonic() < deadline, (what, left)
+        assert time.monotonic() < deadline, (what, left, subject.idle())
         time.sleep(0.02)
 
 
