@@ -75,6 +75,7 @@ class Supervisor:
     async def _forked(self, task_id: str, directory: str) -> Task:
         """A shim forked now; a zygote that does not answer is replaced once."""
         for attempt in range(SPAWN_TRIES):
+            used = self._zygote
             try:
                 return await self._spawn(task_id, directory)
             except (OSError, Unavailable, TimeoutError) as error:
@@ -82,7 +83,8 @@ class Supervisor:
                 if attempt + 1 == SPAWN_TRIES:
                     raise Unavailable(f"cannot start a shim: {error}") from None
                 async with self._lock:
-                    await self._start_zygote()
+                    if self._zygote is used:  # else somebody who met the same trouble has replaced it already
+                        await self._start_zygote()
         raise AssertionError("unreachable")
 
     async def _assigned(self, task_id: str, directory: str) -> Task | None:

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -257,3 +258,21 @@ def beside(subject: Any) -> dict[str, Any]:
         "shims": [] if len(subject.shims()) == len(running) else subject.shims(),
     }
     return {key: value for key, value in found.items() if value}
+
+
+def test_an_exec_that_was_prepared_and_never_started_goes_with_its_daemon(subject: Any) -> None:
+    from dockwright.supervisor import frames
+
+    subject.run("host", "sleep 1000")
+    ident, shim = subject.inspect("host")["Id"], subject.shim_of("host")
+    before = len(os.listdir(f"/proc/{shim}/fd"))
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(f"{subject.daemon.root}/exec/s/{ident[:16]}")
+    stdio = {"tty": False, "stdin": False, "stdin_once": False}
+    client.sendall(frames.encode({"n": 1, "op": "attach", "exec": "e" * 64, "streams": ("stdout",), "stdio": stdio}))
+    until(lambda: len(os.listdir(f"/proc/{shim}/fd")) > before)
+    subject.kill()
+    client.close()
+    until(lambda: len(os.listdir(f"/proc/{shim}/fd")) < before)
+    subject.daemon.start()
+    assert subject.docker("exec", "host", "echo", "hi") == (0, "hi\n")
