@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import posix
 import sys
 import time
 
 from dockwright.cli.failure import Failure
+from dockwright.cli.sockets import listens
 
 LOG = "/var/log/dockwright.log"
+LOCK = "/run/dockwright.lock"
 PATIENCE = 30.0
 PAUSE = 0.02
 ENVIRONMENT = ("PATH", "LANG", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "TMPDIR")
@@ -18,8 +21,7 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def start(socket: str) -> None:
     """Start `dockwrightd` beside our own interpreter, in a session of its own, and wait until it answers.
 
-    It logs to /var/log/dockwright.log. Two command lines may do this at once: the data root's lock lets one win, and
-    both wait for that one.
+    It logs to /var/log/dockwright.log. Of two command lines that do this at once one waits, and finds the other's daemon.
 
     Raises:
         Failure: there is no daemon to start, or it does not come up; with its last words.
@@ -27,9 +29,14 @@ def start(socket: str) -> None:
     program = f"{sys.executable.rpartition('/')[0]}/dockwrightd"
     if not posix.access(program, posix.X_OK):
         raise Failure(f"Cannot connect to the Docker daemon at unix://{socket}. Is the docker daemon running?\n")
-    began = _log_size()
-    pid = _spawn(program)
-    _wait(socket, pid, began)
+    lock = posix.open(LOCK, posix.O_RDWR | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not listens(socket):
+            began = _log_size()
+            _wait(socket, _spawn(program), began)
+    finally:
+        posix.close(lock)
 
 
 def _spawn(program: str) -> int:
@@ -52,12 +59,10 @@ def _log_size() -> int:
 
 
 def _wait(socket: str, pid: int, began: int) -> None:
-    from dockwright.cli.hosts import listens
-
     deadline, ended = time.monotonic() + PATIENCE, False
     while not listens(socket):
         if not ended and posix.waitpid(pid, posix.WNOHANG)[0]:
-            ended, deadline = True, min(deadline, time.monotonic() + 2)  # another one may be coming up
+            ended, deadline = True, min(deadline, time.monotonic() + 2)  # somebody else may be starting one
         if time.monotonic() > deadline:
             raise Failure(f"dockwrightd could not be started, see {LOG}:\n{_last_words(began)}")
         time.sleep(PAUSE)

@@ -5,11 +5,11 @@ Ours is started when the caller is root and nobody listens on its socket (see `a
 
 from __future__ import annotations
 
-import _socket
 import posix
 
 from dockwright.cli.failure import Failure
 from dockwright.cli.settings import directory, environment
+from dockwright.cli.sockets import listens
 from dockwright.client.client import NEWEST, Client
 from dockwright.client.errors import ConnectionFailed
 
@@ -107,17 +107,3 @@ def default() -> str:
         start(OURS)
         return f"unix://{OURS}"
     return f"unix://{DOCKERS if listens(DOCKERS) else OURS}"
-
-
-def listens(path: str) -> bool:
-    """Whether somebody accepts connections at a unix socket; one we may not open counts as somebody."""
-    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-    try:
-        sock.connect(path)
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-    finally:
-        sock.close()
-    return True

@@ -33,7 +33,7 @@ SCENARIOS = [
      "run -d --name s1 --network n1 busybox sleep 99", "network connect --alias a n2 s1",
      "network connect nosuch s1", "network disconnect n2 s1", "network rm n1 nosuch", "rm -f s1", "network rm n2 n1",
      "network rm -f nosuch", "network prune -f", "network prune"],
-    ["run --name s1 busybox sh -c 'touch /x; rm /etc/group'", "diff s1", "export -o x.tar s1", "export s1 -o /nosuch/x",
+    ["run --name s1 busybox touch /x", "diff s1", "export -o x.tar s1", "export s1 -o /nosuch/x",
      "save -o /dev/full busybox", "save -o /tmp busybox", "save -o /nosuch/x busybox", "save -o nosuch/x busybox",
      "commit -m m -a me -c 'CMD [\"y\"]' s1 comm:1", "history -q --format {{.Comment}} comm:1", "commit s1 A", "rmi comm:1",
      "update --restart always s1", "update --restart x s1", "update s1", "update -m 1 nosuch",

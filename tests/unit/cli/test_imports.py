@@ -26,8 +26,9 @@ OURS_FOR_RUN = (
     "dockwright dockwright.cli dockwright.cli.commands dockwright.cli.commands.run dockwright.cli.configuration "
     "dockwright.cli.context dockwright.cli.creation dockwright.cli.endpoints dockwright.cli.failure dockwright.cli.faults "
     "dockwright.cli.hostconfig dockwright.cli.hosts dockwright.cli.main dockwright.cli.options dockwright.cli.session "
-    "dockwright.cli.settings dockwright.cli.signals dockwright.cli.streams dockwright.cli.terminal dockwright.client "
-    "dockwright.client.address dockwright.client.client dockwright.client.documents dockwright.client.errors "
+    "dockwright.cli.settings dockwright.cli.signals dockwright.cli.sockets dockwright.cli.streams "
+    "dockwright.cli.terminal dockwright.client dockwright.client.address dockwright.client.client "
+    "dockwright.client.documents dockwright.client.errors "
     "dockwright.client.query dockwright.client.stdcopy dockwright.client.wire dockwright.grammar dockwright.grammar.flags"
 ).split()
 
