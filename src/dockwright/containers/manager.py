@@ -7,6 +7,7 @@ The work is done by one class per idea; they are built on each other in this ord
 from typing import Any
 
 from dockwright.base.paths import Paths
+from dockwright.containers import logopts
 from dockwright.containers.container import Container
 from dockwright.containers.creation import Creation
 from dockwright.containers.execs import Execs
@@ -35,12 +36,16 @@ class ContainerManager:
 
     Args:
         log: log driver and options of containers that name none.
+
+    Raises:
+        InvalidParameter, NotSupported: the log driver or one of its options.
     """
 
     def __init__(
         self, database: Database, paths: Paths, events: EventBus, images: ImageManager, supervisor: Supervisor,
         networks: NetworkManager, volumes: VolumeManager, log: LogConfig,
     ) -> None:  # fmt: skip
+        logopts.check(log)
         store = self._store = Store(database, events)
         execs = self._execs = Execs(store, images.layers)
         mounting = Mounting(store, paths, images.layers, volumes)

@@ -20,7 +20,7 @@ _DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9
 CONFIG_FILE = "/etc/dockwright/daemon.json"
 RELOADABLE = ("debug", "labels", "live_restore", "shutdown_timeout")
 MERGED = "merged configuration validation from file and command line flags failed"
-LOG_DRIVERS = ("json-file", "local", "none")
+LOG_DRIVERS = ("json-file", "none")
 JSON_KINDS: dict[type[Any], str] = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
 TYPES: dict[str, type[Any]] = {TEXT: str, NUMBER: int, FLAG: bool, LIST: list, MAP: dict}
 

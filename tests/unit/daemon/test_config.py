@@ -40,7 +40,7 @@ VALUES = {
     "dns-opt": ("ndots:1", ["ndots:1"]),
     "dns-search": ("example.org", ["example.org"]),
     "label": ("a=b", ["a=b"]),
-    "log-driver": ("local", "local"),
+    "log-driver": ("none", "none"),
     "log-opt": ("max-size=1m", {"max-size": "1m"}),
     "live-restore": ("false", False),
     "shutdown-timeout": ("3", 3),
@@ -217,3 +217,8 @@ def test_help_has_each_setting_that_is_carried():
     assert set(usage.HELP) == {setting.flag for setting in CARRIED}
     lines = usage.text().splitlines()
     assert "  -H, --host list" in {line[:17] for line in lines} and "Usage:  dockwrightd [OPTIONS]" in lines
+
+
+def test_a_log_driver_that_is_not_there() -> None:
+    with pytest.raises(InvalidParameter, match='logger: no log driver named "local" is registered'):
+        load(["--log-driver", "local"])
