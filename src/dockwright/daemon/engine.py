@@ -1,6 +1,7 @@
 """The composition root: builds the rooms' managers, restores what lives, serves, and lets go in order."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -83,6 +84,8 @@ class Engine:
         await server.serve(listen(hosts, self._group()))
         self._signals(events, ident)
         log.info("API listen on %s", " ".join(hosts))
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: collections need not go through it again and again
         notify.tell("READY=1")
         await self._stop.wait()
         notify.tell("STOPPING=1")
