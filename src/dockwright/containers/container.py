@@ -92,6 +92,7 @@ class Container:
     removals: "list[asyncio.Future[None]]" = field(default_factory=list)
     attached: list[Any] = field(default_factory=list)
     trace: list[Any] = field(default_factory=list)
+    group: "asyncio.Future[None] | None" = None
     exec_ids: list[str] = field(default_factory=list)
     comeback: "asyncio.Task[None] | None" = None
     delay: float = 0.0

@@ -9,7 +9,7 @@ from dockwright.base.ids import new_id
 from dockwright.base.paths import Paths
 from dockwright.base.times import now
 from dockwright.containers import config as configs
-from dockwright.containers import hostconfig, logopts, names, networking, platforms, versions
+from dockwright.containers import groups, hostconfig, logopts, names, networking, platforms, versions
 from dockwright.containers.container import Container
 from dockwright.containers.mounting import Mounting
 from dockwright.containers.store import Store
@@ -41,6 +41,7 @@ class Creation:
             await self._unmake(container)
             raise
         self._store.event(container, "create")
+        groups.make_ahead(container)
         return {"Id": container.id, "Warnings": warnings}
 
     def _planned(

@@ -7,6 +7,7 @@ import sqlite3
 
 from dockwright.base.errors import Conflict, EngineError, NotSupported
 from dockwright.base.paths import Paths
+from dockwright.containers import groups
 from dockwright.containers.container import Container
 from dockwright.containers.mounting import Mounting
 from dockwright.containers.stopping import Stopping
@@ -76,6 +77,7 @@ class Removal:
             await container.task.delete()
             container.task = None
         await self._networks.release(container.id)
+        await groups.remove(container)
         await asyncio.to_thread(self._unlink, container.id)
         await self._images.layers.remove(container.id)
         await self._store.delete(container)

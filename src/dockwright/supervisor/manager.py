@@ -68,7 +68,7 @@ class Supervisor:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(directory, record.NAME))
         os.makedirs(directory, mode=0o700, exist_ok=True)
-        if spare := await self._assigned(task_id, directory):
+        if spare := self._assigned(task_id, directory):
             return spare
         return await self._forked(task_id, directory)
 
@@ -87,14 +87,14 @@ class Supervisor:
                         await self._start_zygote()
         raise AssertionError("unreachable")
 
-    async def _assigned(self, task_id: str, directory: str) -> Task | None:
+    def _assigned(self, task_id: str, directory: str) -> Task | None:
         """The spare shim, made this task's; None if there is none (any more). Another is forked a moment later."""
         spare, self._spare = self._spare, None
         asyncio.get_running_loop().call_later(REFILL, self._refill)
         if spare is None:
             return None
         try:
-            await spare.assign(task_id, directory, self.paths.shim_socket(task_id))
+            spare.assign(task_id, directory, self.paths.shim_socket(task_id))
         except Unavailable as error:
             log.warning("the spare shim is of no use: %s", error)
             spare.close()

@@ -99,14 +99,21 @@ class Task:
         self._pump: asyncio.Task[None] | None = None
         self._deleted = not task_id  # a spare shim's end is nobody's
 
-    async def assign(self, task_id: str, directory: str, path: str) -> None:
-        """Make a spare shim this task's.
+    def assign(self, task_id: str, directory: str, path: str) -> None:
+        """Make a spare shim this task's. Not waited for: what is asked of it next comes after.
 
         Raises:
             Unavailable: it has gone.
         """
-        await self.call("assign", id=task_id, directory=directory, socket=path)
+        number, answered = self._send("assign", id=task_id, directory=directory, socket=path)
+        answered.add_done_callback(lambda future: self._noted(number, future))
         self.id, self.directory, self.path, self._deleted = task_id, directory, path, False
+
+    def _noted(self, number: int, answered: "asyncio.Future[Any]") -> None:
+        """The answer to an `assign`. A refusal shows in what is asked next."""
+        self._waiting.pop(number, None)
+        if not answered.cancelled() and answered.exception():
+            log.warning("a spare shim did not take its task: %s", answered.exception())
 
     async def serve(self, sock: socket.socket, patience: float = DEADLINE) -> None:
         """Take over a connected socket and wait for the shim's hello.
@@ -286,7 +293,7 @@ class Task:
         except (ConnectionError, frames.FrameError) as error:  # killed with requests unread; or it speaks nonsense
             log.warning("the connection to the shim of container %s is broken: %s", self.id, error)
         self.ended = True
-        for future in self._waiting.values():
+        for future in tuple(self._waiting.values()):
             if not future.done():
                 future.set_exception(Unavailable(f"the shim of container {self.id} is gone"))
         if not self._greeted.done():
