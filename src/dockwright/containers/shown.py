@@ -20,10 +20,12 @@ def config(given: dict[str, Any]) -> dict[str, Any]:
     return _without_empty(dict(given), OMITTED_CONFIG)
 
 
-def network(settings: dict[str, Any], started: bool) -> dict[str, Any]:
-    """NetworkSettings; the ids of networks are told from the first start on."""
+def network(settings: dict[str, Any], started: bool, mac: str) -> dict[str, Any]:
+    """NetworkSettings; before the first start without the networks' ids, but with the MAC address that is asked for."""
     for endpoint in () if started else settings["Networks"].values():
-        endpoint["NetworkID"] = ""
+        endpoint.update(NetworkID="", MacAddress=mac)
+    if not started and "bridge" in settings["Networks"]:
+        settings["MacAddress"] = mac
     return settings
 
 
