@@ -135,8 +135,14 @@ class Execs:
         if given.WorkingDir and not given.WorkingDir.startswith("/"):
             raise InvalidParameter(RELATIVE)
         stdio = {"tty": bool(given.Tty), "stdin": bool(given.AttachStdin) and not detached, "stdin_once": True}
-        process = self._process(made)
-        session = None if detached else await self._attach(made, task, stdio)
+        attaching = None if detached else asyncio.ensure_future(self._attach(made, task, stdio))
+        await asyncio.sleep(0)  # so that the shim forks the maker while we plan
+        try:
+            process = self._process(made)
+        except EngineError:
+            await _abandon(attaching)
+            raise
+        session = await attaching if attaching else None
         made.pid = await task.exec(made.id, process, stdio)
         if not made.started.done():
             made.started.set_result(None)
@@ -245,3 +251,9 @@ def _explained(error: EngineError) -> tuple[int, EngineError]:
         return 126, error
     status = 127 if any(word in text for word in _MISSING) else 126
     return status, InvalidParameter(f"{_PREFIX}{text}: unknown")
+
+
+async def _abandon(attaching: "asyncio.Task[Session] | None") -> None:
+    """What was prepared is not started: without its connection the shim lets it go."""
+    if attaching:
+        (await attaching).abandon()

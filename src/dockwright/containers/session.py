@@ -66,6 +66,11 @@ class Session:
         self._stdin, self._detach = stdin, detach
         self.detached = False
 
+    def abandon(self) -> None:
+        """Let go of a connection that is not to be relayed."""
+        if self._connection and self._connection.done() and not self._connection.exception():
+            self._connection.result()[1].close()
+
     async def run(self, stream: Stream) -> None:
         """Relay until the output ends, the client goes or detaches."""
         try:

@@ -203,8 +203,11 @@ def _runtime_hooks(init: Init) -> None:
             raise failure.prefixed("error during container init: ") from None
 
 
-def write_score(pid: int, spec: Spec) -> None:
+def write_score(pid: int, spec: Spec, proc: int = -1) -> None:
     """Set process.oomScoreAdj of `spec` for `pid`, from outside: inside the rights may be gone (proc(5)).
+
+    Args:
+        proc: descriptor of the /proc that knows `pid`, -1 for ours.
 
     Raises:
         RuntimeFailure: out of range, or lower than we may go without CAP_SYS_RESOURCE.
@@ -213,8 +216,12 @@ def write_score(pid: int, spec: Spec) -> None:
     if score is None:
         return
     try:
-        with open(f"/proc/{pid}/oom_score_adj", "w", encoding="ascii") as file:
-            file.write(str(score))
+        path = f"{pid}/oom_score_adj" if proc >= 0 else f"/proc/{pid}/oom_score_adj"
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC, dir_fd=proc if proc >= 0 else None)
+        try:
+            os.write(fd, str(score).encode())
+        finally:
+            os.close(fd)
     except OSError as error:
         raise RuntimeFailure(f"failed to update /proc/self/oom_score_adj: {words(error)}") from None
 

@@ -2,6 +2,7 @@
 
 A helper joins the cgroups and, by one setns(2) on init's pidfd, all of its namespaces; then it clones the process with
 CLONE_PARENT, so that the process is in the pid namespace and yet our own child. No set-up happens after entering.
+A maker (docs/rooms/supervisor.md) is such a helper itself: it goes in and clones a child of its shim.
 """
 
 from __future__ import annotations
@@ -104,19 +105,10 @@ class _Entry:
 
     def make(self) -> int:
         """Our side."""
-        helper = self._clone()
-        if helper == 0:
-            self._child(self._enter)
-        for fd in (self.child_report, self.child_gate):
-            self.held.remove(fd)
-            os.close(fd)
-        report = channel.receive(self.report)
-        self._collect(helper)
-        if report is None or "error" in report:
-            raise RuntimeFailure(report["error"] if report else "the helper ended before it had entered the container")
-        pid = int(report["pid"])
+        proc = self._hold(os.open("/proc", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+        pid = self._from_inside() if self.parent else self._by_helper()
         try:
-            write_score(pid, self.container.spec)
+            write_score(pid, self.container.spec, proc)
             self.program.limit(pid)
         except BaseException:
             os.kill(pid, 9)
@@ -129,21 +121,57 @@ class _Entry:
             raise RuntimeFailure(str(report.get("error")))
         return pid
 
+    def _by_helper(self) -> int:
+        """A helper goes in and clones the process with CLONE_PARENT, so that it is our own child."""
+        helper = self._clone()
+        if helper == 0:
+            self._child(self._enter_and_clone)
+        self._let_go()
+        report = channel.receive(self.report)
+        self._collect(helper)
+        if report is None or "error" in report:
+            raise RuntimeFailure(report["error"] if report else "the helper ended before it had entered the container")
+        return int(report["pid"])
+
+    def _from_inside(self) -> int:
+        """The process is to be our parent's child, and we are there for nothing else: we go in ourselves."""
+        inner = self._open_inner() if self.unified >= 0 else -1  # now: inside, /proc and /sys are the container's
+        self._enter()
+        pid = self._clone(inner)
+        if pid == 0:
+            self._child(self._become_alone)
+        self._let_go()
+        return pid
+
+    def _let_go(self) -> None:
+        """Close the child's ends of the channels."""
+        for fd in (self.child_report, self.child_gate):
+            self.held.remove(fd)
+            os.close(fd)
+
+    def _become_alone(self) -> None:
+        """The child of `_from_inside`: without our ends of the channels."""
+        os.close(self.report)
+        os.close(self.gate)
+        self._become()
+
     def _collect(self, pid: int) -> None:
         """Wait for a child of ours; one that is our parent's is the parent's to wait for."""
         if not self.parent:
             os.waitpid(pid, 0)
 
-    def _clone(self) -> int:
-        """The helper, born in the container's v2 cgroup: in init's own where that one has been handed children."""
+    def _clone(self, inner: int = -1) -> int:
+        """A child born in the container's v2 cgroup: in init's own (`inner`) where that one has been handed children."""
         try:
             return k.clone3(self.parent, cgroup=self.unified)
         except OSError as error:
             if error.errno not in (errno.EBUSY, errno.EOPNOTSUPP):
                 raise
+        return k.clone3(self.parent, cgroup=inner if inner >= 0 else self._open_inner())
+
+    def _open_inner(self) -> int:
         inner = unified_path(self.container.pid)
-        directory = self._hold(os.open(self.container.group.layout.unified + inner, os.O_RDONLY | os.O_CLOEXEC))
-        return k.clone3(self.parent, cgroup=directory)
+        return self._hold(os.open(self.container.group.layout.unified + inner, os.O_RDONLY | os.O_CLOEXEC))
 
     def _child(self, work: object) -> None:
         """Run `work` in a child; failures are reported, and the child never returns."""
@@ -158,13 +186,22 @@ class _Entry:
         finally:
             os._exit(1)
 
+    def _enter_and_clone(self) -> None:
+        """The helper: in, and the real child."""
+        os.close(self.report)
+        os.close(self.gate)
+        self._enter()
+        pid = k.clone3(k.CLONE_PARENT)
+        if pid == 0:
+            self._child(self._become)
+        channel.send(self.child_report, {"pid": pid})
+        os._exit(0)
+
     def _enter(self) -> None:
-        """The helper: cgroups, namespaces, and the real child."""
+        """Into the cgroups and namespaces; of a pid namespace only our children will be members."""
         gc.disable()
         k.prctl(k.PR_SET_DUMPABLE, 0)
         default_signals()
-        os.close(self.report)
-        os.close(self.gate)
         for fd in self.tasks:
             os.write(fd, b"0")
         flags = 0
@@ -175,11 +212,6 @@ class _Entry:
         if flags & k.CLONE_NEWUSER:
             os.setresgid(0, 0, 0)
             os.setresuid(0, 0, 0)
-        pid = k.clone3(k.CLONE_PARENT)
-        if pid == 0:
-            self._child(self._become)
-        channel.send(self.child_report, {"pid": pid})
-        os._exit(0)
 
     def _become(self) -> None:
         """The process itself."""
