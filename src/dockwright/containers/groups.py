@@ -10,13 +10,19 @@ from dockwright.containers.container import Container
 from dockwright.runtime.cgroups.group import Cgroup
 
 log = logging.getLogger("dockwright.containers")
+ANSWERED = 0.0005  # seconds that the answer to a create takes to be on its way
 
 
 def make_ahead(container: Container) -> None:
-    """Make the folders in a worker thread; nobody waits for it but `remove`."""
-    loop = asyncio.get_running_loop()
-    container.group = loop.run_in_executor(None, Cgroup(container.cgroup).create)
+    """Make the folders in a worker thread, when the create has been answered; nobody waits for it but `remove`."""
+    container.group = asyncio.get_running_loop().create_task(_make(container))
     container.group.add_done_callback(_said)
+
+
+async def _make(container: Container) -> None:
+    await asyncio.sleep(ANSWERED)
+    if not container.state.removing:
+        await asyncio.to_thread(Cgroup(container.cgroup).create)
 
 
 def _said(made: "asyncio.Future[None]") -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import _socket
 import marshal
 import os
+import select
 
 from dockwright.base.errors import EngineError
 from dockwright.base.steps import perform
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from dockwright.supervisor.loop import Loop
 
     Answered = Callable[[Message, list[int]], None]
+
+SETTLED = 0.03  # seconds after which a container is one that goes on
 
 GONE: Message = {"kind": "Internal", "error": "the process that was making the container has died"}
 
@@ -162,8 +165,19 @@ class _Work:
         answer = self._guarded(self._go if operation == "go" else lambda: self._exec(message, tuple(fds)))
         frames.send_descriptors(self.sock, answer, (self.console,) if self.console >= 0 and "pid" in answer else ())
         if operation == "go" and self.init and "pid" in answer:
-            published.publish(self.directory, self.init)
+            self._publish(self.init)
         return True
+
+    def _publish(self, init: container.Init) -> None:
+        """Let `dockwright-runc` know the container, if it outlives its start: many do not, and this is nobody's hurry."""
+        if self.sandbox:
+            self.sandbox.close()  # or the namespace would wait for us
+        try:
+            pidfd = k.pidfd_open(init.pid)
+        except ProcessLookupError:
+            return  # over already
+        if not select.select([pidfd], [], [], SETTLED)[0]:
+            published.publish(self.directory, init)
 
     def _guarded(self, work: Callable[[], Message]) -> Message:
         try:

@@ -121,12 +121,10 @@ class Task:
         return not self.over and (main is None or (not main.pid and not main.maker.then))
 
     def prepare_task(self, message: Message, reply: Reply) -> None:
-        """Streams, sandbox and cgroup."""
+        """Sandbox and cgroup, by the maker; meanwhile the streams."""
         if "" in self.processes:
             raise Conflict("the task has been prepared already")
         maker, self.spare = self.spare or Maker(self.loop), None
-        main = self.processes[""] = Process("", self._stdio("", message), maker)
-        self.group = Cgroup(message["cgroup"])
 
         def made(answer: Message, fds: list[int]) -> None:
             if "error" in answer:
@@ -138,6 +136,12 @@ class Task:
                 self.settled()
 
         maker.ask({"op": "prepare", "sandbox": message["sandbox"], "cgroup": message["cgroup"]}, (), made)
+        self.group = Cgroup(message["cgroup"])
+        try:
+            main = self.processes[""] = Process("", self._stdio("", message), maker)
+        except BaseException:
+            maker.close()
+            raise
 
     def make(self, _message: Message) -> None:
         """Let the maker go on with init by itself."""
