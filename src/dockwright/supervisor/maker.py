@@ -26,7 +26,7 @@ from dockwright.runtime.cgroups import oom
 from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.runtime.failure import RuntimeFailure
 from dockwright.runtime.plan import CgroupCreate
-from dockwright.supervisor import frames, plan, published
+from dockwright.supervisor import frames, plan, published, warmup
 from dockwright.supervisor.sandbox import Sandbox, Spare
 
 TYPE_CHECKING = False
@@ -122,6 +122,7 @@ def _serve(sock: _socket.socket, ahead: bool) -> None:
         work = _Work(sock)
         if ahead:
             work.spare = Spare()
+            warmup.maker()
         work.run()
     finally:
         os._exit(0)

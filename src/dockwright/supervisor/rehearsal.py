@@ -10,14 +10,8 @@ from __future__ import annotations
 import _socket
 import os
 
-from dockwright.runtime import plan
-from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.runtime.cgroups.layout import layout
-from dockwright.runtime.context import Context
-from dockwright.runtime.namespaces import Namespaces
-from dockwright.runtime.process import Program
-from dockwright.runtime.template import spec as template
-from dockwright.supervisor import frames
+from dockwright.supervisor import frames, warmup
 from dockwright.supervisor.loop import Loop
 from dockwright.supervisor.shim import Connection, Shim
 from dockwright.supervisor.stdio import Stdio
@@ -32,7 +26,7 @@ def rehearse() -> None:
     for _ in range(TIMES):
         _talk()
         _streams()
-        _plan()
+        warmup.maker()
 
 
 def _talk() -> None:
@@ -67,13 +61,3 @@ def _streams() -> None:
     stdio.cut()
     loop.close()
     ours.close()
-
-
-def _plan() -> None:
-    """The plan of a usual container."""
-    spec = template()
-    context = Context("rehearsal", "/", {})
-    plan.cgroup_steps(spec, Cgroup("/rehearsal"))
-    for step in plan.init_steps(spec, Namespaces(spec["linux"]["namespaces"]), context, None):
-        step.record()
-    Program(spec["process"], None, None)
