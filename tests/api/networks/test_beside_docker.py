@@ -56,19 +56,9 @@ def both(request: pytest.FixtureRequest) -> Iterator[tuple[list[str], Any]]:
 
 
 @pytest.fixture
-def neighbour(both: tuple[list[str], Any]) -> Iterator[list[str]]:
-    """A second host on a link with the one both run on: 10.98.0.2 there, 10.98.0.1 here."""
-    daemon = both[1]
-    name = daemon.netns + "n"
-    subprocess.run(["ip", "netns", "add", name], check=True)
-    other = ["nsenter", f"--net=/run/netns/{name}"]
-    link = ["ip", "link", "add", "lan0", "netns", daemon.netns, "type", "veth", "peer", "name", "lan1", "netns", name]
-    subprocess.run(link, check=True)
-    for where, device, address in ((daemon.inside, "lan0", "10.98.0.1/24"), (other, "lan1", "10.98.0.2/24")):
-        subprocess.run([*where, "ip", "address", "add", address, "dev", device], check=True)
-        subprocess.run([*where, "ip", "link", "set", device, "up"], check=True)
-    yield other
-    subprocess.run(["ip", "netns", "delete", name], check=True)
+def neighbour(both: tuple[list[str], Any], neighbour_of: Any) -> list[str]:
+    """A second host: 10.98.0.2 there, 10.98.0.1 here."""
+    return neighbour_of(both[1], "10.98.0")
 
 
 def serve(docker: list[str], name: str, port: str) -> None:

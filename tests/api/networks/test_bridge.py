@@ -63,18 +63,9 @@ def wait_for_listener(where: list[str], port: int) -> None:
 
 
 @pytest.fixture
-def neighbour(daemon: Any) -> Iterator[list[str]]:
-    """A second host on a link with the daemon's host: 10.99.0.2 there, 10.99.0.1 here."""
-    name = daemon.netns + "n"
-    subprocess.run(["ip", "netns", "add", name], check=True)
-    other = ["nsenter", f"--net=/run/netns/{name}"]
-    link = ["ip", "link", "add", "lan0", "netns", daemon.netns, "type", "veth", "peer", "name", "lan1", "netns", name]
-    subprocess.run(link, check=True)
-    for where, device, address in ((daemon.inside, "lan0", "10.99.0.1/24"), (other, "lan1", "10.99.0.2/24")):
-        subprocess.run([*where, "ip", "address", "add", address, "dev", device], check=True)
-        subprocess.run([*where, "ip", "link", "set", device, "up"], check=True)
-    yield other
-    subprocess.run(["ip", "netns", "delete", name], check=True)
+def neighbour(daemon: Any, neighbour_of: Any) -> list[str]:
+    """A second host: 10.99.0.2 there, 10.99.0.1 here."""
+    return neighbour_of(daemon, "10.99.0")
 
 
 def test_a_container_has_an_address_a_gateway_and_a_neighbour(daemon: Any) -> None:
