@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from dockwright.base.paths import Paths
+from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.supervisor.manager import Supervisor
 from dockwright.supervisor.task import Streams, Task
 
@@ -19,6 +20,7 @@ IDENT = "ab" * 32
 def paths() -> Iterator[Paths]:
     with tempfile.TemporaryDirectory(prefix="dws", dir="/tmp") as root:
         yield Paths(f"{root}/d", f"{root}/e")
+    Cgroup("/dockwright-test").remove()
 
 
 def pid_of(task: Task) -> int:
