@@ -6,7 +6,6 @@ one page. A view has no diff of its own: <key>/view says so.
 """
 
 import os
-import secrets
 import stat
 from typing import Any
 
@@ -73,7 +72,7 @@ class Overlay2:
         os.mkdir(folder, 0o710)
         try:
             os.mkdir(f"{folder}/diff", 0o755)
-            link = "".join(secrets.choice(_LETTERS) for _ in range(LINK_LENGTH))
+            link = "".join([_LETTERS[byte & 31] for byte in os.urandom(LINK_LENGTH)])
             write(f"{folder}/link", link)  # first: a removal knows the short link by it
             os.symlink(f"../{key}/diff", f"{self.root}/{LINKS}/{link}")
             if parent:
