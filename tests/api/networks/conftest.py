@@ -13,12 +13,12 @@ def neighbour_of() -> Iterator[Callable[[Any, str], list[str]]]:
 
     The answer is how to run a command there.
     """
-    made: list[str] = []
+    made: list[tuple[Any, str]] = []
 
     def make(daemon: Any, net: str) -> list[str]:
         name = daemon.netns + "n"
         subprocess.run(["ip", "netns", "add", name], check=True)
-        made.append(name)
+        made.append((daemon, name))
         other = ["nsenter", f"--net=/run/netns/{name}"]
         here, there = ["lan0", "netns", daemon.netns], ["lan1", "netns", name]
         subprocess.run(["ip", "link", "add", *here, "type", "veth", "peer", "name", *there], check=True)
@@ -28,5 +28,6 @@ def neighbour_of() -> Iterator[Callable[[Any, str], list[str]]]:
         return other
 
     yield make
-    for name in made:
+    for daemon, name in made:  # the link first: with its namespace alone it would go some time later
+        subprocess.run([*daemon.inside, "ip", "link", "delete", "lan0"], check=True)
         subprocess.run(["ip", "netns", "delete", name], check=True)
