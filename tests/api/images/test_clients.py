@@ -123,7 +123,7 @@ def test_import_for_another_platform(daemon: Any) -> None:
 
 def test_listing(daemon: Any, copy: str) -> None:
     form = ["--format", "{{.Repository}}:{{.Tag}}"]
-    listed = lines(daemon.docker("images", *form))
+    listed = sorted(lines(daemon.docker("images", *form)))  # the client goes through an image's names as a Go map has them
     assert [name for name in listed if name in ("busybox:latest", "copy:1")] == ["busybox:latest", "copy:1"], listed
     assert lines(daemon.docker("images", *form, "copy")) == ["copy:1"]
     assert lines(daemon.docker("images", *form, "-f", "reference=c*:?")) == ["copy:1"]
