@@ -173,12 +173,11 @@ class NetworkManager:
             endpoint.mac = request.mac or mac_of(endpoint.address)
             endpoint.host = "veth" + endpoint.id[:7]
         self._endpoints[container] = endpoint
-        steps: Steps = []
         try:
             if found.pool is not None:
                 await self._ports.reserve(endpoint, request)
             plan = driver.plan(found, endpoint)
-            attachment = self._attachment(found, endpoint, request, plan, hostname, steps)
+            attachment = self._attachment(found, endpoint, request, plan, hostname)
             self._store.save_endpoint(endpoint)
         except BaseException:
             del self._endpoints[container]
@@ -198,12 +197,11 @@ class NetworkManager:
         return DRIVERS[found.driver], found
 
     def _attachment(
-        self, found: Network, endpoint: Endpoint, request: EndpointRequest, plan: dict[str, Any], hostname: str,
-        steps: Steps,
-    ) -> Attachment:  # fmt: skip
+        self, found: Network, endpoint: Endpoint, request: EndpointRequest, plan: dict[str, Any], hostname: str
+    ) -> Attachment:
         config, legacy = self._config, found.driver == "bridge"
         if plan["kind"] == "join":
-            return Attachment(plan, [], network.settings({}, {}), [])
+            return Attachment(plan)
         host = files.host_resolv_conf()
         resolv = files.resolv_conf(
             host, request.dns or config.dns, request.dns_search or config.dns_search,
@@ -214,7 +212,7 @@ class NetworkManager:
         text = files.hosts(extra, address, hostname, request.domainname)
         if plan["kind"] == "host" and not extra:
             text = files.host_hosts()
-        return Attachment(plan, steps, {}, [], text, resolv, hostname)
+        return Attachment(plan, text, resolv)
 
     async def activate(self, container: str, namespace: str) -> Steps:
         """The namespace is there: make its key, open the ports. Answers what was done, with times.

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dockwright.base.steps import Step
-
 
 @dataclass(slots=True)
 class EndpointRequest:
@@ -40,22 +38,14 @@ class EndpointRequest:
 
 @dataclass(slots=True)
 class Attachment:
-    """What `connect` made: a plan for the shim, and the texts and documents that follow from it.
+    """What `connect` made: a plan for the shim, and the texts that follow from it.
 
     Attributes:
         sandbox: the plan of the network namespace (docs/architecture.md).
-        steps: what the daemon does itself (addresses, ports, rules), with its timings once done.
-        settings: inspect's NetworkSettings.
-        ports: the list's Ports rows ({IP, PrivatePort, PublicPort, Type}).
         hosts: the text of /etc/hosts; "" when it is shared with another container.
         resolv_conf: the text of /etc/resolv.conf; "" likewise.
-        hostname: the name the hosts line carries.
     """
 
     sandbox: dict[str, Any]
-    steps: list[Step]
-    settings: dict[str, Any]
-    ports: list[dict[str, Any]]
     hosts: str = ""
     resolv_conf: str = ""
-    hostname: str = ""

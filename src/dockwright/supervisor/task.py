@@ -198,10 +198,6 @@ class Task:
         """What the shim says of its container."""
         return dict(await self.call("state"))
 
-    async def trace(self) -> list[Any]:
-        """Step records of sandbox and runtime."""
-        return list(await self.call("trace"))
-
     async def attach(
         self, streams: tuple[str, ...], position: "Position | None" = None
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
