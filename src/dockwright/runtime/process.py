@@ -158,7 +158,7 @@ class Program:
         `AFTER_FILTER` are made, so that a filter that allows nothing else still lets the program start.
 
         Raises:
-            RuntimeFailure: one of the steps was refused.
+            RuntimeFailure: one of the steps was refused, or the file may not be executed.
         """
         last = self._last_calls()
         execve = self._execve(path)
@@ -173,7 +173,9 @@ class Program:
         try:
             invoke(execve, path)
         except OSError as error:
-            raise RuntimeFailure(f"exec {path}: {words(error)}") from None
+            if error.errno == errno.EACCES:
+                raise RuntimeFailure(f'exec: "{self.arguments[0]}": {words(error)}') from None
+            _no_program(path, error)
 
     def _execve(self, path: str) -> tuple[object, ...]:
         arguments = [os.fsencode(a) for a in self.arguments]
@@ -231,6 +233,14 @@ class Program:
                 except OSError as error:
                     if error.errno not in (errno.EPERM, errno.EINVAL, errno.EROFS):
                         raise  # else: owned by somebody outside our user namespace
+
+
+def _no_program(path: str, error: OSError) -> None:
+    """End as a process that has started: that a file is no program is told by the process itself, as with runc."""
+    try:
+        os.write(2, f"exec {path}: {words(error)}\n".encode())
+    finally:
+        os._exit(1)
 
 
 # what is called between loading the filter and the user's program; tests/root/runtime proves it by strace

@@ -190,10 +190,6 @@ class Task:
         """Set a terminal's size in characters."""
         await self.call("resize", width=width, height=height, exec=exec_id)
 
-    async def close_stdin(self, exec_id: str = "") -> None:
-        """End a process's input."""
-        await self.call("close_stdin", exec=exec_id)
-
     async def state(self) -> dict[str, Any]:
         """What the shim says of its container."""
         return dict(await self.call("state"))

@@ -109,7 +109,7 @@ class Task:
     def _quick(self) -> dict[str, Callable[[Message], Any]]:
         return {
             "make": self.make, "kill": self.kill, "pause": lambda _: self.freeze(True), "resume": lambda _: self.freeze(False),
-            "resize": self.resize, "close_stdin": self.close_stdin, "state": lambda _: self.summary(),
+            "resize": self.resize, "state": lambda _: self.summary(),
         }  # fmt: skip
 
     # the life of the container
@@ -215,12 +215,6 @@ class Task:
         if stdio is None or not stdio.tty:
             raise InvalidParameter("the process has no terminal")
         stdio.resize(message["height"], message["width"])
-
-    def close_stdin(self, message: Message) -> None:
-        """The end of input."""
-        stdio = self.stdio_of(message.get("exec", ""))
-        if stdio:
-            stdio.close_stdin()
 
     def stdio_of(self, ident: str) -> Stdio | None:
         """The streams of init ("") or of an exec."""

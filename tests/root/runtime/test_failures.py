@@ -146,9 +146,26 @@ def test_long_texts_reach_init_whole(runtime: Any, bundle: Any, tmp_path: Any) -
 def test_exec_format_error_is_said_on_stderr_after_start(runtime: Any, bundle: Any) -> None:
     (bundle.rootfs / "bad").write_bytes(b"\x7fELF and nothing more")
     (bundle.rootfs / "bad").chmod(0o755)
-    assert "exec /bad: exec format error" in runtime.run(bundle.args("/bad")).stderr
+    done = runtime.run(bundle.args("/bad"))
+    assert (done.returncode, done.stderr) == (1, "exec /bad: exec format error\n")
     runtime.create(bundle)
     runtime("start", runtime.name, check=True)
+
+
+def test_a_missing_interpreter_is_told_by_the_process_itself(runtime: Any, bundle: Any) -> None:
+    (bundle.rootfs / "script").write_text("#!/no/such/interpreter\n")
+    (bundle.rootfs / "script").chmod(0o755)
+    done = runtime.run(bundle.args("/script"))
+    assert (done.returncode, done.stderr) == (1, "exec /script: no such file or directory\n")
+
+
+def test_what_may_not_be_executed_fails_the_start(runtime: Any, bundle: Any) -> None:
+    (bundle.rootfs / "owners").write_text("#!/bin/sh\n")
+    (bundle.rootfs / "owners").chmod(0o700)
+    bundle.args("/owners").process["user"] = {"uid": 1000, "gid": 1000}
+    bundle.process["capabilities"] = {}
+    done = runtime.run(bundle)
+    assert done.returncode == 1 and "permission denied" in done.stderr
 
 
 def test_a_create_that_is_killed_can_be_deleted_by_force(runtime: Any, bundle: Any) -> None:

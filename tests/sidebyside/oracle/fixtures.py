@@ -52,6 +52,7 @@ def base_layer() -> bytes:
     entries += [("etc/passwd", tarfile.REGTYPE, users, 0o644), ("etc/group", tarfile.REGTYPE, groups, 0o644)]
     entries.append(("data/kept", tarfile.REGTYPE, b"from the image\n", 0o644))
     entries.append(("bin/plain-text", tarfile.REGTYPE, b"not a program\n", 0o755))
+    entries.append(("bin/no-interpreter", tarfile.REGTYPE, b"#!/no/such/interpreter\n", 0o755))
     entries.append(("bin/not-executable", tarfile.REGTYPE, b"#!/bin/sh\n", 0o644))
     return _tar(entries)
 
