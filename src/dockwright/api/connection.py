@@ -6,6 +6,9 @@ hijack the connection leaves h11; what came early goes to the stream first.
 """
 
 import asyncio
+import fcntl
+import sys
+import termios
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -24,6 +27,7 @@ HEAD_SECONDS_LOCAL = 300.0
 HEAD_SECONDS_REMOTE = 30.0
 LINGER_SECONDS = 2.0
 PIPELINE_LIMIT = 256 * 1024
+TAKEN_SECONDS, TAKEN_POLL = 0.1, 0.0005
 
 Serve = Callable[[Exchange], Awaitable[None]]
 
@@ -144,6 +148,19 @@ class Connection(asyncio.Protocol):
             await self._drained
         if self._lost:
             raise ClientGone("the client is gone")
+
+    async def taken(self) -> None:
+        """Wait until the client has read what was sent, for a tenth of a second at most.
+
+        Clients that read an answer's head through a buffer and then go on with the bare socket (docker-py) lose what
+        has come in the same read. How much of a Unix socket is unread is known (SIOCOUTQ, unix(7)); of TCP it is not.
+        """
+        sock = self._transport.get_extra_info("socket")
+        deadline = self._loop.time() + TAKEN_SECONDS
+        while not self.remote and not self._lost and self._loop.time() < deadline:
+            if not int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder):
+                return
+            await asyncio.sleep(TAKEN_POLL)
 
     def half_close(self) -> None:
         """Send no more."""

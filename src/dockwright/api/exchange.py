@@ -149,6 +149,10 @@ class Exchange:
         self.connection.write(block)
         return self.connection.take_over()
 
+    async def head_taken(self) -> None:
+        """Wait until the client has read the head of a hijacked connection, before there is output."""
+        await self.connection.taken()
+
     def refuse_raw(self, status: int, message: str) -> None:
         """Refuse a hijack as Docker's attach does: plain text, typed as a raw stream, and the end of the connection."""
         self.begun = True

@@ -24,7 +24,7 @@ EXPIRY = 300.0  # seconds a finished exec can still be inspected
 RESIZE_PATIENCE = 10.0  # seconds a resize waits for the start
 _PREFIX = "OCI runtime exec failed: exec failed: unable to start container process: "
 RELATIVE = "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown"
-_MISSING = ("executable file not found", "no such file or directory", "not a directory")
+NOT_STARTED = 126  # exit code of an exec that could not begin, whatever the reason
 
 
 def _future() -> "asyncio.Future[None]":
@@ -124,18 +124,17 @@ class Execs:
         made.size = _size(request.ConsoleSize) if request.ConsoleSize else made.size
         self._event(made, f"exec_start: {made.command}")
         try:
-            return await self._run(made, task, bool(request.Detach))
+            return await self._run(made, task, request)
         except EngineError as error:
-            status, explained = _explained(error)
-            made.end(status)
-            raise explained from None
+            made.end(NOT_STARTED)
+            raise _explained(error) from None
 
-    async def _run(self, made: Exec, task: Task, detached: bool) -> Session | None:
-        given = made.request
+    async def _run(self, made: Exec, task: Task, request: ExecStartRequest) -> Session | None:
+        given, detached = made.request, bool(request.Detach)
         if given.WorkingDir and not given.WorkingDir.startswith("/"):
             raise InvalidParameter(RELATIVE)
         stdio = {"tty": bool(given.Tty), "stdin": bool(given.AttachStdin) and not detached, "stdin_once": True}
-        attaching = None if detached else asyncio.ensure_future(self._attach(made, task, stdio))
+        attaching = None if detached else asyncio.ensure_future(self._attach(made, task, stdio, bool(request.Tty)))
         await asyncio.sleep(0)  # so that the shim forks the maker while we plan
         try:
             process = self._process(made)
@@ -148,7 +147,7 @@ class Execs:
             made.started.set_result(None)
         return session
 
-    async def _attach(self, made: Exec, task: Task, stdio: Stdio) -> Session:
+    async def _attach(self, made: Exec, task: Task, stdio: Stdio, bare: bool) -> Session:
         given = made.request
         wanted = (("stdin", stdio["stdin"]), ("stdout", given.AttachStdout), ("stderr", given.AttachStderr))
         streams = tuple(name for name, on in wanted if on)
@@ -156,7 +155,7 @@ class Execs:
         await connection
         return Session(
             connection, stdio["tty"], stdio["stdin"], _keys(given), made.over,
-            on_detach=lambda: self._event(made, "exec_detach"),
+            on_detach=lambda: self._event(made, "exec_detach"), bare=bare,
         )  # fmt: skip
 
     def _process(self, made: Exec) -> dict[str, Any]:
@@ -244,13 +243,12 @@ def _refuse_idle(container: Container, ref: str) -> None:
         raise Conflict(f"Container {ref or container.id} is paused, unpause the container before exec")
 
 
-def _explained(error: EngineError) -> tuple[int, EngineError]:
-    """Exit code and text of an exec that could not begin."""
+def _explained(error: EngineError) -> EngineError:
+    """Why an exec could not begin, in Docker's words."""
     text = error.message
     if text == RELATIVE or text.startswith(("unable to find", "Unable to find", "uids and gids", "the shim of")):
-        return 126, error
-    status = 127 if any(word in text for word in _MISSING) else 126
-    return status, InvalidParameter(f"{_PREFIX}{text}: unknown")
+        return error
+    return InvalidParameter(f"{_PREFIX}{text}: unknown")
 
 
 async def _abandon(attaching: "asyncio.Task[Session] | None") -> None:

@@ -13,6 +13,7 @@ from dockwright.base.errors import EngineError, InvalidParameter
 from dockwright.base.times import now
 from dockwright.containers.container import Container, Health
 from dockwright.containers.execs import Exec, Execs
+from dockwright.containers.framing import Bare
 from dockwright.containers.store import Store
 from dockwright.grammar.durations import go_duration
 from dockwright.types.container import HealthConfig
@@ -68,7 +69,7 @@ class Collector:
     """A stream that keeps the first of what is written to it, without the frames of stdout and stderr."""
 
     def __init__(self) -> None:
-        self.output, self.whole, self._frames = b"", True, b""
+        self.output, self.whole, self._bare = b"", True, Bare()
         self._closed = asyncio.Event()
 
     async def read(self) -> bytes:
@@ -77,17 +78,8 @@ class Collector:
         return b""
 
     def write(self, data: bytes) -> None:
-        """Take frames: eight bytes of head, the last four of them the length."""
-        self._frames += data
-        while len(self._frames) >= 8:
-            length = int.from_bytes(self._frames[4:8], "big")
-            if len(self._frames) < 8 + length:
-                return
-            self._keep(self._frames[8 : 8 + length])
-            self._frames = self._frames[8 + length :]
-
-    def _keep(self, data: bytes) -> None:
-        room = LONGEST_OUTPUT - len(self.output)
+        """Take frames."""
+        data, room = self._bare.feed(data), LONGEST_OUTPUT - len(self.output)
         self.output, self.whole = self.output + data[:room], self.whole and len(data) <= room
 
     async def drain(self) -> None:

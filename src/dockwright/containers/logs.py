@@ -8,11 +8,10 @@ from urllib.parse import quote_plus
 from dockwright.base.errors import Conflict, NotSupported
 from dockwright.base.times import padded, rfc3339_fixed
 from dockwright.containers.container import Container
+from dockwright.containers.framing import frame
 from dockwright.supervisor.logs.reader import Cursor, Entry
 from dockwright.supervisor.logs.watch import Watcher
 from dockwright.types.streams import LogOptions
-
-STREAMS = {"stdout": 1, "stderr": 2}
 
 
 def refuse_unreadable(container: Container) -> None:
@@ -61,11 +60,6 @@ class Form:
             text = f"{padded(entry.time)} {text}"
         data = text.encode()
         return frame(entry.stream, data) if self._framed else data
-
-
-def frame(stream: str, data: bytes) -> bytes:
-    """`data` as a stdcopy frame."""
-    return bytes((STREAMS.get(stream, 1), 0, 0, 0)) + len(data).to_bytes(4, "big") + data
 
 
 def details(attrs: dict[str, str] | None) -> str:

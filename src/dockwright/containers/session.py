@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from dockwright.base.errors import EngineError, InvalidParameter
+from dockwright.containers.framing import Bare, frame
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 DEFAULT_KEYS = "ctrl-p,ctrl-q"
@@ -38,6 +39,13 @@ def detach_sequence(keys: str, refusal: str) -> bytes:
     return sequence
 
 
+def _conversion(tty: bool, bare: bool) -> Callable[[bytes], bytes]:
+    """What makes of a process's output, framed unless it has a terminal, what its client wants to see."""
+    if tty == bare:
+        return lambda data: data
+    return Bare().feed if bare else lambda data: frame("stdout", data)
+
+
 class Session:
     """One attach or exec.
 
@@ -46,9 +54,10 @@ class Session:
         until: what the end of the stream waits for: an exec's client asks for the exit code as soon as it sees the end.
         replay: what is sent first: the log so far.
         on_detach: called when the client has typed the detach keys.
+        bare: whether the client wants output without frames; as the terminal has it unless it says otherwise.
 
     Attributes:
-        multiplexed: whether output is in stdcopy frames (no terminal).
+        multiplexed: whether output is in frames.
     """
 
     def __init__(
@@ -60,9 +69,11 @@ class Session:
         until: "asyncio.Future[None] | None" = None,
         replay: AsyncIterator[bytes] | None = None,
         on_detach: Callable[[], None] | None = None,
+        bare: bool | None = None,
     ) -> None:
         self._connection, self._until, self._replay, self._on_detach = connection, until, replay, on_detach
-        self.tty, self.multiplexed = tty, not tty
+        self.tty, self.multiplexed = tty, not (tty if bare is None else bare)
+        self._shown = _conversion(tty, not self.multiplexed)
         self._stdin, self._detach = stdin, detach
         self.detached = False
 
@@ -104,7 +115,7 @@ class Session:
 
     async def _deliver(self, stream: Stream) -> None:
         while data := await self._reader.read(1 << 16):
-            stream.write(data)
+            stream.write(self._shown(data))
             await stream.drain()
         if self._until and not self.detached:
             await asyncio.shield(self._until)

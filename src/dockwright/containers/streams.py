@@ -6,6 +6,7 @@ from dockwright.base.errors import Conflict
 from dockwright.base.paths import Paths
 from dockwright.containers import logs, starting
 from dockwright.containers.container import Container
+from dockwright.containers.framing import frame
 from dockwright.containers.session import Session, detach_sequence
 from dockwright.containers.store import Store
 from dockwright.supervisor.logs.watch import Watcher
@@ -53,7 +54,7 @@ class Streams:
             yield piece
         for stream, rest in position.rest.items():
             if rest and getattr(options, stream):
-                yield logs.frame(stream, rest) if framed else rest
+                yield frame(stream, rest) if framed else rest
 
     async def resize(self, ref: str, height: int, width: int) -> None:
         """POST /containers/{id}/resize."""

@@ -63,8 +63,8 @@ def test_what_is_refused(sleeper: str, ask: Any, tidy: Any) -> None:
 
 def test_a_program_that_cannot_run(sleeper: str, ask: Any, tidy: Any) -> None:
     for command, code, text in (
-        ("nosuch", 127, 'exec: "nosuch": executable file not found in $PATH'),
-        ("/nosuch", 127, 'exec: "/nosuch": stat /nosuch: no such file or directory'),
+        ("nosuch", 126, 'exec: "nosuch": executable file not found in $PATH'),
+        ("/nosuch", 126, 'exec: "/nosuch": stat /nosuch: no such file or directory'),
         ("/etc/passwd", 126, 'exec: "/etc/passwd": permission denied'),
     ):
         done = tidy.docker("exec", sleeper, command)

@@ -60,7 +60,7 @@ class Engine:
         self._namespace = subprocess.Popen(namespace, start_new_session=True)
         self._wait_for_lo()
         options = ["-H", f"unix://{self.socket}", "--data-root", f"{self.root}/data", "--exec-root", f"{self.root}/exec"]
-        command = [*self._inside(), *self._program, *options, "--pidfile", f"{self.root}/pid"]
+        command = [*self.inside(), *self._program, *options, "--pidfile", f"{self.root}/pid"]
         environment = {**os.environ, "PATH": self._path}
         with open(f"{self.root}/log", "wb") as log:
             self._daemon = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
@@ -71,10 +71,11 @@ class Engine:
             time.sleep(0.1)
 
     def _wait_for_lo(self) -> None:
-        while subprocess.run([*self._inside(), "ip", "link", "show", "up", "lo"], capture_output=True).stdout == b"":
+        while subprocess.run([*self.inside(), "ip", "link", "show", "up", "lo"], capture_output=True).stdout == b"":
             time.sleep(0.02)
 
-    def _inside(self) -> list[str]:
+    def inside(self) -> list[str]:
+        """What starts a command in its network namespace."""
         return ["nsenter", f"--net=/proc/{self._namespace.pid}/ns/net"]
 
     def environment(self) -> dict[str, str]:
@@ -89,7 +90,7 @@ class Engine:
     def start_command(self, line: str, output: int) -> "subprocess.Popen[bytes]":
         """A command of the script, in a process group of its own."""
         return subprocess.Popen(
-            [*self._inside(), "bash", "-c", line], cwd=self.work, env=self.environment(), stdin=subprocess.DEVNULL,
+            [*self.inside(), "bash", "-c", line], cwd=self.work, env=self.environment(), stdin=subprocess.DEVNULL,
             stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
 
@@ -167,7 +168,7 @@ def reference() -> Engine:
     return Engine([program, "--group", "root"], unpacked + SYSTEM_PATH)
 
 
-def ours() -> Engine:
-    """Dockwright, from this checkout."""
+def ours(*through: str) -> Engine:
+    """Dockwright, from this checkout; started by the command `through`, if one is given."""
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from dockwright.daemon.main import main; sys.exit(main())"
-    return Engine([sys.executable, "-c", code, "--live-restore=false", "--group", "root"], SYSTEM_PATH)
+    return Engine([*through, sys.executable, "-c", code, "--live-restore=false", "--group", "root"], SYSTEM_PATH)

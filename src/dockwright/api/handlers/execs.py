@@ -1,5 +1,7 @@
 """exec: create, start, resize, inspect."""
 
+import asyncio
+
 from dockwright.api.answers import Answer, document, nothing
 from dockwright.api.encoding import decode
 from dockwright.api.exchange import Exchange
@@ -26,16 +28,19 @@ async def start(exchange: Exchange) -> Answer | None:
     request = await exchange.body.json(ExecStartRequest)
     containers = exchange.managers.containers
     containers.exec_check(exchange.name)
-    try:
-        session = await containers.exec_start(exchange.name, request)
-    except EngineError as error:
-        if request.Detach:
-            raise
-        _tell(exchange.hijack(not request.Tty), error.message, bool(request.Tty))
-        return None
-    if session is None:
+    if request.Detach:
+        await containers.exec_start(exchange.name, request)
         return nothing(200)
-    await session.run(exchange.hijack(session.multiplexed))
+    starting = asyncio.ensure_future(containers.exec_start(exchange.name, request))
+    stream = exchange.hijack(not request.Tty)
+    await exchange.head_taken()
+    try:
+        session = await starting
+    except EngineError as error:
+        _tell(stream, error.message, bool(request.Tty))
+        return None
+    assert session
+    await session.run(stream)
     return None
 
 

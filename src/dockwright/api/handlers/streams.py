@@ -24,7 +24,9 @@ async def attach(exchange: Exchange) -> None:
     except EngineError as error:
         exchange.refuse_raw(*translate(error, exchange.what))
         return
-    await session.run(exchange.hijack(session.multiplexed))
+    stream = exchange.hijack(session.multiplexed)
+    await exchange.head_taken()
+    await session.run(stream)
 
 
 async def logs(exchange: Exchange) -> None:

@@ -1,0 +1,1 @@
+"""scripts/conformance: test suites of others, run against our daemon."""
