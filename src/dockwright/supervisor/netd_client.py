@@ -1,4 +1,4 @@
-"""The daemon's side of netd: found again after a restart, started at the first published port, restarted when it dies."""
+"""The daemon's side of netd: found again after a restart, started when first needed, restarted when it dies."""
 
 import asyncio
 import errno
@@ -9,14 +9,17 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from dockwright.base.errors import Internal
-from dockwright.supervisor import netd
+from dockwright.base.errors import Internal, InvalidParameter, NotFound
+from dockwright.supervisor.launch import SOURCE_ROOT
+from dockwright.supervisor.netd import protocol
 
 log = logging.getLogger("dockwright.netd")
 
-DEADLINE = 10.0
+DEADLINE = 10.0  # seconds
+EXPLAIN_DEADLINE = 15.0  # three servers have four seconds each
 
 Binding = tuple[str, str, int]
+Record = tuple[list[str], list[str], list[tuple[int, str]]]  # names, addresses, (port, protocol) for SRV
 
 
 class PortTaken(Exception):
@@ -38,11 +41,12 @@ class NetdClient:
 
     Args:
         path: the control socket's place, below the exec root.
-        lost: called (in the event loop) when netd has died; reservations must be made again.
+        lost: called (in the event loop) when netd has died; what it held must be made again.
+        deadline: seconds for an answer.
     """
 
-    def __init__(self, path: str, lost: Callable[[], None] = lambda: None) -> None:
-        self._path = path
+    def __init__(self, path: str, lost: Callable[[], None] = lambda: None, deadline: float = DEADLINE) -> None:
+        self._path, self._deadline = path, deadline
         self._lost = lost
         self._lock = asyncio.Lock()
         self._reader: asyncio.StreamReader | None = None
@@ -51,6 +55,7 @@ class NetdClient:
         self._answers: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._child = 0
         self.held: dict[str, list[Binding]] = {}
+        self.resolvers: dict[str, str] = {}
         self.pid = 0
 
     async def adopt(self) -> bool:
@@ -84,6 +89,54 @@ class NetdClient:
         """Give up every port of `owner`; without netd there is nothing to give up."""
         await self._call({"op": "release", "owner": owner}, start=False)
 
+    async def name(self, network: str, called: str, endpoint: str, record: Record) -> None:
+        """Tell the names of an endpoint on the network `network`, whose name is `called`.
+
+        Raises:
+            Internal: netd cannot be started or does not answer.
+        """
+        request = {"op": "name", "network": network, "called": called, "endpoint": endpoint, "record": record}
+        await self._call(request, start=True)
+
+    async def unname(self, network: str, endpoint: str) -> None:
+        """Nobody finds that endpoint any more."""
+        await self._call({"op": "unname", "network": network, "endpoint": endpoint}, start=False)
+
+    async def directory(self, networks: dict[str, tuple[str, dict[str, Record]]]) -> None:
+        """Replace all names: by network's id its name, and the records by endpoint."""
+        await self._call({"op": "directory", "networks": networks}, start=bool(networks))
+
+    async def resolve(self, owner: str, namespace: str, view: dict[str, Any]) -> None:
+        """Answer at 127.0.0.11 inside `namespace`, or see names by another `view` from now on.
+
+        Args:
+            view: the arguments of netd.dns.names.View, addresses as texts.
+
+        Raises:
+            Internal: the kernel refused.
+        """
+        answer = await self._call({"op": "resolve", "owner": owner, "namespace": namespace, "view": view}, start=True)
+        if "errno" in answer:
+            raise Internal(f"failed to set up the resolver: {os.strerror(answer['errno'])}")
+
+    async def explain(self, owner: str, name: str, kind: int) -> dict[str, Any]:
+        """What `owner` would be answered, on a connection of its own since it can take seconds: {"answer", "why"}.
+
+        Raises:
+            InvalidParameter: no such name can be asked. NotFound: `owner` has no resolver.
+        """
+        other = NetdClient(self._path, deadline=EXPLAIN_DEADLINE)
+        request = {"op": "explain", "owner": owner, "name": name, "kind": kind}
+        try:
+            answer = await other._call(request, start=False)
+        finally:
+            await other.close()
+        if answer.get("errno") == errno.EINVAL:
+            raise InvalidParameter(f"{name} is not a domain name")
+        if not answer or "errno" in answer:
+            raise NotFound("no resolver")
+        return answer
+
     async def stop(self) -> None:
         """End netd and with it every reservation."""
         await self._call({"op": "stop"}, start=False)
@@ -93,10 +146,10 @@ class NetdClient:
         """Leave netd alone; it goes on."""
         if self._watch is not None:
             self._watch.cancel()
-        if self._writer is not None:
-            self._writer.close()
-            await asyncio.gather(self._writer.wait_closed(), return_exceptions=True)
-        self._writer = None
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
     async def _call(self, message: dict[str, Any], start: bool) -> dict[str, Any]:
         async with self._lock:
@@ -108,9 +161,9 @@ class NetdClient:
 
     async def _exchange(self, message: dict[str, Any]) -> dict[str, Any]:
         assert self._writer is not None
-        self._writer.write(netd.frame(message))
+        self._writer.write(protocol.frame(message))
         try:
-            answer = await asyncio.wait_for(self._answers.get(), DEADLINE)
+            answer = await asyncio.wait_for(self._answers.get(), self._deadline)
         except TimeoutError:
             raise Internal(f"netd does not answer ({message['op']})") from None
         if answer is None:
@@ -128,9 +181,12 @@ class NetdClient:
         self._reader, self._writer = reader, writer
         self._watch = asyncio.get_running_loop().create_task(self._listen(reader, self._answers))
         hello = await self._exchange({"op": "hello"})
-        if hello["version"] != netd.VERSION:
-            raise Internal(f"netd speaks version {hello['version']}, this daemon {netd.VERSION}")
-        self.pid = hello["pid"]
+        if hello["version"] != protocol.VERSION:  # of another release: what it holds is made again by a new one
+            log.warning("netd speaks version %d, this daemon %d: replaced", hello["version"], protocol.VERSION)
+            await self._exchange({"op": "stop"})
+            await self.close()
+            return False
+        self.pid, self.resolvers = hello["pid"], hello["resolvers"]
         self.held = {owner: [tuple(item) for item in held] for owner, held in hello["held"].items()}
         return True
 
@@ -140,6 +196,8 @@ class NetdClient:
                 length = int.from_bytes(await reader.readexactly(4), "big")
                 answers.put_nowait(marshal.loads(await reader.readexactly(length)))
         except (asyncio.IncompleteReadError, OSError):
+            if self._writer is None:
+                return
             self._writer = None
             answers.put_nowait(None)
             self._reap()
@@ -174,7 +232,8 @@ class NetdClient:
 
 def _spawn(path: str, out: int) -> int:
     """Start netd detached from us: own session, only standard descriptors, an empty environment."""
-    command = [sys.executable, "-I", "-S", "-B", netd.__file__, path]
+    code = f"import sys; sys.path.insert(0, {SOURCE_ROOT!r}); from dockwright.supervisor.netd.server import main; main({path!r})"
+    command = [sys.executable, "-I", "-S", "-B", "-c", code]
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
         (os.POSIX_SPAWN_DUP2, out, 1),

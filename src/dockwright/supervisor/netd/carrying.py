@@ -1,0 +1,146 @@
+"""What netd carries: UDP flows and TCP connections between a published port and its container."""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import select
+import time
+
+from dockwright.supervisor.netd.loop import IN, NEVER, OUT
+
+CHUNK = 65536
+IP_PKTINFO, IPV6_PKTINFO = 8, 50
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dockwright.supervisor.netd.ports import Port
+
+
+def family_of(address: str) -> int:
+    """AF_INET or AF_INET6."""
+    return _socket.AF_INET6 if ":" in address else _socket.AF_INET
+
+
+class Flow:
+    """One UDP client of one of our addresses: answers go back to it from that address."""
+
+    def __init__(self, port: Port, client: tuple[object, ...], info: bytes) -> None:
+        self.port, self.client, self.info = port, client, info
+        self.used = time.monotonic()
+        kind = _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
+        self.socket = _socket.socket(family_of(port.target[0]), kind)
+        try:
+            self.socket.connect(port.target)
+        except OSError:
+            self.socket.close()
+            raise
+        port.loop.watch(self.socket.fileno(), self, IN)
+
+    def ready(self, events: int) -> None:
+        """Carry an answer back; a refusal by the container ends the flow."""
+        try:
+            data = self.socket.recv(CHUNK)
+            self.used = time.monotonic()
+            self.port.socket.sendmsg([data], [self.source()], 0, self.client)
+        except OSError as error:
+            if error.errno not in NEVER:
+                self.close()
+
+    def source(self) -> tuple[int, int, bytes]:
+        """The control message that makes the answer leave from the address the client asked (ip(7), ipv6(7))."""
+        if family_of(self.port.binding[1]) == _socket.AF_INET6:
+            return _socket.IPPROTO_IPV6, IPV6_PKTINFO, self.info
+        return _socket.IPPROTO_IP, IP_PKTINFO, bytes(4) + self.info[8:12] + bytes(4)
+
+    def close(self) -> None:
+        """Forget the flow."""
+        self.port.loop.forget(self.socket.fileno())
+        self.socket.close()
+        self.port.flows.pop((self.client, self.info), None)
+
+
+class Pair:
+    """One TCP connection carried: the client's socket and the container's, a buffer and an end for each direction."""
+
+    def __init__(self, port: Port, client: _socket.socket) -> None:
+        self.port = port
+        client.setblocking(False)
+        self.client = Side(self, client, IN)
+        kind = _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
+        container = _socket.socket(family_of(port.target[0]), kind)
+        self.container = Side(self, container, IN | OUT)
+        self.client.other, self.container.other = self.container, self.client
+        port.carried.add(self)
+        failure = container.connect_ex(port.target)
+        if failure and failure not in NEVER:
+            self.close()
+            return
+        for side in (self.client, self.container):
+            port.loop.watch(side.socket.fileno(), side, side.events)
+
+    def close(self) -> None:
+        """End both connections."""
+        for side in (self.client, self.container):
+            self.port.loop.forget(side.socket.fileno())
+            side.socket.close()
+        self.port.carried.discard(self)
+
+
+class Side:
+    """One end of a Pair: reads into the other's buffer, writes its own; a half-close travels once the buffer is empty."""
+
+    other: Side
+
+    def __init__(self, pair: Pair, sock: _socket.socket, events: int) -> None:
+        self.pair, self.socket, self.events = pair, sock, events
+        self.buffer = b""
+        self.ended = False  # the peer sends no more
+        self.shut = False  # we have said that the other side sends no more
+
+    def ready(self, events: int) -> None:
+        """Move what can be moved; an error of either end closes both."""
+        try:
+            if events & (IN | select.EPOLLHUP | select.EPOLLERR) and not self.ended and not self.other.buffer:
+                self.read()
+            if events & OUT or self.buffer or self.other.ended:
+                self.write()
+            self.other.write()
+        except OSError as error:
+            if error.errno not in NEVER:
+                self.pair.close()
+                return
+        if self.shut and self.other.shut:
+            self.pair.close()
+            return
+        self.update()
+        self.other.update()
+
+    def read(self) -> None:
+        """Take bytes from this end for the other one."""
+        data = self.socket.recv(CHUNK)
+        self.other.buffer = data
+        self.ended = not data
+
+    def write(self) -> None:
+        """Give this end what is waiting for it, then the end of the stream."""
+        if self.buffer:
+            try:
+                self.buffer = self.buffer[self.socket.send(self.buffer) :]
+            except OSError as error:
+                if error.errno not in NEVER and error.errno != errno.ENOTCONN:
+                    raise
+        if self.other.ended and not self.buffer and not self.shut:
+            try:
+                self.socket.shutdown(_socket.SHUT_WR)
+            except OSError as error:
+                if error.errno != errno.ENOTCONN:
+                    raise
+            self.shut = True
+
+    def update(self) -> None:
+        """Ask epoll for what this end can do now."""
+        events = (0 if self.ended or self.other.buffer else IN) | (OUT if self.buffer else 0)
+        if events != self.events:
+            self.events = events
+            self.pair.port.loop.watch(self.socket.fileno(), self, events)
