@@ -5,7 +5,7 @@ manifests by digest). manifest.json decides what is loaded, as with Docker; a ma
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from dockwright.base.errors import InvalidParameter
 from dockwright.grammar import reference
 from dockwright.images import oci
+from dockwright.images.arrival import Remote
 from dockwright.images.content import Blob, Ingest
 from dockwright.images.inflate import Source
 from dockwright.images.tarstream import FILE, HARDLINK, SYMLINK, TarReader
@@ -37,18 +38,18 @@ class Found:
     """One image of an archive.
 
     Attributes:
-        config: its document's blob. layers: their blobs, lowest first. names: full references. manifest: the OCI manifest
-            it came with.
+        config: its document's blob. layers: their blobs, lowest first, here or elsewhere. names: full references.
+        manifest: the OCI manifest it came with.
     """
 
     config: Blob
-    layers: list[Blob]
+    layers: Sequence[Blob | Remote]
     names: list[reference.Reference]
     manifest: Blob | None = None
 
-    def all(self) -> list[Blob]:
-        """Everything the image is made of."""
-        return [self.config, *self.layers, *([self.manifest] if self.manifest else [])]
+    def documents(self) -> list[Blob]:
+        """What it is made of beside layers."""
+        return [self.config, *([self.manifest] if self.manifest else [])]
 
 
 @dataclass

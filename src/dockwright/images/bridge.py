@@ -3,9 +3,14 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from dockwright.images.pipeline import Stopped
+from dockwright.images.workers import in_threads
+
+T = TypeVar("T")
 
 FULL = 4 << 20  # bytes waiting for the thread
 
@@ -82,3 +87,21 @@ class Bridge:
             data = data[:size]
         self._size -= len(data)
         return data
+
+
+async def across(pool: ThreadPoolExecutor, body: AsyncIterator[bytes], work: Callable[[Bridge], T]) -> T:
+    """`work` on a body in a thread of `pool`, while the body comes in.
+
+    Raises:
+        what `work` raises, or what `body` raised, which `work` meets when it reads on.
+    """
+    bridge = Bridge()
+    filling = asyncio.ensure_future(bridge.fill(body))
+    try:
+        return (await in_threads(pool, bridge.abort, [lambda: work(bridge)]))[0]
+    finally:
+        bridge.abort()
+        filling.cancel()
+        await asyncio.wait([filling])
+        if not filling.cancelled():
+            filling.exception()  # it has been raised in the thread already

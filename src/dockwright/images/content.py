@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import sqlite3
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from dockwright.images.snapshotters.files import private
 from dockwright.images.trash import Trash
 
 SHA256 = "sha256:"
+COMING = "sha256-"  # how the names of files begin in which a blob comes in (`arrival`)
+PATIENCE = 86400  # seconds for which what has come of it is kept for another try
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -97,8 +100,8 @@ class Content:
 
     def __init__(self, root: str, trash: Trash) -> None:
         self.root, self._trash = root, trash
-        self._blobs, self._ingests = f"{root}/blobs/sha256", f"{root}/ingest"
-        private(root, f"{root}/blobs", self._blobs, self._ingests, mode=0o700)
+        self._blobs, self.ingests = f"{root}/blobs/sha256", f"{root}/ingest"
+        private(root, f"{root}/blobs", self._blobs, self.ingests, mode=0o700)
 
     def path(self, digest: str) -> str:
         """Where a blob is, or would be."""
@@ -117,18 +120,22 @@ class Content:
 
     def ingest(self) -> Ingest:
         """A fresh place for a load."""
-        return Ingest(f"{self._ingests}/{secrets.token_hex(8)}", self._trash)
+        return Ingest(f"{self.ingests}/{secrets.token_hex(8)}", self._trash)
 
     def place(self, blobs: Iterable[Blob]) -> None:
         """Give blobs of an ingest their places, for good. Their data has been synced; their rows say `creating`.
 
-        They are linked, not moved: another image of the same archive may need them again.
+        They are linked, not moved: another image of the same archive may need them again. A blob that came by itself is moved:
+        what continues a file of that name later must not find this one.
         """
         for blob in blobs:
             target = self.path(blob.digest)
             os.chmod(blob.path, 0o444)
             self._trash.take(target)  # a file without a row, or with one that was never finished
-            os.link(blob.path, target)
+            if os.path.dirname(blob.path) == self.ingests:
+                os.rename(blob.path, target)
+            else:
+                os.link(blob.path, target)
         fsync_dir(self._blobs)
 
     def reap(self, connection: sqlite3.Connection) -> None:
@@ -138,9 +145,11 @@ class Content:
             connection.execute("DELETE FROM blob WHERE digest = ?", (row["digest"],))
 
     def clean(self) -> None:
-        """At start: throw away what dead loads have left."""
-        for name in os.listdir(self._ingests):
-            self._trash.remove(f"{self._ingests}/{name}")
+        """At start: throw away what dead loads have left, but for downloads that may go on."""
+        for name in os.listdir(self.ingests):
+            path = f"{self.ingests}/{name}"
+            if not name.startswith(COMING) or os.stat(path).st_mtime + PATIENCE < time.time():
+                self._trash.remove(path)
 
     def digests(self) -> list[str]:
         """Every blob on disk."""

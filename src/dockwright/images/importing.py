@@ -89,7 +89,7 @@ class Importer:
             layer = await self._loader.received_tar(body, ingest)
             document = {**config, "rootfs": {"type": "layers", "diff_ids": [layer.digest]}}
             blob = ingest.write([json.dumps(document, separators=(",", ":")).encode()])
-            made = await self._loader.make(Found(blob, [layer], names), None)
+            made = await self._loader.make(Found(blob, [layer], names))
         except OSError as error:
             raise explained(error) from error
         finally:

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 from dockwright.base.errors import Internal, InvalidParameter
 from dockwright.base.ids import SHORT
@@ -19,19 +18,22 @@ from dockwright.events import EventBus
 from dockwright.grammar.reference import Reference
 from dockwright.images import oci, store
 from dockwright.images.archive import Archive, Found
-from dockwright.images.assembly import Assembler, Part
-from dockwright.images.bridge import Bridge
+from dockwright.images.assembly import EXTRACTING, Assembler, Part
+from dockwright.images.bridge import Bridge, across
 from dockwright.images.content import Blob, Content, Ingest
 from dockwright.images.inflate import CHUNK, opened
 from dockwright.images.layers import chain_ids
 from dockwright.images.progress import Emit, Line, Meter, lines
-from dockwright.images.workers import in_threads
 from dockwright.kernel.sync import syncfs
-from dockwright.metadata import Database, references
+from dockwright.metadata import Database
 
-T = TypeVar("T")
+LayerReport = Callable[[int, str, int, int], None]  # index of the layer; see `works.Report`
 RECEIVED = 16  # archives at once; more wait, and their clients with them
 DEEPEST = 125  # layers of an image, as with Docker's layer store
+
+
+def _silent(index: int, status: str, current: int, total: int) -> None:
+    """For whom nobody listens."""
 
 
 @dataclass
@@ -66,7 +68,7 @@ class Loader:
     async def _load(self, body: AsyncIterator[bytes], quiet: bool, emit: Emit) -> None:
         ingest = self._content.ingest()
         try:
-            images = await self._received(body, lambda bridge: Archive.read(opened(bridge), ingest).images())
+            images = await across(self._pool, body, lambda bridge: Archive.read(opened(bridge), ingest).images())
             for found in images:
                 await self._one(found, quiet, emit)
         except OSError as error:
@@ -76,23 +78,10 @@ class Loader:
 
     async def received_tar(self, body: AsyncIterator[bytes], ingest: Ingest) -> Blob:
         """A single tar of any compression, as a blob of its inflated bytes."""
-        return await self._received(body, lambda bridge: ingest.write(_chunks(bridge)))
-
-    async def _received(self, body: AsyncIterator[bytes], work: Callable[[Bridge], T]) -> T:
-        """`work` on a body in a thread, while the body comes in."""
-        bridge = Bridge()
-        filling = asyncio.ensure_future(bridge.fill(body))
-        try:
-            return (await in_threads(self._pool, bridge.abort, [lambda: work(bridge)]))[0]
-        finally:
-            bridge.abort()
-            filling.cancel()
-            await asyncio.wait([filling])
-            if not filling.cancelled():
-                filling.exception()  # it has been raised in the thread already
+        return await across(self._pool, body, lambda bridge: ingest.write(_chunks(bridge)))
 
     async def _one(self, found: Found, quiet: bool, emit: Emit) -> None:
-        made = await self.make(found, None if quiet else emit)
+        made = await self.make(found, _silent if quiet else _meters(found, emit))
         for name, loser in made.moved.items():
             text = f"The image {name.familiar} already exists, renaming the old one with ID {loser} to empty string\n"
             emit({"stream": text})
@@ -102,34 +91,34 @@ class Loader:
             emit({"stream": f"Loaded image ID: {made.id}\n"})
         self._events.publish("image", "load", made.id, {**made.labels, "name": made.id})
 
-    async def make(self, found: Found, emit: Emit | None) -> Made:
-        """Store one image.
+    async def make(self, found: Found, report: LayerReport = _silent) -> Made:
+        """Store one image; layers that are elsewhere are brought meanwhile.
 
         Args:
-            emit: takes progress lines.
+            report: hears how each layer goes; from any thread.
+
+        Raises:
+            InvalidParameter: hostile, broken, contradictory. OSError: from the file system. What a layer's `fetch` raises.
+            Nothing is left then, but for what has come of blobs that are elsewhere.
         """
         config = found.config.read(oci.LARGEST_DOCUMENT)
         parsed = oci.config(config)
-        diffs = _layers_of(parsed, found)
-        chains = chain_ids(diffs)
-        parts = [
-            Part(chain, parent, diff, blob)
-            for chain, parent, diff, blob in zip(chains, ["", *chains], diffs, found.layers, strict=False)
-        ]
-        async with self._assembler.turn, self._assembler.lease() as lease:
-            fresh = await self._database.write(lambda c: _claim(c, lease, found))
-            sizes = await self._assembler.unpack(lease, parts, _meters(parts, emit))
-            await asyncio.to_thread(self._place, [blob for blob in found.all() if blob.digest in fresh])
+        parts = _parts(_layers_of(parsed, found), found, report)
+        async with self._assembler.lease() as lease:
+            made = await self._assembler.unpack(lease, parts, [blob.digest for blob in found.documents()])
+            await asyncio.to_thread(syncfs, self._content.root)
+            held = [*found.documents(), *(layer.blob for layer in made if layer.blob)]
+            blobs = {blob.digest: blob for blob in held}  # an image may have the same layer twice
             rows = [
-                store.LayerRow(part.chain, part.diff, part.blob.digest, size)
-                for part, size in zip(parts, sizes, strict=True)
+                store.LayerRow(part.chain, part.diff, layer.blob.digest if layer.blob else "", layer.size)
+                for part, layer in zip(parts, made, strict=True)
             ]
-            moved = await self._database.write(lambda c: _insert(c, found, config, rows))
+            async with self._assembler.turn:
+                sizes = [(blob.digest, blob.size) for blob in blobs.values()]
+                fresh = await self._database.write(lambda c: store.claim_blobs(c, found.config.digest, sizes), durable=False)
+                await asyncio.to_thread(self._content.place, [blobs[digest] for digest in fresh])
+                moved = await self._database.write(lambda c: _insert(c, found, config, rows))
         return Made(found.config.digest, dict((parsed.config and parsed.config.Labels) or {}), moved)
-
-    def _place(self, blobs: list[Blob]) -> None:
-        syncfs(self._content.root)
-        self._content.place(blobs)
 
 
 def _chunks(bridge: Bridge) -> Iterator[bytes]:
@@ -155,26 +144,29 @@ def _layers_of(config: oci.Config, found: Found) -> list[str]:
     return diffs
 
 
-def _meters(parts: list[Part], emit: Emit | None) -> Callable[[int, int], None]:
-    """The report of each layer's reader as progress lines."""
-    if emit is None:
-        return lambda index, count: None
-    meters = [Meter(emit, "Loading layer", part.diff[7 : 7 + SHORT], part.blob.size) for part in parts]
-    return lambda index, count: meters[index].report(count)
+def _parts(diffs: list[str], found: Found, report: LayerReport) -> list[Part]:
+    chains = chain_ids(diffs)
+    return [
+        Part(index, chain, parent, diff, blob, report=partial(report, index))
+        for index, (chain, parent, diff, blob) in enumerate(
+            zip(chains, ["", *chains], diffs, found.layers, strict=False)
+        )
+    ]
 
 
-def _claim(connection: sqlite3.Connection, lease: str, found: Found) -> set[str]:
-    """Rows for the blobs of an image that is not known yet; returns the digests that have to be placed."""
-    if connection.execute("SELECT 1 FROM image WHERE id = ?", (found.config.digest,)).fetchone():
-        return set()
-    fresh = set()
-    for blob in found.all():
-        references.add(connection, store.LEASE, lease, "blob", blob.digest)
-        ready = connection.execute("SELECT 1 FROM blob WHERE digest = ? AND state = 'ready'", (blob.digest,)).fetchone()
-        if ready is None:
-            fresh.add(blob.digest)
-            connection.execute("INSERT OR REPLACE INTO blob VALUES (?, ?, 'creating')", (blob.digest, blob.size))
-    return fresh
+def _meters(found: Found, emit: Emit) -> LayerReport:
+    """How far layers are unpacked, as progress lines; layers that are here already are passed over."""
+    diffs = oci.config(found.config.read(oci.LARGEST_DOCUMENT)).rootfs
+    meters = [
+        Meter(emit, "Loading layer", diff[7 : 7 + SHORT], blob.size)
+        for diff, blob in zip((diffs and diffs.diff_ids) or (), found.layers, strict=False)
+    ]
+
+    def report(index: int, status: str, current: int, total: int) -> None:
+        if status == EXTRACTING:
+            meters[index].report(current)
+
+    return report
 
 
 def _insert(

@@ -86,7 +86,7 @@ class Saver:
             NotFound: an image, or one of its blobs, is not here; before the first byte.
         """
         async with self._assembler.lease() as lease:
-            images = await self._database.write(lambda c: _leased(c, lease, wanted(c, asked)))
+            images = await self._database.write(lambda c: _leased(c, lease.id, wanted(c, asked)))
             writer = _Tar()
             for name, data in self._members(images):
                 if isinstance(data, bytes):

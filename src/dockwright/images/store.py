@@ -146,6 +146,30 @@ def layers(connection: sqlite3.Connection, ident: str) -> list[LayerRow]:
     return [LayerRow(row["chain"], row["diff"], row["blob"], row["size"]) for row in rows]
 
 
+def unpacked(connection: sqlite3.Connection, driver: str, chain: str) -> tuple[str, int] | None:
+    """Key and size of a layer that `driver` has on disk."""
+    found = "SELECT key, size FROM layer WHERE driver = ? AND chain = ? AND state = 'ready'"
+    row = connection.execute(found, (driver, chain)).fetchone()
+    return (row["key"], row["size"]) if row else None
+
+
+def holding(connection: sqlite3.Connection, chain: str, wanted: str) -> str:
+    """The digest of a blob in the store that holds the layer `chain`: `wanted` if that is here, "" if none is."""
+    row = connection.execute(
+        "SELECT digest FROM blob WHERE state = 'ready' AND (digest = ? OR digest IN"
+        " (SELECT blob FROM image_layer WHERE chain = ?)) ORDER BY digest != ?",
+        (wanted, chain, wanted),
+    ).fetchone()
+    return str(row["digest"]) if row else ""
+
+
+def ready(connection: sqlite3.Connection, layers: Sequence[tuple[str, int]]) -> None:
+    """Layers, by chain ID, are complete and synced; and how large they are."""
+    for chain, size in layers:
+        update = "UPDATE layer SET state = 'ready', size = ? WHERE chain = ? AND state = 'creating'"
+        connection.execute(update, (size, chain))
+
+
 def insert(connection: sqlite3.Connection, ident: str, config: bytes, manifest: str, rows: Sequence[LayerRow]) -> None:
     """Make an image of layers and blobs that are there; they are `ready` from now on. One that is known stays as it is."""
     size = sum(row.size for row in rows)
@@ -155,11 +179,23 @@ def insert(connection: sqlite3.Connection, ident: str, config: bytes, manifest: 
         for position, row in enumerate(rows):
             values = (ident, position, row.chain, row.diff, row.blob, row.size)
             connection.execute("INSERT INTO image_layer VALUES (?, ?, ?, ?, ?, ?)", values)
-    for row in rows:
-        ready = "UPDATE layer SET state = 'ready' WHERE chain = ? AND state = 'creating'"
-        connection.execute(ready, (row.chain,))
+    ready(connection, [(row.chain, row.size) for row in rows])
     for digest in (ident, manifest, *(row.blob for row in rows)):
         connection.execute("UPDATE blob SET state = 'ready' WHERE digest = ? AND state = 'creating'", (digest,))
+
+
+def claim_blobs(connection: sqlite3.Connection, image: str, blobs: Sequence[tuple[str, int]]) -> set[str]:
+    """Rows for blobs (digest, size) of an image that are about to get their places; returns the digests of those not there
+    yet. An image that is known has its own already."""
+    if connection.execute("SELECT 1 FROM image WHERE id = ?", (image,)).fetchone():
+        return set()
+    fresh = set()
+    for digest, size in blobs:
+        there = connection.execute("SELECT 1 FROM blob WHERE digest = ? AND state = 'ready'", (digest,)).fetchone()
+        if there is None:
+            fresh.add(digest)
+            connection.execute("INSERT OR REPLACE INTO blob VALUES (?, ?, 'creating')", (digest, size))
+    return fresh
 
 
 def set_tag(connection: sqlite3.Connection, name: str, ident: str) -> str:
