@@ -21,6 +21,8 @@ class Settings(Protocol):
     labels: list[str]
     live_restore: bool
     log_driver: str
+    insecure_registries: list[str]
+    registry_mirrors: list[str]
 
 
 class System:
@@ -86,6 +88,7 @@ class System:
             "CgroupVersion": facts.cgroup.version,
             "NEventsListener": self._events.listeners,
             **_host(facts),
+            "RegistryConfig": registries(self._config.insecure_registries, self._config.registry_mirrors),
             "DockerRootDir": self._config.data_root,
             **_proxies(),
             "Name": facts.name,
@@ -133,9 +136,21 @@ def _limits(facts: host.HostFacts) -> dict[str, bool]:
     }
 
 
+def registries(insecure: list[str], mirrors: list[str]) -> dict[str, Any]:
+    """RegistryConfig: which registries are asked how, as the daemon was told."""
+    networks = [name for name in insecure if "/" in name]
+    hosts = [name for name in insecure if "/" not in name]
+    urls = [url.rstrip("/") + "/" for url in mirrors]
+    named = {name: {"Name": name, "Mirrors": [], "Secure": False, "Official": False} for name in hosts}
+    hub = {"Name": "docker.io", "Mirrors": urls, "Secure": True, "Official": True}
+    return {
+        "IndexConfigs": {"docker.io": hub, **named},
+        "InsecureRegistryCIDRs": [*networks, "127.0.0.0/8"],
+        "Mirrors": urls or None,
+    }
+
+
 def _host(facts: host.HostFacts) -> dict[str, Any]:
-    hub = {"Name": "docker.io", "Mirrors": [], "Secure": True, "Official": True}
-    registries = {"IndexConfigs": {"docker.io": hub}, "InsecureRegistryCIDRs": ["127.0.0.0/8"], "Mirrors": None}
     return {
         "KernelVersion": facts.kernel,
         "OperatingSystem": facts.operating_system,
@@ -143,7 +158,6 @@ def _host(facts: host.HostFacts) -> dict[str, Any]:
         "OSType": "linux",
         "Architecture": facts.machine,
         "IndexServerAddress": "https://index.docker.io/v1/",
-        "RegistryConfig": registries,
         "NCPU": facts.processors,
         "MemTotal": facts.memory,
         "GenericResources": None,

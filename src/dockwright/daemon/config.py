@@ -64,6 +64,15 @@ class Config:
     log_opts: dict[str, str] = field(default_factory=dict)
     live_restore: bool = True
     shutdown_timeout: int = 15
+    insecure_registries: list[str] = field(default_factory=list)
+    registry_mirrors: list[str] = field(default_factory=list)
+    max_concurrent_downloads: int = 3
+    max_concurrent_uploads: int = 5
+    max_download_attempts: int = 5
+    http_proxy: str = ""
+    https_proxy: str = ""
+    no_proxy: str = ""
+    proxies: dict[str, str] = field(default_factory=dict)
 
     @property
     def level(self) -> str:

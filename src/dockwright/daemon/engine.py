@@ -20,6 +20,7 @@ from dockwright.daemon import config as configuration
 from dockwright.daemon.config import Config
 from dockwright.daemon.log import LEVELS
 from dockwright.daemon.network import network_config
+from dockwright.daemon.registry import registry_settings
 from dockwright.daemon.sockets import default_hosts
 from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
@@ -63,13 +64,14 @@ class Engine:
         Raises:
             EngineError: the start failed.
         """
+        registry = registry_settings(self._config)
         prepare(self._paths)
         supervisor = Supervisor(self._paths)
         await supervisor.start()
         database = Database.open(self._paths.database)
         ident, trusted = identity.establish(database, self._paths.engine_id)
         events = EventBus()
-        images = ImageManager(database, self._paths, events, self._config.storage_driver, trusted)
+        images = ImageManager(database, self._paths, events, self._config.storage_driver, trusted, registry)
         volumes = VolumeManager(database, self._paths, events)
         await volumes.start()
         networks = NetworkManager(database, self._paths, events, network_config(self._config))

@@ -31,13 +31,21 @@ HELP = {
     "log-opt": "Option of the log driver: key=value",
     "live-restore": "Leave containers running when the daemon ends (default true)",
     "shutdown-timeout": "Seconds that containers have to stop when the daemon stops them (default 15)",
+    "insecure-registry": "Registry that may do without TLS or a verified certificate: host[:port] or network",
+    "registry-mirror": "Registry asked for Docker Hub's images first: URL",
+    "max-concurrent-downloads": "Blobs downloaded at once (default 3)",
+    "max-concurrent-uploads": "Blobs uploaded at once (default 5)",
+    "max-download-attempts": "Attempts at each download (default 5)",
+    "http-proxy": "Proxy for registries without TLS (default: HTTP_PROXY)",
+    "https-proxy": "Proxy for registries with TLS (default: HTTPS_PROXY)",
+    "no-proxy": "Hosts, domains and networks reached without a proxy (default: NO_PROXY)",
 }
 _KINDS = {TEXT: "string", NUMBER: "int", LIST: "list", MAP: "map", FLAG: ""}
 
 
 def text() -> str:
     """The whole help."""
-    entries = sorted((_entry(setting), HELP[setting.flag]) for setting in CARRIED)
+    entries = sorted((_entry(setting), HELP[setting.flag]) for setting in CARRIED if setting.flag)
     entries += [("  -h, --help", "Print this help"), ("  -v, --version", "Print the version")]
     width = max(len(left) for left, _ in entries) + 3
     lines = [f"{left:<{width}}{right}" for left, right in sorted(entries, key=lambda entry: entry[0].lstrip(" -"))]

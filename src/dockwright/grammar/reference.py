@@ -37,6 +37,11 @@ class Reference:
     digest: str = ""
 
     @property
+    def name(self) -> str:
+        """The repository in full."""
+        return f"{self.domain}/{self.path}"
+
+    @property
     def familiar_name(self) -> str:
         """The repository as users write it: without docker.io/ and library/."""
         if self.domain != DEFAULT_DOMAIN:
@@ -50,11 +55,15 @@ class Reference:
         return self.familiar_name + self._suffix()
 
     def __str__(self) -> str:
-        return f"{self.domain}/{self.path}{self._suffix()}"
+        return self.name + self._suffix()
 
     def tagged(self) -> "Reference":
         """With `:latest` where neither tag nor digest was given."""
         return self if self.tag or self.digest else replace(self, tag=DEFAULT_TAG)
+
+    def by_digest(self) -> "Reference":
+        """Without its tag if it has a digest, which says more."""
+        return replace(self, tag="") if self.digest else self
 
     def _suffix(self) -> str:
         return (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")

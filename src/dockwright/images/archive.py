@@ -12,7 +12,7 @@ import msgspec
 
 from dockwright.base.errors import InvalidParameter
 from dockwright.grammar import reference
-from dockwright.images import oci
+from dockwright.images import oci, platforms
 from dockwright.images.arrival import Remote
 from dockwright.images.content import Blob, Ingest
 from dockwright.images.inflate import Source
@@ -168,7 +168,7 @@ class Archive:
         yield from named
         if not named or len(entries) == 1:
             plain = [entry for entry in entries if entry not in named and not oci.is_attestation(entry)]
-            yield from plain if len(plain) == 1 else oci.best(plain)[:1]
+            yield from plain if len(plain) == 1 else platforms.best(plain)[:1]
 
     def _of_descriptor(self, descriptor: oci.Descriptor) -> Found:
         for _ in range(DEEPEST_INDEX):
@@ -184,9 +184,9 @@ class Archive:
     def _present(self, index: oci.Index) -> oci.Descriptor:
         """The best platform of an index among those the archive has."""
         present = [entry for entry in index.manifests if "/" + oci.member(entry.digest) in self.members]
-        best = oci.best(present)
+        best = platforms.best(present)
         if not best:
-            raise InvalidParameter(f"no matching manifest for {oci.host_platform()} in the manifest list entries")
+            raise InvalidParameter(f"no matching manifest for {platforms.shown(platforms.host())} in the manifest list entries")
         return best[0]
 
 

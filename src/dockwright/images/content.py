@@ -143,6 +143,8 @@ class Content:
         for row in connection.execute("SELECT digest FROM blob WHERE state = 'removing'").fetchall():
             self._trash.take(self.path(row["digest"]))
             connection.execute("DELETE FROM blob WHERE digest = ?", (row["digest"],))
+            connection.execute("DELETE FROM blob_child WHERE parent = ?", (row["digest"],))
+            connection.execute("DELETE FROM blob_source WHERE digest = ?", (row["digest"],))
 
     def clean(self) -> None:
         """At start: throw away what dead loads have left, but for downloads that may go on."""

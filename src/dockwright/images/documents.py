@@ -33,7 +33,7 @@ def summaries(
             raise InvalidParameter(f"invalid filter '{name}'")
     patterns = filters.get("reference") or []
     rows = [_summary(image, patterns, shared) for image in filtered(images, filters, resolve)]
-    return [row for row in rows if row["RepoTags"] or not patterns]
+    return [row for row in rows if row["RepoTags"] or row["RepoDigests"] or not patterns]
 
 
 def filtered(images: list[Image], filters: Filters, resolve: Callable[[str], Image]) -> list[Image]:
@@ -82,10 +82,13 @@ def _dated(filters: Filters, resolve: Callable[[str], Image]) -> list[Callable[[
 
 
 def _summary(image: Image, patterns: list[str], shared: dict[str, int] | None) -> dict[str, Any]:
-    tags = [tag for tag in image.familiar_tags if not patterns or any(_named(tag, p) for p in patterns)]
+    tags, digests = (
+        [name for name in names if not patterns or any(_named(name, p) for p in patterns)]
+        for names in (image.familiar_tags, image.familiar_digests)
+    )
     return {
         "Containers": -1, "Created": stamp(image) // 1_000_000_000, "Id": image.id,
-        "Labels": image.container_config.get("Labels"), "ParentId": "", "RepoDigests": [], "RepoTags": tags,
+        "Labels": image.container_config.get("Labels"), "ParentId": "", "RepoDigests": digests, "RepoTags": tags,
         "SharedSize": -1 if shared is None else shared.get(image.id, 0), "Size": image.size,
     }  # fmt: skip
 
@@ -114,7 +117,7 @@ def inspect(image: Image, graph_driver: dict[str, Any]) -> dict[str, Any]:
     """One image."""
     config, history = image.config, image.config.get("history") or []
     return {
-        "Id": image.id, "RepoTags": image.familiar_tags, "RepoDigests": [], "Parent": "",
+        "Id": image.id, "RepoTags": image.familiar_tags, "RepoDigests": image.familiar_digests, "Parent": "",
         "Comment": config.get("comment") or (history[-1].get("comment") or "" if history else ""),
         "Created": config.get("created") or ZERO, "DockerVersion": config.get("docker_version") or "",
         "Author": config.get("author") or "", "Config": _config(image), "Architecture": config.get("architecture") or "",

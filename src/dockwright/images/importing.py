@@ -11,15 +11,15 @@ from dockwright.events import EventBus
 from dockwright.grammar import reference
 from dockwright.grammar.reference import Reference
 from dockwright.images import changes as instructions
-from dockwright.images import oci
+from dockwright.images import platforms
 from dockwright.images.archive import Found
 from dockwright.images.content import Content
 from dockwright.images.load import Loader, explained
+from dockwright.images.oci import Platform
 from dockwright.images.progress import Emit, Line, lines
 
 DEFAULT_MESSAGE = "Imported from -"
 ENGINE = "27.5.1"  # docker_version of a config
-_SYSTEMS = ("linux", "windows", "darwin", "freebsd")
 
 
 def target(repo: str, tag: str) -> list[Reference]:
@@ -38,23 +38,16 @@ def target(repo: str, tag: str) -> list[Reference]:
     return [Reference(parsed.domain, parsed.path, tag or parsed.tag or reference.DEFAULT_TAG)]
 
 
-def platform(text: str) -> tuple[str, str, str]:
+def platform(text: str) -> Platform:
     """`os/architecture[/variant]` of the new image; "" is this host's.
 
     Raises:
         InvalidParameter: no such system, or one whose images this engine cannot hold.
     """
-    host_system, host_architecture = oci.host_platform().split("/")
-    parts = [part for part in text.lower().split("/") if part] or [host_system, host_architecture]
-    if len(parts) == 1 and parts[0] in _SYSTEMS:
-        parts.append(host_architecture)
-    elif len(parts) == 1:
-        parts.insert(0, host_system)
-    if len(parts) > 3 or parts[0] not in _SYSTEMS:
-        raise InvalidParameter(f'"{text}": unknown operating system or architecture: invalid argument')
-    if parts[0] != host_system:
-        raise InvalidParameter(f'operating system is not supported: "{parts[0]}"')
-    return parts[0], parts[1], parts[2] if len(parts) == 3 else ""
+    found = platforms.parse(text) if text else platforms.host()
+    if found.os != platforms.host().os:
+        raise InvalidParameter(f'operating system is not supported: "{found.os}"')
+    return found
 
 
 class Importer:
@@ -72,12 +65,13 @@ class Importer:
             InvalidParameter: a name, platform, change or tar that cannot be; at once, or while the body is read.
         """
         names = target(repo, tag)
-        system, architecture, variant = platform(wanted_platform)
+        wanted = platform(wanted_platform)
         created = now()
         config: dict[str, object] = {
-            "architecture": architecture, **({"variant": variant} if variant else {}), "comment": message or DEFAULT_MESSAGE,
+            "architecture": wanted.architecture, **({"variant": wanted.variant} if wanted.variant else {}),
+            "comment": message or DEFAULT_MESSAGE,
             "config": instructions.apply({}, changes), "created": created, "docker_version": ENGINE,
-            "history": [{"created": created, "comment": message or DEFAULT_MESSAGE}], "os": system,
+            "history": [{"created": created, "comment": message or DEFAULT_MESSAGE}], "os": wanted.os,
         }  # fmt: skip
         return lines(partial(self._import, body, config, names))
 

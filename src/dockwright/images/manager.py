@@ -16,6 +16,9 @@ from dockwright.images.importing import Importer
 from dockwright.images.layers import Layers, chain_ids
 from dockwright.images.load import Loader
 from dockwright.images.prune import Pruner
+from dockwright.images.pull import Puller, pull_request
+from dockwright.images.registry.client import Caller, Registries
+from dockwright.images.registry.settings import RegistrySettings
 from dockwright.images.save import Saver
 from dockwright.images.store import Image
 from dockwright.images.trash import Trash
@@ -41,8 +44,9 @@ class ImageManager:
     """
 
     def __init__(
-        self, database: Database, paths: Paths, events: EventBus, driver: str = "", trusted: bool = False
-    ) -> None:
+        self, database: Database, paths: Paths, events: EventBus, driver: str = "", trusted: bool = False,
+        registry: RegistrySettings | None = None,
+    ) -> None:  # fmt: skip
         self._database, self._events = database, events
         database.migrate("images", store.MIGRATIONS)
         trash = Trash(paths.trash)
@@ -54,6 +58,8 @@ class ImageManager:
         self._loader = Loader(database, content, self._assembler, events)
         self._saver = Saver(database, content, self._assembler, events)
         self._pruner = Pruner(database, events)
+        self._registries = Registries(registry or RegistrySettings())
+        self._puller = Puller(database, content, self._loader, events, self._registries)
         self._importer = Importer(content, self._loader, events)
         database.write_now(lambda c: recovery.recover(c, self._driver, content, self._assembler, trash, trusted))
 
@@ -117,7 +123,7 @@ class ImageManager:
         image = self.resolve(name)
         used = references.users(self._database.read(), "image", image.id)
         users = [owner for kind, owner in used if kind == "container"]
-        plan = removal.plan(image, name, store.is_id(image, name), force, users, running)
+        plan = removal.plan(image, store.meant(image, name), name, force, users, running)
         await self._database.write(lambda c: _carry_out(c, image, plan))
         rows = [{"Untagged": reference.parse(tag).familiar} for tag in plan.untagged]
         for _ in plan.untagged:
@@ -148,8 +154,22 @@ class ImageManager:
         return self._importer.import_(body, repo, tag, message, changes, platform)
 
     async def close(self) -> None:
-        """End the loads and imports that are under way; what they did is undone."""
+        """End what is under way; what it did is undone."""
         await progress.end_all()
+        await self._registries.close()
+
+    def pull(
+        self, name: str, tag: str, platform: str, caller: Caller, all_platforms: bool = False
+    ) -> AsyncIterator[dict[str, Any]]:
+        """POST /images/create?fromImage=: progress documents.
+
+        Args:
+            tag: a tag or digest; "" where `name` has neither means all tags.
+
+        Raises:
+            InvalidParameter: at once, for what cannot be. EngineError: what came of it, later.
+        """
+        return self._puller.pull(pull_request(name, tag, platform, caller, all_platforms))
 
     def push(self, name: str, tag: str) -> None:
         """POST /images/{name}/push: refused, for want of a registry client.
@@ -172,6 +192,6 @@ class ImageManager:
 
 
 def _carry_out(connection: Any, image: Image, plan: removal.Plan) -> None:
-    store.drop_tags(connection, plan.untagged)
+    store.drop_references(connection, plan.untagged)
     if plan.deleted:
         store.drop(connection, image.id)

@@ -4,13 +4,11 @@ Sources: OCI image spec 1.1; facts on platforms and mixed documents in docs/room
 structs, so that a wrong type is an error here and not somewhere later; their bytes are kept as they came.
 """
 
-import os
 from typing import Any, TypeVar
 
 import msgspec
 
 from dockwright.base.errors import InvalidParameter
-from dockwright.host.system import go_architecture
 from dockwright.images.content import checked
 from dockwright.images.created import nanoseconds
 
@@ -217,55 +215,3 @@ def member(digest: str) -> str:
         InvalidParameter: no digest.
     """
     return f"blobs/sha256/{checked(digest)[7:]}"
-
-
-# platforms
-
-_ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "armhf": "arm", "armel": "arm"}
-_COMPATIBLE = {  # what a host runs, best first: (architecture, variant); "" is the variant that is not written
-    "amd64": (("amd64", "v4"), ("amd64", "v3"), ("amd64", "v2"), ("amd64", ""), ("386", "")),
-    "arm64": (("arm64", ""), ("arm", "v8"), ("arm", "v7"), ("arm", "v6"), ("arm", "v5")),
-}
-_PLAIN = {("amd64", "v1"): "", ("arm64", "v8"): "", ("arm", ""): "v7"}
-
-
-def host_platform() -> str:
-    """This host as `os/architecture`."""
-    return f"linux/{go_architecture(os.uname().machine)}"
-
-
-def _level() -> int:
-    """The x86-64 level of this processor, by its flags (x86-64 psABI, "micro-architecture levels")."""
-    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
-        flags = next((set(line.split()) for line in file if line.startswith("flags")), set())
-    level = 1
-    for needed in ({"cx16", "popcnt", "sse4_2"}, {"avx2", "bmi2", "fma", "movbe"}, {"avx512f", "avx512bw", "avx512vl"}):
-        if not needed <= flags:
-            break
-        level += 1
-    return level
-
-
-def _preference() -> list[tuple[str, str]]:
-    """What this host runs, best first."""
-    own = go_architecture(os.uname().machine)
-    found = list(_COMPATIBLE.get(own, ((own, ""),)))
-    if own != "amd64":
-        return found
-    level = _level()
-    return [(name, variant) for name, variant in found if not variant or int(variant[1:]) <= level]
-
-
-def best(entries: list[Descriptor]) -> list[Descriptor]:
-    """Those that run on this host, the best first; one without a platform fits anything and comes last."""
-    preference = _preference()
-
-    def rank(entry: Descriptor) -> int:
-        if entry.platform is None:
-            return len(preference)
-        name = _ARCHITECTURES.get(entry.platform.architecture, entry.platform.architecture)
-        variant = entry.platform.variant
-        wanted = (name, _PLAIN.get((name, variant), variant))
-        return preference.index(wanted) if entry.platform.os in ("", "linux") and wanted in preference else -1
-
-    return sorted((e for e in entries if not is_attestation(e) and rank(e) >= 0), key=rank)

@@ -49,7 +49,7 @@ class Pruner:
 async def _removed(image: Image, delete: Delete) -> Rows:
     """Remove an image by each of its names; what is used stays."""
     rows: Rows = []
-    for name in image.familiar_tags or [image.id]:
+    for name in [*image.familiar_tags, *image.familiar_digests] or [image.id]:
         try:
             rows += await delete(name)
         except Conflict:

@@ -21,41 +21,61 @@ class Plan:
     deleted: bool
 
 
-def plan(image: Image, name: str, by_id: bool, force: bool, users: Sequence[str], running: Collection[str]) -> Plan:
+def plan(
+    image: Image, target: str, name: str, force: bool, users: Sequence[str], running: Collection[str]
+) -> Plan:
     """Decide.
 
     Args:
-        name: as the user wrote it. by_id: it was an id. users: containers of this image. running: those that run, of all.
+        target: which of its references was meant, "" for the image itself by its id. name: as the user wrote it.
+        users: containers of this image. running: those that run, of all.
 
     Raises:
         Conflict: in Docker's words.
     """
     active = [user for user in users if user in running]
-    if by_id:
+    if not target:
         return _by_id(image, force, users, active)
-    return _by_name(image, name, force, users, active)
+    return _by_name(image, target, name, force, users, active)
 
 
-def _by_name(image: Image, name: str, force: bool, users: Sequence[str], active: Sequence[str]) -> Plan:
-    target = (str(reference.parse(name).tagged()),)
-    if len(image.names) > 1:
-        return Plan(target, deleted=False)
-    if users and not force:
+def _by_name(
+    image: Image, target: str, name: str, force: bool, users: Sequence[str], active: Sequence[str]
+) -> Plan:
+    if users and not force and _is_single(image):
         raise Conflict(
             f'conflict: unable to remove repository reference "{name}" (must force) - container {short(users[0])} is using '
             f"its referenced image {short(image.id)}"
         )
-    return Plan(target, deleted=not active)  # what a running container uses stays, without a name
+    untagged = (target, *_orphans(image, target))
+    if set(image.references) - set(untagged):
+        return Plan(untagged, deleted=False)
+    return Plan(untagged, deleted=not active)  # what a running container uses stays, without a name
+
+
+def _orphans(image: Image, target: str) -> list[str]:
+    """The digests that go with the last tag of their repository."""
+    gone = reference.parse(target)
+    if gone.digest:
+        return []
+    if any(other != target and reference.parse(other).name == gone.name for other in image.names):
+        return []
+    return [other for other in image.digests if reference.parse(other).name == gone.name]
+
+
+def _is_single(image: Image) -> bool:
+    """Whether it is in one repository, by one tag at most."""
+    return len(image.names) < 2 and len({reference.parse(other).name for other in image.references}) < 2
 
 
 def _by_id(image: Image, force: bool, users: Sequence[str], active: Sequence[str]) -> Plan:
     if active:
         raise _conflict(image, "cannot be forced", f"image is being used by running container {short(active[0])}")
-    if len(image.names) > 1 and not force:
+    if not force and not _is_single(image):
         raise _conflict(image, "must be forced", "image is referenced in multiple repositories")
     if users and not force:
         raise _conflict(image, "must be forced", f"image is being used by stopped container {short(users[0])}")
-    return Plan(image.names, deleted=True)
+    return Plan(image.references, deleted=True)
 
 
 def _conflict(image: Image, how: str, why: str) -> Conflict:

@@ -30,10 +30,20 @@ MIGRATIONS = [
     CREATE UNIQUE INDEX layer_chain ON layer (driver, chain) WHERE state != 'removing';
     CREATE TABLE container_layer (container TEXT PRIMARY KEY, driver TEXT NOT NULL, key TEXT NOT NULL, chain TEXT NOT NULL,
                                   state TEXT NOT NULL)
+    """,
     """
+    ALTER TABLE image_tag ADD COLUMN target TEXT NOT NULL DEFAULT '';
+    CREATE TABLE image_digest (name TEXT NOT NULL, digest TEXT NOT NULL, image TEXT NOT NULL REFERENCES image(id),
+                               PRIMARY KEY (name, digest)) WITHOUT ROWID;
+    CREATE INDEX image_digest_image ON image_digest (image);
+    CREATE TABLE blob_child (parent TEXT NOT NULL, child TEXT NOT NULL, PRIMARY KEY (parent, child)) WITHOUT ROWID;
+    CREATE TABLE blob_source (digest TEXT NOT NULL, domain TEXT NOT NULL, path TEXT NOT NULL,
+                              PRIMARY KEY (digest, domain, path)) WITHOUT ROWID
+    """,
 ]
 _HEX = re.compile(r"[0-9a-f]{1,64}")
 LEASE = "lease"
+_DIGESTS = "SELECT image, name || '@' || digest AS full FROM image_digest"
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,12 @@ class Image:
     size: int
     tagged: int
     names: tuple[str, ...]
+    digests: tuple[str, ...] = ()
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Everything it is called."""
+        return self.names + self.digests
 
     @property
     def container_config(self) -> dict[str, Any]:
@@ -66,6 +82,11 @@ class Image:
     def familiar_tags(self) -> list[str]:
         """Its names as users write them."""
         return [reference.parse(name).familiar for name in self.names]
+
+    @property
+    def familiar_digests(self) -> list[str]:
+        """Its digests in registries as users write them."""
+        return [reference.parse(name).familiar for name in self.digests]
 
 
 @dataclass(frozen=True)
@@ -91,20 +112,36 @@ def find(connection: sqlite3.Connection, name: str) -> Image:
             raise NotFound(f"No such image: {name if name.startswith('sha256:') else 'sha256:' + name}")
         return found
     wanted = reference.parse(name).tagged()
-    row = connection.execute("SELECT image FROM image_tag WHERE name = ?", (str(wanted),)).fetchone()
-    if row:
-        return load(connection, row["image"])
+    ident = named(connection, wanted)
+    if ident:
+        return load(connection, ident)
     found = _by_id(connection, hexadecimal)
     if found is None:
         raise NotFound(f"No such image: {wanted.familiar}")
     return found
 
 
+def named(connection: sqlite3.Connection, wanted: reference.Reference) -> str:
+    """The id of the image with this name, "" if there is none; a digest wins over a tag beside it."""
+    if wanted.digest:
+        query, values = "SELECT image FROM image_digest WHERE name = ? AND digest = ?", (wanted.name, wanted.digest)
+        row = connection.execute(query, values).fetchone()
+    else:
+        row = connection.execute("SELECT image FROM image_tag WHERE name = ?", (str(wanted),)).fetchone()
+    return str(row["image"]) if row else ""
+
+
+def meant(image: Image, name: str) -> str:
+    """Which of an image's references, in full form, `name` is; "" if it is its id."""
+    if name.startswith("sha256:") or len(name) == 64:
+        return ""
+    full = str(reference.parse(name).tagged().by_digest())
+    return full if full in image.references else ""
+
+
 def is_id(image: Image, name: str) -> bool:
     """Whether `name` meant `image` by its id."""
-    if name.startswith("sha256:") or len(name) == 64:
-        return True
-    return str(reference.parse(name).tagged()) not in image.names
+    return not meant(image, name)
 
 
 def _by_id(connection: sqlite3.Connection, prefix: str) -> Image | None:
@@ -119,8 +156,14 @@ def load(connection: sqlite3.Connection, ident: str) -> Image:
     row = connection.execute("SELECT * FROM image WHERE id = ?", (ident,)).fetchone()
     if row is None:
         raise NotFound(f"No such image: {ident}")
-    names = connection.execute("SELECT name FROM image_tag WHERE image = ? ORDER BY name", (ident,))
-    return _image(row, [found["name"] for found in names])
+    names = connection.execute("SELECT name FROM image_tag WHERE image = ? ORDER BY name", (ident,)).fetchall()
+    digests = connection.execute(f"{_DIGESTS} WHERE image = ? ORDER BY full", (ident,))
+    return _image(row, [found["name"] for found in names], [found["full"] for found in digests])
+
+
+def exists(connection: sqlite3.Connection, ident: str) -> bool:
+    """Whether there is an image with this very id."""
+    return connection.execute("SELECT 1 FROM image WHERE id = ?", (ident,)).fetchone() is not None
 
 
 def every(connection: sqlite3.Connection) -> list[Image]:
@@ -128,11 +171,16 @@ def every(connection: sqlite3.Connection) -> list[Image]:
     names: dict[str, list[str]] = {}
     for row in connection.execute("SELECT name, image FROM image_tag ORDER BY name"):
         names.setdefault(row["image"], []).append(row["name"])
-    return [_image(row, names.get(row["id"], [])) for row in connection.execute("SELECT * FROM image ORDER BY id")]
+    digests: dict[str, list[str]] = {}
+    for row in connection.execute(f"{_DIGESTS} ORDER BY full"):
+        digests.setdefault(row["image"], []).append(row["full"])
+    rows = connection.execute("SELECT * FROM image ORDER BY id")
+    return [_image(row, names.get(row["id"], []), digests.get(row["id"], [])) for row in rows]
 
 
-def _image(row: sqlite3.Row, names: Sequence[str]) -> Image:
-    return Image(row["id"], json.loads(row["config"]), row["manifest"], row["size"], row["tagged"], tuple(names))
+def _image(row: sqlite3.Row, names: Sequence[str], digests: Sequence[str]) -> Image:
+    config = json.loads(row["config"])
+    return Image(row["id"], config, row["manifest"], row["size"], row["tagged"], tuple(names), tuple(digests))
 
 
 def config_bytes(connection: sqlite3.Connection, ident: str) -> bytes:
@@ -198,14 +246,27 @@ def claim_blobs(connection: sqlite3.Connection, image: str, blobs: Sequence[tupl
     return fresh
 
 
-def set_tag(connection: sqlite3.Connection, name: str, ident: str) -> str:
+def set_tag(connection: sqlite3.Connection, name: str, ident: str, target: str = "") -> str:
     """Point `name` at an image; returns the id of another image that had it, "" if none.
 
     When a user last did so is kept apart: see `mark_tagged`.
+
+    Args:
+        target: digest of the index or manifest the name stands for at a registry, "" if it came from none.
     """
     row = connection.execute("SELECT image FROM image_tag WHERE name = ?", (name,)).fetchone()
-    connection.execute("INSERT OR REPLACE INTO image_tag VALUES (?, ?)", (name, ident))
+    connection.execute("INSERT OR REPLACE INTO image_tag VALUES (?, ?, ?)", (name, ident, target))
     return str(row["image"]) if row and row["image"] != ident else ""
+
+
+def set_digest(connection: sqlite3.Connection, name: str, digest: str, ident: str) -> None:
+    """Note that the registry of the repository `name` knows an image by `digest`, an index's or a manifest's."""
+    connection.execute("INSERT OR REPLACE INTO image_digest VALUES (?, ?, ?)", (name, digest, ident))
+
+
+def add_source(connection: sqlite3.Connection, digest: str, domain: str, path: str) -> None:
+    """Note that a repository has a blob: who needs it there, or beside it, need not send it."""
+    connection.execute("INSERT OR IGNORE INTO blob_source VALUES (?, ?, ?)", (digest, domain, path))
 
 
 def mark_tagged(connection: sqlite3.Connection, ident: str) -> None:
@@ -213,15 +274,20 @@ def mark_tagged(connection: sqlite3.Connection, ident: str) -> None:
     connection.execute("UPDATE image SET tagged = ? WHERE id = ?", (time.time_ns(), ident))
 
 
-def drop_tags(connection: sqlite3.Connection, names: Sequence[str]) -> None:
-    """Take names away from whatever has them."""
-    for name in names:
-        connection.execute("DELETE FROM image_tag WHERE name = ?", (name,))
+def drop_references(connection: sqlite3.Connection, names: Sequence[str]) -> None:
+    """Take names, `name:tag` or `name@digest`, away from whatever has them."""
+    for full in names:
+        name, at, digest = full.partition("@")
+        if at:
+            connection.execute("DELETE FROM image_digest WHERE name = ? AND digest = ?", (name, digest))
+        else:
+            connection.execute("DELETE FROM image_tag WHERE name = ?", (name,))
 
 
 def drop(connection: sqlite3.Connection, ident: str) -> None:
     """Forget an image; what it alone had is found by `settle`."""
     connection.execute("DELETE FROM image_tag WHERE image = ?", (ident,))
+    connection.execute("DELETE FROM image_digest WHERE image = ?", (ident,))
     connection.execute("DELETE FROM image_layer WHERE image = ?", (ident,))
     connection.execute("DELETE FROM image WHERE id = ?", (ident,))
 
@@ -234,8 +300,12 @@ _USED_LAYERS = """
     SELECT chain FROM used
 """
 _USED_BLOBS = """
-    SELECT id FROM image UNION SELECT manifest FROM image UNION SELECT blob FROM image_layer
-    UNION SELECT target FROM reference WHERE owner_kind = 'lease' AND target_kind = 'blob'
+    WITH RECURSIVE used(digest) AS (
+        SELECT id FROM image UNION SELECT manifest FROM image UNION SELECT blob FROM image_layer
+        UNION SELECT target FROM image_tag UNION SELECT digest FROM image_digest
+        UNION SELECT target FROM reference WHERE owner_kind = 'lease' AND target_kind = 'blob'
+        UNION SELECT blob_child.child FROM blob_child JOIN used ON blob_child.parent = used.digest)
+    SELECT digest FROM used
 """
 _LEASED = "SELECT target FROM reference WHERE owner_kind = 'lease' AND target_kind ="
 

@@ -105,7 +105,6 @@ def test_errors_reach_the_user(server):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("pull", "busybox"), "is not implemented yet"),
         (("system", "df"), "is not implemented yet"),
         (("node", "ls"), "This node is not a swarm manager."),
     ],

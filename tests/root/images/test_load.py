@@ -150,9 +150,9 @@ def test_an_oci_layout(rig: Any, images: Any) -> None:
 
 
 def test_the_platform_of_this_host_is_chosen(overlay: Any, images: Any) -> None:
-    from dockwright.images import oci
+    from dockwright.images import platforms
 
-    own = oci.host_platform().split("/")[1]
+    own = platforms.host().architecture
     platforms = [
         {"platform": {"os": "windows", "architecture": own}}, {"platform": {"os": "linux", "architecture": "s390x"}},
         {"platform": {"os": "linux", "architecture": own}}, {"platform": {"os": "unknown", "architecture": "unknown"}},

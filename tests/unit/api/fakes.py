@@ -148,6 +148,10 @@ class Images:
         if b"bad" in self.loaded:
             raise NotFound("invalid archive: does not contain a manifest.json")
 
+    async def pull(self, name, tag, platform, caller, all_platforms):
+        meta = "".join(caller.extra.values())
+        yield {"status": f"{name} {tag} {platform} {caller.credentials.username} {caller.upstream} {meta}"}
+
     async def save(self, names):
         if "nope" in names:
             raise NotFound("No such image: nope:latest")

@@ -1,6 +1,7 @@
 """The server as a client sees it: framing, keep-alive, streams, hijack, disconnects, and malformed HTTP."""
 
 import asyncio
+import base64
 import importlib.util
 import json
 import pathlib
@@ -91,10 +92,18 @@ def test_swarm_is_refused_in_dockers_words(tmp_path):
     assert json.loads(body)["message"].startswith('This node is not a swarm manager. Use "docker swarm init"')
 
 
-def test_pull_is_refused_clearly(tmp_path):
-    status, _, body = parts(ask(tmp_path, request("POST", "/images/create?fromImage=busybox&tag=latest")))
-    assert status == 501
-    assert "pulling busybox:latest from a registry is not implemented yet" in json.loads(body)["message"]
+def test_a_pull_passes_on_who_asks(tmp_path):
+    header = base64.urlsafe_b64encode(b'{"username":"u","password":"p","serveraddress":"reg:5000"}').decode()
+    target = "/images/create?fromImage=reg:5000/a&tag=1&platform=linux/arm64"
+    fields = {"X_Registry_Auth": header, "User_Agent": "docker/27", "X_Meta_Run": "7"}
+    status, _, body = parts(ask(tmp_path, request("POST", target, **fields)))
+    assert status == 200
+    assert b'{"status":"reg:5000/a 1 linux/arm64 u docker/27 7"}' in body
+
+
+def test_a_pull_with_unreadable_credentials_has_none(tmp_path):
+    _, _, body = parts(ask(tmp_path, request("POST", "/images/create?fromImage=a&tag=1", X_Registry_Auth="?")))
+    assert b'{"status":"a 1    "}' in body
 
 
 def test_json_is_escaped_as_go_does_it(tmp_path):

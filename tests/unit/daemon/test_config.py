@@ -17,6 +17,15 @@ def no_default_file(tmp_path, monkeypatch):
 
 
 VALUES = {
+    "insecure-registry": ("r:5000", ["r:5000"]),
+    "registry-mirror": ("http://m", ["http://m"]),
+    "max-concurrent-downloads": ("7", 7),
+    "max-concurrent-uploads": ("7", 7),
+    "max-download-attempts": ("7", 7),
+    "http-proxy": ("http://p:1", "http://p:1"),
+    "https-proxy": ("http://p:1", "http://p:1"),
+    "no-proxy": ("x.org", "x.org"),
+    "proxies": ("", {"http-proxy": "http://p:1"}),
     "host": ("tcp://127.0.0.1:2375", ["tcp://127.0.0.1:2375"]),
     "group": ("wheel", "wheel"),
     "data-root": ("/d", "/d"),
@@ -47,7 +56,7 @@ VALUES = {
 }
 
 
-@pytest.mark.parametrize("setting", [s for s in CARRIED if s.flag != "config-file"], ids=lambda s: s.flag)
+@pytest.mark.parametrize("setting", [s for s in CARRIED if s.flag not in ("config-file", "")], ids=lambda s: s.flag)
 def test_each_carried_flag_arrives(setting):
     given, expected = VALUES[setting.flag]
     config = load([f"--{setting.flag}={given}"])
@@ -57,7 +66,7 @@ def test_each_carried_flag_arrives(setting):
 
 @pytest.mark.parametrize("setting", [s for s in CARRIED if s.key], ids=lambda s: s.key)
 def test_each_carried_key_arrives(setting, tmp_path):
-    _, value = VALUES[setting.flag]
+    _, value = VALUES[setting.flag or setting.key]
     written = [{"base": "10.0.0.0/8", "size": 24}] if setting.key == "default-address-pools" else value
     assert getattr(from_file(tmp_path, {setting.key: written}), setting.attribute) == value
 
@@ -214,7 +223,7 @@ def test_errors_of_a_merged_configuration_name_the_file(tmp_path):
 
 
 def test_help_has_each_setting_that_is_carried():
-    assert set(usage.HELP) == {setting.flag for setting in CARRIED}
+    assert set(usage.HELP) == {setting.flag for setting in CARRIED if setting.flag}
     lines = usage.text().splitlines()
     assert "  -H, --host list" in {line[:17] for line in lines} and "Usage:  dockwrightd [OPTIONS]" in lines
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dockwright.base.errors import Conflict, InvalidParameter
-from dockwright.images import changes, created, oci, progress, removal
+from dockwright.images import changes, created, oci, platforms, progress, removal
 from dockwright.images.content import checked
 from dockwright.images.glob import matches
 from dockwright.images.importing import platform, target
@@ -132,21 +132,37 @@ def image(*names: str) -> Image:
 
 def test_plans_of_a_delete() -> None:
     one, two = image("a:1"), image("a:1", "b:1")
-    plan = removal.plan
-    assert plan(one, "a:1", False, False, [], []) == removal.Plan(("docker.io/library/a:1",), True)
-    assert plan(two, "a:1", False, False, ["c1"], ["c1"]) == removal.Plan(("docker.io/library/a:1",), False)
-    assert plan(one, "a:1", False, True, ["c1"], []) == removal.Plan(("docker.io/library/a:1",), True)
-    assert plan(one, "a:1", False, True, ["c1"], ["c1"]) == removal.Plan(("docker.io/library/a:1",), False)
-    assert plan(two, "1111", True, True, ["c1"], []).deleted
-    for wanted, name, by_id, force, users, running, text in (
-        (one, "a:1", False, False, ["c1"], [], '"a:1" (must force) - container c1 is using its referenced image 111111111111'),
-        (two, "1", True, False, [], [], "(must be forced) - image is referenced in multiple repositories"),
-        (one, "1", True, False, ["c1"], [], "(must be forced) - image is being used by stopped container c1"),
-        (one, "1", True, True, ["c0", "c1"], ["c1"], "(cannot be forced) - image is being used by running container c1"),
+    plan, target = removal.plan, "docker.io/library/a:1"
+    assert plan(one, target, "a:1", False, [], []) == removal.Plan((target,), True)
+    assert plan(two, target, "a:1", False, ["c1"], ["c1"]) == removal.Plan((target,), False)
+    assert plan(one, target, "a:1", True, ["c1"], []) == removal.Plan((target,), True)
+    assert plan(one, target, "a:1", True, ["c1"], ["c1"]) == removal.Plan((target,), False)
+    assert plan(two, "", "1111", True, ["c1"], []).deleted
+    for wanted, meant, name, force, users, running, text in (
+        (one, target, "a:1", False, ["c1"], [], '"a:1" (must force) - container c1 is using its referenced image 111111111111'),
+        (two, "", "1", False, [], [], "(must be forced) - image is referenced in multiple repositories"),
+        (one, "", "1", False, ["c1"], [], "(must be forced) - image is being used by stopped container c1"),
+        (one, "", "1", True, ["c0", "c1"], ["c1"], "(cannot be forced) - image is being used by running container c1"),
     ):
         with pytest.raises(Conflict) as caught:
-            plan(wanted, name, by_id, force, users, running)
+            plan(wanted, meant, name, force, users, running)
         assert text in caught.value.message
+
+
+def test_a_digest_goes_with_the_last_tag_of_its_repository() -> None:
+    a1, a2, b1 = (f"docker.io/library/{name}" for name in ("a:1", "a:2", "b:1"))
+    digest = f"docker.io/library/a@{A}"
+
+    def plan(names: list[str], target: str) -> removal.Plan:
+        wanted = Image("sha256:" + "1" * 64, {}, "", 0, 0, tuple(names), (digest,))
+        return removal.plan(wanted, target, target, False, [], [])
+
+    assert plan([a1], a1) == removal.Plan((a1, digest), True)
+    assert plan([a1, b1], a1) == removal.Plan((a1, digest), False)
+    assert plan([a1, a2], a1) == removal.Plan((a1,), False)
+    assert plan([a1], digest) == removal.Plan((digest,), False)
+    assert plan([], digest) == removal.Plan((digest,), True)
+    assert plan([a1], "") == removal.Plan((a1, digest), True)  # one repository: its id needs no force
 
 
 def entry(digest: str, **platform_: str) -> oci.Descriptor:
@@ -154,14 +170,14 @@ def entry(digest: str, **platform_: str) -> oci.Descriptor:
 
 
 def test_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oci.os, "uname", lambda: type("U", (), {"machine": "aarch64"}))
+    monkeypatch.setattr(platforms.os, "uname", lambda: type("U", (), {"machine": "aarch64"}))
     entries = [
         entry("none"), entry("v7", os="linux", architecture="arm", variant="v7"), entry("amd", os="linux", architecture="amd64"),
         entry("arm", os="linux", architecture="arm64", variant="v8"), entry("plain", os="linux", architecture="aarch64"),
         entry("bare", os="linux", architecture="arm"), entry("win", os="windows", architecture="arm64"),
         entry("v6", os="linux", architecture="armel", variant="v6"),
     ]  # fmt: skip
-    assert [e.digest for e in oci.best(entries)] == ["arm", "plain", "v7", "bare", "v6", "none"]
+    assert [e.digest for e in platforms.best(entries)] == ["arm", "plain", "v7", "bare", "v6", "none"]
 
 
 def test_import_parameters() -> None:
@@ -170,8 +186,8 @@ def test_import_parameters() -> None:
     assert target("", "x") == []
     with pytest.raises(InvalidParameter, match="cannot import digest reference"):
         target(f"a@{A}", "")
-    assert platform("linux/arm/v7") == ("linux", "arm", "v7")
-    assert platform("") [0] == "linux"
+    assert platform("linux/arm/v7") == oci.Platform(os="linux", architecture="arm", variant="v7")
+    assert platform("").os == "linux"
     with pytest.raises(InvalidParameter):
         platform("a/b/c/d")
 

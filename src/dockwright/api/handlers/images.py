@@ -9,6 +9,8 @@ from dockwright.api.exchange import Exchange
 from dockwright.api.shapes import image as shapes
 from dockwright.api.shapes import shaped
 from dockwright.base.errors import EngineError, InvalidParameter, NotSupported
+from dockwright.images.registry.client import Caller
+from dockwright.images.registry.credentials import ANONYMOUS, decoded
 
 TAR = "application/x-tar"
 
@@ -92,13 +94,11 @@ async def _save(exchange: Exchange, names: list[str]) -> None:
 
 
 async def create(exchange: Exchange) -> Answer | None:
-    """POST /images/create: import from the body; pulling needs a registry client, which is not built yet."""
+    """POST /images/create: pull from a registry, or import from the body."""
     query = exchange.query
-    if name := query.text("fromImage"):
-        raise NotSupported(
-            f"pulling {_shown(name, query.text('tag'))} from a registry is not implemented yet: "
-            "load the image with `docker load` or make one with `docker import`"
-        )
+    if query.text("fromImage"):
+        await _pull(exchange)
+        return None
     if query.text("fromSrc") != "-":
         raise NotSupported("importing from a URL is not implemented yet: send the archive itself (fromSrc=-)")
     imported = exchange.managers.images.import_(
@@ -110,11 +110,29 @@ async def create(exchange: Exchange) -> Answer | None:
     return None
 
 
+async def _pull(exchange: Exchange) -> None:
+    """POST /images/create?fromImage=: whoever hangs up ends it."""
+    exchange.connection.cancellable = True
+    query = exchange.query
+    pulled = exchange.managers.images.pull(
+        query.text("fromImage"), query.text("tag"), query.text("platform"), _caller(exchange),
+        query.flag("all-platforms"),
+    )  # fmt: skip
+    async with aclosing(pulled) as documents:
+        await exchange.progress(documents)
+
+
+def _caller(exchange: Exchange) -> Caller:
+    """On whose behalf a registry is asked. Credentials that cannot be read are none, as Docker has it for pulls."""
+    fields = exchange.fields
+    try:
+        credentials = decoded(fields.get("x-registry-auth", ""))
+    except InvalidParameter:
+        credentials = ANONYMOUS
+    extra = {name: value for name, value in fields.items() if name.startswith("x-meta-")}
+    return Caller(credentials, fields.get("user-agent", ""), extra)
+
+
 async def push(exchange: Exchange) -> None:
     """POST /images/{name}/push: refused, but for a missing image in Docker's words."""
     exchange.managers.images.push(exchange.name, exchange.query.text("tag"))
-
-
-def _shown(name: str, tag: str) -> str:
-    separator = "@" if tag.startswith("sha256:") else ":"
-    return f"{name}{separator}{tag}" if tag else name

@@ -1,0 +1,129 @@
+"""What a registry answers when it does not do what was asked, in the words of Docker's registry client.
+
+    RegistryError
+    |-- Unreachable     nobody answered, or not in the protocol that was spoken to him
+    `-- Refused         an answer with a status, perhaps with an error code of the distribution spec
+
+Sources: OCI distribution spec 1.1, "Error Codes"; the texts as Docker prints them.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+LARGEST_BODY = 64 << 10
+MESSAGES = {
+    "UNAUTHORIZED": "authentication required",
+    "DENIED": "requested access to the resource is denied",
+    "TOOMANYREQUESTS": "too many requests",
+    "UNKNOWN": "unknown error",
+}
+_DETAILED = {401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS"}
+
+
+class RegistryError(Exception):
+    """A registry could not be made to do something.
+
+    Attributes:
+        lasting: whether trying again changes nothing.
+    """
+
+    lasting = True
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class Unreachable(RegistryError):
+    """Nobody answered.
+
+    Args:
+        request: what was asked, as `Get "URL"`. cause: why nothing came of it.
+        spoke_tls: whether the other side showed a certificate: then it is never asked without TLS.
+    """
+
+    lasting = False
+
+    def __init__(self, request: str, cause: str, spoke_tls: bool = False) -> None:
+        super().__init__(f"{request}: {cause}")
+        self.cause, self.spoke_tls = cause, spoke_tls
+
+
+class Refused(RegistryError):
+    """An answer that is none of those hoped for.
+
+    Attributes:
+        status: of HTTP. code: of the distribution spec, "" if it gave none. wait: seconds it asks us to wait.
+    """
+
+    def __init__(self, text: str, status: int, code: str = "", wait: float = 0.0) -> None:
+        super().__init__(text)
+        self.status, self.code, self.wait = status, code, wait
+
+    @property
+    def lasting(self) -> bool:  # type: ignore[override]
+        """The server's own troubles pass; what it says of us does not."""
+        return self.status < 500 and self.status != 408
+
+
+def refusal(status: int, reason: str, headers: Mapping[str, str], body: bytes) -> Refused:
+    """The error of an answer."""
+    if not 400 <= status < 500:
+        text = f"received unexpected HTTP status: {status} {reason}".rstrip()
+        return Refused(text, status, wait=_seconds(headers.get("Retry-After", "")))
+    found = _errors(status, body)
+    if found:
+        texts = [text for _, text in found]
+        shown = texts[0] if len(texts) == 1 else "\n".join(["errors:", *texts]) + "\n"
+        return Refused(shown, status, found[0][0])
+    if status == 401:
+        return Refused(f"unauthorized: {MESSAGES['UNAUTHORIZED']}", status, "UNAUTHORIZED")
+    return Refused(f"error parsing HTTP {status} response body: {_problem(body)}", status)
+
+
+def _errors(status: int, body: bytes) -> list[tuple[str, str]]:
+    """(code, text) of each error of a body."""
+    document = _json(body)
+    if not isinstance(document, dict):
+        return []
+    details = document.get("details")
+    entries = document.get("errors")
+    if isinstance(details, str) and details and not entries and status in _DETAILED:
+        entries = [{"code": _DETAILED[status], "message": details}]
+    if not isinstance(entries, list):
+        return []
+    return [_error(entry) for entry in entries[:16] if isinstance(entry, dict)]
+
+
+def _error(entry: Mapping[str, Any]) -> tuple[str, str]:
+    code = str(entry.get("code") or "UNKNOWN").upper()[:64]
+    message = str(entry.get("message") or MESSAGES.get(code) or code.lower().replace("_", " "))
+    return code, f"{code.lower().replace('_', ' ')}: {message}"
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _problem(body: bytes) -> str:
+    """Why a body says nothing, as Go's JSON decoder puts it."""
+    text = body.decode("utf-8", "replace")
+    shown = json.dumps(text[:1024], ensure_ascii=False)
+    if _json(body) is not None:
+        return f"no error details found in HTTP response body: {shown}"
+    if not text.strip():
+        return f"unexpected end of JSON input: {shown}"
+    try:
+        _, end = json.JSONDecoder().raw_decode(text.lstrip())
+    except ValueError:
+        return f"invalid character '{text.lstrip()[0]}' looking for beginning of value: {shown}"
+    rest = text.lstrip()[end:].lstrip()
+    return f"invalid character '{rest[:1]}' after top-level value: {shown}"
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isascii() and text.isdecimal() else 0.0

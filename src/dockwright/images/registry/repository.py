@@ -1,0 +1,163 @@
+"""One repository at one endpoint: manifests, tags and blobs, by the requests of the distribution spec."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+
+from dockwright.images.registry.authorization import Authorizer, challenges
+from dockwright.images.registry.credentials import ANONYMOUS, Credentials
+from dockwright.images.registry.endpoints import Endpoint
+from dockwright.images.registry.failures import LARGEST_BODY, Refused, RegistryError, Unreachable, refusal
+from dockwright.images.registry.transport import Transport, limited
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+
+LARGEST_MANIFEST = 4 << 20  # bytes, as registries themselves have it
+LARGEST_PAGE = 1 << 20
+MOST_PAGES = 1000
+MANIFEST_TYPES = (
+    "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws", "application/json",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a registry says of a manifest: type, digest and size; "" and -1 for what it does not say."""
+
+    media_type: str
+    digest: str
+    size: int
+
+
+class _Tags(msgspec.Struct):
+    tags: list[str] | None = None
+
+
+class Repository:
+    """A repository.
+
+    Args:
+        path: its name at the registry. actions: what is to be done there: "pull" or "pull,push".
+        upstream: the client this is done for. extra: headers it wants to be passed on.
+    """
+
+    def __init__(
+        self, transport: Transport, endpoint: Endpoint, path: str, credentials: Credentials = ANONYMOUS,
+        actions: str = "pull", upstream: str = "", extra: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self._transport, self.endpoint, self.path, self._upstream = transport, endpoint, path, upstream
+        self._base = {**endpoint.headers, **(extra or {})}
+        self.authorizer = Authorizer(transport, endpoint, credentials, [f"repository:{path}:{actions}"])
+
+    @property
+    def url(self) -> str:
+        """Where everything of it is below."""
+        return f"{self.endpoint.url}/{self.path}"
+
+    @contextlib.asynccontextmanager
+    async def asked(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, data: Any = None, good: Sequence[int] = (200,)
+    ) -> AsyncIterator["ClientResponse"]:
+        """An answer with one of the statuses hoped for; a challenge is answered first.
+
+        Raises:
+            RegistryError: another one, or none.
+        """
+        for last in (False, True):
+            own = urlsplit(url)[:2] == urlsplit(self.endpoint.url)[:2]
+            sent = {**self._base, **(headers or {}), **(await self.authorizer.headers() if own else {})}
+            async with self._transport.request(method, url, self.endpoint.trust, sent, data, self._upstream) as response:
+                if response.status in good:
+                    yield response
+                    return
+                at_home = urlsplit(str(response.url))[:2] == urlsplit(self.endpoint.url)[:2]
+                found = challenges(response.headers.getall("WWW-Authenticate", ())) if response.status == 401 else []
+                if last or not found or not at_home or not await self._admitted(method, url, found):
+                    body = b"" if method == "HEAD" else await limited(response, LARGEST_BODY)
+                    raise refusal(response.status, response.reason or "", response.headers, body)
+
+    async def _admitted(self, method: str, url: str, found: Any) -> bool:
+        try:
+            return await self.authorizer.answer(found)
+        except RegistryError as error:
+            error.text = f'{method.title()} "{url}": {error.text}'
+            raise
+
+    # manifests
+
+    async def head(self, reference: str) -> Found:
+        """What a tag or digest leads to, without the manifest itself.
+
+        Raises:
+            RegistryError: in the registry's words: a refused HEAD, which has no body, is asked again by GET. Where nobody
+                answers, the text is about the registry as a whole, as Docker's is, which greets it first.
+        """
+        url = f"{self.url}/manifests/{reference}"
+        try:
+            async with self.asked("HEAD", url, {"Accept": ", ".join(MANIFEST_TYPES)}) as response:
+                return _found(response)
+        except Unreachable as error:
+            raise Unreachable(f'Get "{self.endpoint.url}/"', error.cause, error.spoke_tls) from error
+        except Refused:
+            async with self.asked("GET", url, {"Accept": ", ".join(MANIFEST_TYPES)}) as response:
+                return _found(response)
+
+    async def manifest(self, reference: str) -> tuple[bytes, Found]:
+        """A manifest or index, as it is.
+
+        Raises:
+            RegistryError: refused, or larger than any manifest.
+        """
+        url = f"{self.url}/manifests/{reference}"
+        async with self.asked("GET", url, {"Accept": ", ".join(MANIFEST_TYPES)}) as response:
+            return await limited(response, LARGEST_MANIFEST), _found(response)
+
+    async def tags(self) -> list[str]:
+        """Every tag, page by page.
+
+        Raises:
+            RegistryError: refused, or pages without end.
+        """
+        found: list[str] = []
+        url = f"{self.url}/tags/list"
+        seen: set[str] = set()
+        while url:
+            if url in seen or len(seen) >= MOST_PAGES:
+                raise RegistryError(f'Get "{url}": the list of tags never ends')
+            seen.add(url)
+            async with self.asked("GET", url) as response:
+                found += _tags(await limited(response, LARGEST_PAGE))
+                following = response.links.get("next")
+                url = urljoin(url, str(following["url"])) if following else ""
+            if url and urlsplit(url)[:2] != urlsplit(self.endpoint.url)[:2]:
+                raise RegistryError(f'the list of tags goes on at another server, "{url[:200]}": refused')
+        return found
+
+    # blobs
+
+    @contextlib.asynccontextmanager
+    async def blob(self, digest: str, offset: int = 0) -> AsyncIterator["ClientResponse"]:
+        """The bytes of a blob from `offset` on: status 206, or 200 from a server that begins at the first byte all the same."""
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        async with self.asked("GET", f"{self.url}/blobs/{digest}", headers, good=(200, 206)) as response:
+            yield response
+
+
+def _found(response: "ClientResponse") -> Found:
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+    size = response.content_length if response.content_length is not None else -1
+    return Found(media_type, response.headers.get("Docker-Content-Digest", ""), size)
+
+
+def _tags(body: bytes) -> list[str]:
+    try:
+        return msgspec.json.decode(body, type=_Tags).tags or []
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise RegistryError(f"invalid list of tags: {error}") from None
