@@ -96,7 +96,7 @@ class Puller:
     async def _make(self, resolved: Resolved, emit: Emit) -> None:
         ingest = self._content.ingest()
         try:
-            await self._loader.make(await self._found(resolved, ingest, emit), None)
+            await self._loader.make(await self._found(resolved, ingest, emit))
         finally:
             await asyncio.to_thread(ingest.close)
 
