@@ -66,7 +66,8 @@ class Creation:
 
     async def _make(self, container: Container, version: tuple[int, int]) -> None:
         chain = self._images.chain_of(self._images.resolve(container.image)) if container.image else ""
-        await self._images.layers.create(container.id, container.image, chain, container.durable)
+        options = container.host.StorageOpt
+        await self._images.layers.create(container.id, container.image, chain, container.durable, options)
         await self._mounting.create(container, versions.read_only_is_recursive(version))
         await self._store.insert(container)
         os.makedirs(self._paths.container(container.id), mode=0o710)

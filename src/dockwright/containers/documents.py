@@ -26,7 +26,7 @@ def inspect(
         "Image": container.image, "ResolvConfPath": f"{folder}/resolv.conf" if started else "",
         "HostnamePath": f"{folder}/hostname" if started else "", "HostsPath": f"{folder}/hosts" if started else "",
         "LogPath": log_path if started else "", "Name": f"/{container.name}", "RestartCount": state.restart_count,
-        "Driver": "overlay2",
+        "Driver": graph_driver["Name"],
         "Platform": "linux", "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": _apparmor(container),
         "ExecIDs": list(container.exec_ids) or None,
         "HostConfig": shown.host_config(container.host), "GraphDriver": graph_driver,

@@ -83,12 +83,6 @@ def _check(host: HostConfig) -> None:
         raise Internal(f"Invalid isolation: \"{host.Isolation}\" - linux only supports 'default'")
     if "" in (host.Annotations or ()):
         raise InvalidParameter("invalid Annotations: the empty string is not permitted as an annotation key")
-    if host.StorageOpt:
-        unknown = next((name for name in host.StorageOpt if name != "size"), "")
-        raise Internal(
-            f"Unknown option {unknown}" if unknown
-            else "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
-        )  # fmt: skip
     _check_tmpfs(host.Tmpfs or {})
     mountplan.check(host)
 

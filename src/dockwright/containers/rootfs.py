@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from dockwright.kernel import mount as m
 from dockwright.kernel.process import CLONE_FS, unshare
+from dockwright.runtime import tree
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ async def in_root(mount: dict[str, Any], base: str, temporary: str, work: Callab
     import asyncio
 
     def call() -> T:
-        root = _mounted(mount, base, temporary)
+        root = mounted(mount, base, temporary)
         try:
             return work(root)
         finally:
@@ -42,20 +43,21 @@ async def in_root(mount: dict[str, Any], base: str, temporary: str, work: Callab
     return await asyncio.get_running_loop().run_in_executor(_threads, call)
 
 
-def _mounted(mount: dict[str, Any], base: str, temporary: str) -> int:
+def mounted(mount: dict[str, Any], base: str, temporary: str) -> int:
     """A detached mount; it goes with the last descriptor of it."""
+    if not tree.plain(mount):
+        root = tree.mounted(mount, base)
+        m.mount_setattr(root, propagation=m.MS_PRIVATE, recursive=True)
+        return root
     os.makedirs(temporary, 0o700, exist_ok=True)
     point = tempfile.mkdtemp(prefix="root-", dir=temporary)
     try:
         os.chdir(base)
-        kind = mount["type"]
-        flags = 0 if kind == "overlay" else m.MS_BIND
-        m.mount(mount["source"], point, kind, flags, ",".join(mount["options"]) if kind == "overlay" else "")
+        m.mount("overlay", point, "overlay", 0, ",".join(mount["options"]))
         try:
-            flags = m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC
-            tree = m.open_tree(m.AT_FDCWD, point, flags)
-            m.mount_setattr(tree, propagation=m.MS_PRIVATE)
-            return tree
+            root = m.open_tree(m.AT_FDCWD, point, m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC)
+            m.mount_setattr(root, propagation=m.MS_PRIVATE)
+            return root
         finally:
             m.umount2(point, m.MNT_DETACH)
     finally:

@@ -46,6 +46,7 @@ class Config:
     config_file: str = CONFIG_FILE
     validate: bool = False
     storage_driver: str = ""
+    storage_opts: list[str] = field(default_factory=list)
     bridge: str = ""
     bip: str = ""
     mtu: int = 0
@@ -212,6 +213,7 @@ def _check(config: Config) -> None:
     if config.log_driver not in LOG_DRIVERS:
         raise InvalidParameter(f'logger: no log driver named "{config.log_driver}" is registered')
     _check_network(config)
+    storage_options(config)
     seen: dict[str, str] = {}
     for label in config.labels:
         key, equals, _ = label.partition("=")
@@ -257,6 +259,21 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def storage_options(config: Config) -> dict[str, str]:
+    """`--storage-opt` by name.
+
+    Raises:
+        InvalidParameter: in dockerd's words.
+    """
+    options = {}
+    for text in config.storage_opts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidParameter(f"error initializing graphdriver: Unable to parse key/value option: {text}")
+        options[name.strip().lower()] = value.strip()
+    return options
 
 
 def pool(text: str) -> tuple[str, int]:

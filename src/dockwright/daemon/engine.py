@@ -71,7 +71,10 @@ class Engine:
         database = Database.open(self._paths.database)
         ident, trusted = identity.establish(database, self._paths.engine_id)
         events = EventBus()
-        images = ImageManager(database, self._paths, events, self._config.storage_driver, trusted, registry)
+        images = ImageManager(
+            database, self._paths, events, self._config.storage_driver, trusted, registry,
+            configuration.storage_options(self._config),
+        )  # fmt: skip
         volumes = VolumeManager(database, self._paths, events)
         await volumes.start()
         networks = NetworkManager(database, self._paths, events, network_config(self._config))

@@ -287,7 +287,8 @@ class Assembler:
         packed = isinstance(source, Inflater)
         hashed = Hashed(source) if packed or not part.trusted else None
         wanted = hashed or source
-        with Unpacker(layer.directory, self._trash.path, self._driver.whiteouts(layer.directory)) as unpacker:
+        aside, whiteouts = self._driver.aside(layer.directory), self._driver.whiteouts(layer.directory)
+        with Unpacker(layer.directory, aside, whiteouts) as unpacker:
             if packed and part.blob.size > SMALL:
                 with Ahead(wanted) as reading:
                     size = unpacker.all(reading)

@@ -14,7 +14,7 @@ from dockwright.base.ids import new_id
 from dockwright.images.assembly import Assembler
 from dockwright.images.differ import Change
 from dockwright.images.merged import kind, read_file
-from dockwright.images.snapshotters import Drivers, Snapshotter
+from dockwright.images.snapshotters import Drivers, Options, Snapshotter
 from dockwright.metadata import Database
 
 INIT_DIRECTORIES = ("dev/pts", "dev/shm", "proc", "sys")
@@ -45,11 +45,19 @@ class Layers:
         """Where the relative names in an overlay's lowerdir start, whichever driver is chosen: no other has such names."""
         return self._drivers.base
 
-    async def create(self, container: str, image: str, chain: str, durable: bool = True) -> None:
+    async def create(
+        self, container: str, image: str, chain: str, durable: bool = True, options: Options | None = None
+    ) -> None:
         """The writable layer of a container, on an init layer with the engine's mount points, on `chain` ("" for none).
 
         An image that another storage driver has unpacked is unpacked for this one first. The row is written while the folders are
         made: a daemon killed just then may leave a new folder without a row, which the next start sets aside.
+
+        Args:
+            options: `--storage-opt`.
+
+        Raises:
+            EngineError: in Docker's words; nothing is left then.
         """
         key = new_id()
         row = (container, self._driver.name, key, chain)
@@ -59,9 +67,9 @@ class Layers:
         try:
             parent = await self._parent(image, chain)
             if self._driver.stacked:
-                self._make(key, parent)  # a few small files: a thread would cost more than it saves
+                self._make(key, parent, options or {})  # a few small files: a thread would cost more than it saves
             else:
-                await asyncio.to_thread(self._make, key, parent)
+                await asyncio.to_thread(self._make, key, parent, options or {})
             await asyncio.shield(written)
             if chain and self._key(chain) != parent:
                 raise NotFound(f"No such image: {image}")  # deleted before our row could protect it
@@ -82,10 +90,10 @@ class Layers:
             raise NotFound(f"No such image: {image}")
         return key
 
-    def _make(self, key: str, parent: str) -> None:
+    def _make(self, key: str, parent: str, options: Options) -> None:
         fill_init(self._driver.prepare(f"{key}-init", parent))
         self._driver.commit(f"{key}-init")
-        self._driver.prepare(key, f"{key}-init")
+        self._driver.writable(key, f"{key}-init", options)
 
     async def remove(self, container: str) -> None:
         """Remove a container's layers, and those of an image that is gone and lived on for it alone; none is fine."""
@@ -122,12 +130,14 @@ class Layers:
     def read_file(self, container: str, path: str, limit: int = LARGEST_READ) -> bytes:
         """A file of the container's root without mounting it, as the container would see it; b"" if none or not a file."""
         driver, key = self._existing(container)
-        return read_file(driver.lowers(key), path, limit)
+        with driver.opened(key) as directories:
+            return read_file(directories, path, limit)
 
     def kind(self, container: str, path: str) -> int:
         """The file type (S_IFMT) of a path of the container's root without mounting it, 0 if it is not there."""
         driver, key = self._existing(container)
-        return kind(driver.lowers(key), path)
+        with driver.opened(key) as directories:
+            return kind(directories, path)
 
     async def size(self, container: str) -> tuple[int, int]:
         """SizeRw and SizeRootFs: bytes of the container's own files, and those with the image's."""

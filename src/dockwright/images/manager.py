@@ -38,19 +38,21 @@ class ImageManager:
 
     Args:
         driver: name of the storage driver, "" to choose. trusted: see `recovery.recover`.
+        options: of the storage driver.
 
     Raises:
-        InvalidParameter: no such driver.
+        InvalidParameter: no such driver, or option of it.
     """
 
     def __init__(
         self, database: Database, paths: Paths, events: EventBus, driver: str = "", trusted: bool = False,
         registry: RegistrySettings | None = None,
+        options: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         self._database, self._events = database, events
         database.migrate("images", store.MIGRATIONS)
         trash = Trash(paths.trash)
-        drivers = snapshotters.Drivers(paths.snapshotter, paths.trash, driver)
+        drivers = snapshotters.Drivers(paths.snapshotter, paths.trash, driver, options or {})
         self._driver = drivers.chosen
         content = Content(paths.content, trash)
         self._assembler = Assembler(database, self._driver, content, trash)

@@ -36,6 +36,7 @@ _NUMBERS = {  # name: (x86_64, aarch64)
     "close_range": (436, 436),
     "openat2": (437, 437),
     "mount_setattr": (442, 442),
+    "quotactl_fd": (443, 443),
     "setgroups": (116, 159),
     "setresuid": (117, 147),
     "setresgid": (119, 149),
@@ -69,6 +70,16 @@ def syscall(name: str, *arguments: object, what: str = "") -> int:
     """
     converted = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
     return check(_syscall(ctypes.c_long(NR[name]), *converted), what or name)
+
+
+def ioctl(descriptor: int, request: int, argument: object = 0, what: str = "ioctl") -> int:
+    """ioctl(2) with a number or a ctypes object, which is passed by reference.
+
+    Raises:
+        OSError: with `what` as its file name.
+    """
+    value = ctypes.c_long(argument) if isinstance(argument, int) else ctypes.byref(argument)  # type: ignore[arg-type]
+    return check(libc.ioctl(descriptor, ctypes.c_ulong(request), value), what)
 
 
 def prepare(name: str, *arguments: object) -> tuple[object, ...]:

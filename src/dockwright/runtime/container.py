@@ -147,7 +147,7 @@ def _prepare(init: Init, namespaces: Namespaces, inside: list[Step], held: list[
     """What the shim opens in the host's mount namespace for init to use."""
     context = init.context
     for step in inside:
-        if isinstance(step, Root) and context.user_namespace and not step.source:
+        if isinstance(step, Root) and step.from_outside:
             step.prepare()
         elif isinstance(step, Devices) and context.user_namespace:
             step.prepare(init.spec.get("linux") or {})

@@ -11,7 +11,7 @@ import stat
 
 from dockwright.base.steps import Step
 from dockwright.kernel import mount as m
-from dockwright.runtime import console, paths
+from dockwright.runtime import console, paths, tree
 from dockwright.runtime.failure import RuntimeFailure
 from dockwright.runtime.options import PROPAGATION
 
@@ -65,7 +65,7 @@ class Root(InitStep):
         super().__init__(context, "mount", f"mount the root: {what}")
 
     def execute(self) -> None:
-        if self.source and self.source["type"] == "overlay":
+        if self.source and tree.plain(self.source):
             # mount(2) takes the whole option string in one page; fsconfig(2) ends at 256 bytes before Linux 6.7
             os.chdir(self.context.overlay_base)
             m.mount("overlay", self.path, "overlay", 0, ",".join(self.source["options"]))
@@ -80,10 +80,17 @@ class Root(InitStep):
         m.move_mount(self.tree, m.AT_FDCWD, where)
         self.context.root = self.tree
 
+    @property
+    def from_outside(self) -> bool:
+        """Whether the shim prepares it."""
+        if self.source is None:
+            return bool(self.context.user_namespace)
+        return self.source["type"] != "bind" and not tree.plain(self.source)
+
     def prepare(self) -> None:
-        """Open a copy of the directory; for a user namespace the shim does it, who may walk every path."""
-        source = self.source["source"] if self.source else self.path
-        self.tree = m.open_tree(m.AT_FDCWD, source, m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | m.AT_RECURSIVE)
+        """Make a detached mount of it; the shim does this where init could not: it may walk every path and use every device."""
+        source = self.source or {"type": "bind", "source": self.path, "options": []}
+        self.tree = tree.mounted(source, self.context.overlay_base)
 
 
 class Devices(InitStep):

@@ -5,18 +5,21 @@ import os
 import stat
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dockwright.base.errors import InvalidParameter
+from dockwright.base.errors import EngineError, InvalidParameter
+from dockwright.containers.rootfs import mounted as detached
 from dockwright.images import snapshotters
 from dockwright.images.differ import ADDED, DELETED, MODIFIED
 from dockwright.images.snapshotters import Snapshotter
 from dockwright.images.unpack import Unpacker
+from dockwright.kernel import mount as m
+from dockwright.kernel import quota
 
 FILE, DIR, LINK, HARD = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
 
@@ -24,9 +27,9 @@ FILE, DIR, LINK, HARD = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfi
 class Bench:
     """A driver, and what tests do with it."""
 
-    def __init__(self, root: Path, name: str) -> None:
+    def __init__(self, root: Path, name: str, options: dict[str, str]) -> None:
         self.root, self.trash = root, root / "trash"
-        self.driver: Snapshotter = snapshotters.choose(name, lambda driver: str(root / driver), str(self.trash))
+        self.driver: Snapshotter = snapshotters.choose(name, lambda driver: str(root / driver), str(self.trash), options)
         self.views = 0
 
     def layer(self, key: str, parent: str, *entries: Any) -> int:
@@ -45,7 +48,7 @@ class Bench:
                         setattr(info, attribute, value)
                 tar.addfile(info, io.BytesIO(data))
         buffer.seek(0)
-        with Unpacker(target, str(self.trash), self.driver.whiteouts(target)) as unpacker:
+        with Unpacker(target, self.driver.aside(target), self.driver.whiteouts(target)) as unpacker:
             size = unpacker.all(buffer)
         self.driver.commit(key)
         return size
@@ -53,17 +56,13 @@ class Bench:
     @contextmanager
     def mounted(self, key: str) -> Iterator[Path]:
         """A snapshot, mounted as its driver says."""
+        (mount,) = self.driver.mounts(key)
         point = self.root / f"mnt-{key}"
         point.mkdir()
-        (mount,) = self.driver.mounts(key)
-        options = ",".join(mount["options"])
-        if mount["type"] == "bind":
-            subprocess.run(["mount", "--bind", mount["source"], point], check=True)
-            if "ro" in mount["options"]:
-                subprocess.run(["mount", "-o", "remount,bind,ro", point], check=True)
-        else:
-            command = ["mount", "-t", mount["type"], "-o", options, mount["source"], str(point)]
-            subprocess.run(command, cwd=self.driver.base, check=True)
+        os.makedirs(self.driver.base, exist_ok=True)
+        root = detached(mount, self.driver.base, str(self.root / "tmp"))
+        m.move_mount(root, m.AT_FDCWD, str(point))
+        os.close(root)
         try:
             yield point
         finally:
@@ -87,7 +86,7 @@ class Bench:
 
 @pytest.fixture(params=sorted(snapshotters.DRIVERS))
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
-    return Bench(tmp_path, request.param)
+    return Bench(tmp_path, request.param, {})
 
 
 def base(bench: Bench) -> int:
@@ -266,6 +265,30 @@ def test_many_layers(bench: Bench) -> None:
         (point / "new").write_text("x")
 
 
+def test_more_layers_than_one_page_has_names_for_below_a_long_root(tmp_path: Path) -> None:
+    """mount(2) takes 128 or so; an old kernel says that it does not know `lowerdir+`."""
+    long = tmp_path / ("deep" * 40) / ("with:colon,comma" * 5)
+    long.mkdir(parents=True)
+    bench = Bench(long, "overlay2", {})
+    parent = ""
+    for number in range(200):
+        bench.layer(f"layer{number}", parent, (f"f{number}", FILE, b"x"))
+        parent = f"layer{number}"
+    bench.driver.writable("own", parent, {})
+    with bench.mounted("own") as point:
+        assert len(list(point.iterdir())) == 200
+        (point / "new").write_text("x")
+        (point / "f7").unlink()
+    assert dict(bench.driver.changes("own")) == {"/new": ADDED, "/f7": DELETED}
+    for number in range(200, 500):
+        bench.driver.prepare(f"layer{number}", parent)
+        bench.driver.commit(f"layer{number}")
+        parent = f"layer{number}"
+    with pytest.raises(InvalidParameter, match="max depth exceeded"):
+        bench.driver.prepare("onemore", parent)
+    assert "onemore" not in bench.driver.keys()
+
+
 def test_documents(bench: Bench) -> None:
     base(bench)
     bench.driver.prepare("own", "base")
@@ -275,9 +298,99 @@ def test_documents(bench: Bench) -> None:
 
 def test_an_unknown_driver(tmp_path: Path) -> None:
     with pytest.raises(InvalidParameter, match="driver not supported: aufs"):
-        snapshotters.choose("aufs", lambda name: str(tmp_path / name), str(tmp_path / "trash"))
+        snapshotters.choose("aufs", lambda name: str(tmp_path / name), str(tmp_path / "trash"), {})
 
 
 def test_the_driver_that_was_used_is_chosen(tmp_path: Path) -> None:
-    (tmp_path / "vfs").mkdir()
-    assert snapshotters.choose("", lambda name: str(tmp_path / name), str(tmp_path / "trash")).name == "vfs"
+    (tmp_path / "vfs/dir").mkdir(parents=True)
+    assert snapshotters.choose("", lambda name: str(tmp_path / name), str(tmp_path / "trash"), {}).name == "vfs"
+
+
+def test_two_drivers_were_used(tmp_path: Path) -> None:
+    for name in ("overlay2/l", "btrfs/subvolumes", "vfs/dir"):
+        (tmp_path / name).mkdir(parents=True)
+    with pytest.raises(InvalidParameter) as caught:
+        snapshotters.choose("", lambda name: str(tmp_path / name), str(tmp_path / "trash"), {})
+    assert caught.value.message == (
+        f"error initializing graphdriver: {tmp_path} contains several valid graphdrivers: btrfs, overlay2; "
+        "cleanup or explicitly choose storage driver (-s <DRIVER>)"
+    )
+    assert snapshotters.choose("vfs", lambda name: str(tmp_path / name), str(tmp_path / "trash"), {}).name == "vfs"
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "text"),
+    [
+        ("overlay2", {"overlay2.foo": "1"}, "overlay2: unknown option overlay2.foo"),
+        ("overlay2", {"overlay2.size": "x"}, "invalid size: 'x'"),
+        ("overlay2", {"overlay2.size": "1G"}, "Storage Option overlay2.size only supported for backingFS XFS. Found "),
+        ("vfs", {"foo": "1"}, "unknown option foo for vfs"),
+        ("vfs", {"size": "1G"}, "Filesystem does not support, or has not enabled quotas"),
+    ],
+)
+def test_options_of_the_daemon(tmp_path: Path, driver: str, options: dict[str, str], text: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        snapshotters.choose(driver, lambda name: str(tmp_path / name), str(tmp_path / "trash"), options)
+    assert caught.value.message.startswith(f"error initializing graphdriver: {text}")
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "text"),
+    [
+        ("overlay2", {"size": "1G"}, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"),
+        ("vfs", {"size": "1G"}, "Filesystem does not support, or has not enabled quotas"),
+        ("vfs", {"foo": "1"}, "Storage opt foo not supported"),
+        ("vfs", {"size": "big"}, "invalid size: 'big'"),
+    ],
+)
+def test_options_of_a_container(tmp_path: Path, driver: str, options: dict[str, str], text: str) -> None:
+    bench = Bench(tmp_path, driver, {})
+    base(bench)
+    before = bench.driver.keys()
+    with pytest.raises(EngineError) as caught:
+        bench.driver.writable("own", "base", options)
+    assert caught.value.message == text
+    assert bench.driver.keys() == before
+
+
+@pytest.fixture(params=["xfs", "ext4"])
+def limited(request: pytest.FixtureRequest, tmp_path: Path, peer: Callable[[str], str]) -> Iterator[Path]:
+    """A file system of 400 MiB with project quotas."""
+    image, point = tmp_path / "image", tmp_path / "disk"
+    with open(image, "wb") as file:
+        file.truncate(400 << 20)
+    options = {"xfs": ["-q"], "ext4": ["-q", "-O", "quota,project"]}[request.param]
+    subprocess.run([peer(f"mkfs.{request.param}"), *options, str(image)], check=True)
+    point.mkdir()
+    done = subprocess.run(["mount", "-o", "loop,prjquota", image, point], check=False, capture_output=True)
+    if done.returncode or not quota.enforced(str(point)):
+        if not done.returncode:
+            subprocess.run(["umount", point], check=True)
+        pytest.skip(f"needs a kernel with project quotas on {request.param}")
+    yield point
+    subprocess.run(["umount", point], check=True)
+
+
+@pytest.mark.parametrize("driver", ["overlay2", "vfs"])
+def test_a_container_writes_no_more_than_its_size(limited: Path, driver: str) -> None:
+    bench = Bench(limited, driver, {})
+    base(bench)
+    for key in ("own", "other"):
+        bench.driver.writable(key, "base", {"size": "16m"})
+        assert 12 << 20 < most_written(bench, key, 32) <= 16 << 20
+    again = Bench(limited, driver, {"overlay2.size" if driver == "overlay2" else "size": "8m"})
+    again.driver.writable("third", "base", {})
+    assert 4 << 20 < most_written(again, "third", 16) <= 8 << 20
+    again.driver.writable("free", "base", {"size": "100m"})
+    assert most_written(again, "free", 20) == 20 << 20
+    for key in ("own", "other", "third", "free", "base"):
+        again.driver.remove(key)
+    assert again.driver.keys() == []
+
+
+def most_written(bench: Bench, key: str, most: int) -> int:
+    """How much of `most` MiB a container could write: without the capability that ext4 lets write beyond quotas."""
+    with bench.mounted(key) as point:
+        plain = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"]
+        subprocess.run([*plain, "dd", "if=/dev/zero", f"of={point}/big", "bs=1M", f"count={most}"], check=False)
+        return os.path.getsize(point / "big")

@@ -70,6 +70,7 @@ ELSEWHERE = {
     "Image": "containers/creation.py", "OpenStdin": "containers/starting.py", "StdinOnce": "containers/starting.py",
     "StopSignal": "containers/stopping.py", "StopTimeout": "containers/stopping.py", "Labels": "containers/store.py",
     "VolumeDriver": "containers/mountplan.py", "Healthcheck": "containers/health.py", "Shell": "containers/health.py",
+    "StorageOpt": "containers/creation.py",
 }  # fmt: skip
 # what exists to be told back and nothing else, in Docker too
 NOTES = {

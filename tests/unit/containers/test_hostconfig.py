@@ -81,11 +81,6 @@ def completed(can=CAN, **fields):
         ({"SecurityOpt": ["foo=bar"]}, 'invalid --security-opt 2: "foo=bar"'),
         ({"SecurityOpt": ["no-new-privileges=x"]}, 'invalid --security-opt 2: "no-new-privileges=x"'),
         ({"SecurityOpt": ["label=type:x"]}, "label options are for SELinux, which this engine does not set"),
-        ({"StorageOpt": {"foo": "1"}}, "Unknown option foo"),
-        (
-            {"StorageOpt": {"size": "1G"}},
-            "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
-        ),
         ({"Annotations": {"": "x"}}, "invalid Annotations: the empty string is not permitted as an annotation key"),
         ({"Tmpfs": {"t": ""}}, "invalid mount path: 't' mount path must be absolute"),
         ({"Tmpfs": {"/": ""}}, "invalid specification: destination can't be '/'"),

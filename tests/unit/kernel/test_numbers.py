@@ -13,7 +13,7 @@ from dockwright.kernel import libc, mount, process
 SINCE = {
     "execveat": (3, 19), "pidfd_send_signal": (5, 1), "open_tree": (5, 2), "move_mount": (5, 2), "fsopen": (5, 2),
     "fsconfig": (5, 2), "fsmount": (5, 2), "pidfd_open": (5, 3), "clone3": (5, 3), "close_range": (5, 9),
-    "openat2": (5, 6), "mount_setattr": (5, 12),
+    "openat2": (5, 6), "mount_setattr": (5, 12), "quotactl_fd": (5, 14),
 }  # fmt: skip
 FLOOR = (5, 15)
 

@@ -15,14 +15,16 @@ which chain ID or container it belongs to. `tests/root/images/test_snapshotters.
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from dockwright.base.errors import InvalidParameter
+from dockwright.base.errors import EngineError, InvalidParameter
 from dockwright.images.differ import Change
 from dockwright.images.unpack import Whiteouts
 
-Mount = dict[str, Any]  # type, source, options
+Mount = dict[str, Any]  # type, source, options: see dockwright.runtime.tree
+Options = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,20 @@ class Snapshotter(Protocol):
     stacked: bool
 
     def prepare(self, key: str, parent: str = "") -> str:
-        """Make an active snapshot on top of `parent`; returns the directory a layer is unpacked into.
+        """Make an active snapshot on top of `parent`; returns the directory a layer is unpacked into until `commit`.
 
         Raises:
             OSError: nothing is left then.
+        """
+
+    def writable(self, key: str, parent: str, options: Options) -> None:
+        """Make an active snapshot that only a container writes to: nobody unpacks into it, or commits it.
+
+        Args:
+            options: `--storage-opt` of the container.
+
+        Raises:
+            OSError: nothing is left then. EngineError: an option this driver, or its file system, does not have.
         """
 
     def view(self, key: str, parent: str) -> None:
@@ -83,8 +95,11 @@ class Snapshotter(Protocol):
     def path(self, key: str) -> str:
         """The folder of a snapshot, whole: what is moved away when nobody owns it."""
 
-    def lowers(self, key: str) -> list[str]:
-        """The directories a snapshot is made of, top first."""
+    def opened(self, key: str) -> AbstractContextManager[list[str]]:
+        """The directories a snapshot is made of, top first, for as long as the context lasts."""
+
+    def aside(self, directory: str) -> str:
+        """Where directories that a layer unpacked into `directory` replaces are emptied: on the same file system."""
 
     def whiteouts(self, directory: str) -> Whiteouts:
         """How a layer unpacked into `directory` takes things away."""
@@ -96,19 +111,22 @@ class Snapshotter(Protocol):
         """DriverStatus of info."""
 
 
-def _overlay2(root: str, trash: str) -> Snapshotter:
+Factory = Callable[[str, str, Options], Snapshotter]
+
+
+def _overlay2(root: str, trash: str, options: Options) -> Snapshotter:
     from dockwright.images.snapshotters.overlay2 import Overlay2
 
-    return Overlay2(root, trash)
+    return Overlay2(root, trash, options)
 
 
-def _vfs(root: str, trash: str) -> Snapshotter:
+def _vfs(root: str, trash: str, options: Options) -> Snapshotter:
     from dockwright.images.snapshotters.vfs import Vfs
 
-    return Vfs(root, trash)
+    return Vfs(root, trash, options)
 
 
-DRIVERS: dict[str, Callable[[str, str], Snapshotter]] = {"overlay2": _overlay2, "vfs": _vfs}
+DRIVERS: dict[str, Factory] = {"overlay2": _overlay2, "vfs": _vfs}  # what was used here is looked for in this order
 
 
 class Drivers:
@@ -116,14 +134,15 @@ class Drivers:
 
     Args:
         place: the folder of a driver. trash: see `Trash`. wanted: name of the driver to use, "" to choose.
+        options: `--storage-opt` of the daemon, for the chosen one.
 
     Raises:
-        InvalidParameter: no such driver.
+        InvalidParameter: no such driver, or an option that it does not have.
     """
 
-    def __init__(self, place: Callable[[str], str], trash: str, wanted: str) -> None:
+    def __init__(self, place: Callable[[str], str], trash: str, wanted: str, options: Options) -> None:
         self._place, self._trash = place, trash
-        self.chosen = choose(wanted, place, trash)
+        self.chosen = choose(wanted, place, trash, options)
         self._made = {self.chosen.name: self.chosen}
 
     @property
@@ -135,29 +154,55 @@ class Drivers:
     def of(self, name: str) -> Snapshotter:
         """The driver called `name`."""
         if name not in self._made:
-            self._made[name] = DRIVERS[name](self._place(name), self._trash)
+            self._made[name] = DRIVERS[name](self._place(name), self._trash, {})
         return self._made[name]
 
 
-def choose(wanted: str, place: Callable[[str], str], trash: str) -> Snapshotter:
+def choose(wanted: str, place: Callable[[str], str], trash: str, options: Options) -> Snapshotter:
     """The driver called `wanted`; "" takes the one that has been used here, else the best this kernel has.
 
     Args:
         place: the folder of a driver.
 
     Raises:
-        InvalidParameter: no such driver.
+        InvalidParameter: in dockerd's words: no such driver, one that cannot be had here, or a bad option.
     """
+    prefix = "error initializing graphdriver: "
     if wanted and wanted not in DRIVERS:
-        raise InvalidParameter(f"error initializing graphdriver: driver not supported: {wanted}")
-    name = wanted or next((n for n in DRIVERS if os.path.isdir(place(n))), "") or _best()
-    return DRIVERS[name](place(name), trash)
+        raise InvalidParameter(f"{prefix}driver not supported: {wanted}")
+    name = wanted or _used(place) or _best()
+    try:
+        return DRIVERS[name](place(name), trash, options)
+    except EngineError as error:
+        raise error.prefixed(prefix) from None
+
+
+def _used(place: Callable[[str], str]) -> str:
+    """The driver that was used here, "" if none.
+
+    Raises:
+        InvalidParameter: several were; vfs, which needs nothing, does not count beside another.
+    """
+    found = [name for name in DRIVERS if os.path.isdir(place(name)) and os.listdir(place(name))]
+    others = [name for name in found if name != "vfs"]
+    if len(others) > 1:
+        folder = os.path.dirname(place(others[0]))
+        raise InvalidParameter(
+            f"error initializing graphdriver: {folder} contains several valid graphdrivers: {', '.join(sorted(others))}; "
+            "cleanup or explicitly choose storage driver (-s <DRIVER>)"
+        )
+    return (others or found or [""])[0]
 
 
 def _best() -> str:
     """overlay2 where the kernel has overlay or can load it, else vfs."""
-    with open("/proc/filesystems", encoding="ascii") as file:
-        if any(line.split()[-1] == "overlay" for line in file):
-            return "overlay2"
+    if supported("overlay"):
+        return "overlay2"
     modules = f"/lib/modules/{os.uname().release}/kernel/fs/overlayfs"
     return "overlay2" if os.path.isdir(modules) else "vfs"
+
+
+def supported(file_system: str) -> bool:
+    """Whether the kernel has a file system now (filesystems(5))."""
+    with open("/proc/filesystems", encoding="ascii") as file:
+        return any(line.split()[-1] == file_system for line in file)

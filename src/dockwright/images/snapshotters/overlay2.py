@@ -7,19 +7,25 @@ one page. A view has no diff of its own: <key>/view says so.
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from dockwright.base.errors import EngineError, Internal, InvalidParameter
 from dockwright.images import differ
-from dockwright.images.snapshotters import Mount, Usage
+from dockwright.images.snapshotters import Mount, Options, Usage
 from dockwright.images.snapshotters.files import backing, private, read, write
+from dockwright.images.snapshotters.sizes import Quotas, bytes_of, size_of
 from dockwright.images.trash import Trash
 from dockwright.images.unpack import Whiteouts
+from dockwright.runtime.tree import LAYER
 
 NAME = "overlay2"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 LINK_LENGTH = 26
 LINKS = "l"
 LONGEST_OPTIONS = 4000  # mount(2) takes one page
+MOST_LAYERS = 500  # OVL_MAX_STACK, fs/overlayfs/params.h
 _PARAMETERS = "/sys/module/overlay/parameters"
 
 
@@ -55,22 +61,51 @@ class Nothing:
 
 
 class Overlay2:
-    """The driver below `root` (DATA/overlay2)."""
+    """The driver below `root` (DATA/overlay2).
+
+    Args:
+        options: of the daemon: `overlay2.size`, what each container may write.
+
+    Raises:
+        EngineError: an option that is not known, or that the backing file system cannot keep.
+    """
 
     name = NAME
     stacked = True
 
-    def __init__(self, root: str, trash: str) -> None:
+    def __init__(self, root: str, trash: str, options: Options) -> None:
         self.root = self.base = root
         self._trash = Trash(trash)
         self._options = _fixed_options()
         private(root, f"{root}/{LINKS}", mode=0o710)
+        self._quotas = Quotas(root)
+        self._size = self._default_size(options)
+
+    def _default_size(self, options: Options) -> int:
+        known = ("overlay2.size", "overlay2.override_kernel_check")  # the second has no meaning on any kernel we run on
+        if unknown := next((name for name in options if name not in known), ""):
+            raise InvalidParameter(f"overlay2: unknown option {unknown}")
+        size = bytes_of(options.get("overlay2.size", "0"))
+        if size and not self._quotas.kept:
+            raise InvalidParameter(f"Storage Option overlay2.size only supported for backingFS XFS. Found {backing(self.root)}")
+        return size
+
+    def writable(self, key: str, parent: str, options: Options) -> None:
+        """The same, with a limit where one is asked for."""
+        if options and not self._quotas.kept:
+            raise Internal("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
+        self._make(key, parent, size_of(options, self._size))
 
     def prepare(self, key: str, parent: str = "") -> str:
         """Make the folder of a layer on top of `parent`; returns its diff directory."""
+        return self._make(key, parent, 0)
+
+    def _make(self, key: str, parent: str, size: int) -> str:
         folder = f"{self.root}/{key}"
         os.mkdir(folder, 0o710)
         try:
+            if size:
+                self._quotas.limit(folder, size)  # what is made in it belongs to it
             os.mkdir(f"{folder}/diff", 0o755)
             link = "".join([_LETTERS[byte & 31] for byte in os.urandom(LINK_LENGTH)])
             write(f"{folder}/link", link)  # first: a removal knows the short link by it
@@ -78,7 +113,7 @@ class Overlay2:
             if parent:
                 os.mkdir(f"{folder}/work", 0o700)
                 write(f"{folder}/lower", ":".join(self._chain(parent)))
-        except OSError:
+        except (OSError, EngineError):
             self.remove(key)
             raise
         return f"{folder}/diff"
@@ -90,7 +125,7 @@ class Overlay2:
         try:
             write(f"{folder}/lower", ":".join(self._chain(parent)))
             write(f"{folder}/view", "")
-        except OSError:
+        except (OSError, EngineError):
             self.remove(key)
             raise
 
@@ -123,6 +158,8 @@ class Overlay2:
         options = [*self._options, *own, f"lowerdir={':'.join(lowers)}"]
         if len(",".join(options)) > LONGEST_OPTIONS:
             options = [option.replace(f"={self.root}/", "=") for option in options]
+        if len(",".join(options)) > LONGEST_OPTIONS:  # fsconfig(2) takes layer by layer
+            options = [*options[:-1], *(f"{LAYER}={lower}" for lower in lowers)]
         return {"type": "overlay", "source": "overlay", "options": options}
 
     def usage(self, key: str) -> Usage:
@@ -131,7 +168,7 @@ class Overlay2:
 
     def changes(self, key: str) -> list[differ.Change]:
         """What its diff directory says."""
-        top, *below = self.lowers(key)
+        top, *below = self._directories(key)
         return differ.changes(top, below, flat=False)
 
     def remove(self, key: str) -> None:
@@ -154,8 +191,16 @@ class Overlay2:
         """Its folder."""
         return f"{self.root}/{key}"
 
-    def lowers(self, key: str) -> list[str]:
-        """The diff directories of a layer and its parents, top first."""
+    @contextmanager
+    def opened(self, key: str) -> Iterator[list[str]]:
+        """The diff directories of a layer and its parents."""
+        yield self._directories(key)
+
+    def aside(self, directory: str) -> str:
+        """The trash."""
+        return self._trash.path
+
+    def _directories(self, key: str) -> list[str]:
         parents = [os.path.realpath(f"{self.root}/{name}") for name in self._lower(key)]
         return [f"{self.root}/{key}/diff", *parents] if os.path.isdir(f"{self.root}/{key}/diff") else parents
 
@@ -165,7 +210,7 @@ class Overlay2:
 
     def graph_driver(self, key: str) -> dict[str, Any]:
         """GraphDriver of inspect."""
-        folder, (_, *lowers) = f"{self.root}/{key}", self.lowers(key)
+        folder, (_, *lowers) = f"{self.root}/{key}", self._directories(key)
         data = {"MergedDir": f"{folder}/merged", "UpperDir": f"{folder}/diff", "WorkDir": f"{folder}/work"}
         return {"Data": {**({"LowerDir": ":".join(lowers)} if lowers else {}), **data}, "Name": NAME}
 
@@ -177,7 +222,10 @@ class Overlay2:
         ]  # fmt: skip
 
     def _chain(self, parent: str) -> list[str]:
-        return [f"{LINKS}/{read(f'{self.root}/{parent}/link')}", *self._lower(parent)]
+        chain = [f"{LINKS}/{read(f'{self.root}/{parent}/link')}", *self._lower(parent)]
+        if len(chain) >= MOST_LAYERS:
+            raise InvalidParameter("max depth exceeded")
+        return chain
 
     def _lower(self, key: str) -> list[str]:
         try:

@@ -5,12 +5,16 @@ Layout, as Docker's: dir/<key> is the tree. Beside it state/<key>/{parent,commit
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from dockwright.base.errors import InvalidParameter
 from dockwright.images import differ
 from dockwright.images.copytree import copy_tree
-from dockwright.images.snapshotters import Mount, Usage
+from dockwright.images.snapshotters import Mount, Options, Usage
 from dockwright.images.snapshotters.files import private, read, write
+from dockwright.images.snapshotters.sizes import Quotas, bytes_of, size_of
 from dockwright.images.trash import Trash, remove_tree
 from dockwright.images.unpack import Whiteouts
 
@@ -59,22 +63,47 @@ class Removals:
 
 
 class Vfs:
-    """The driver below `root` (DATA/vfs)."""
+    """The driver below `root` (DATA/vfs).
+
+    Args:
+        options: of the daemon: `size`, what each container may take.
+
+    Raises:
+        EngineError: an option that is not known, or that the backing file system cannot keep.
+    """
 
     name = NAME
     stacked = False
 
-    def __init__(self, root: str, trash: str) -> None:
+    def __init__(self, root: str, trash: str, options: Options) -> None:
         self.root = self.base = root
         self._trash = Trash(trash)
         private(root, f"{root}/dir", f"{root}/state", mode=0o710)
+        self._quotas = Quotas(f"{root}/dir")
+        if unknown := next((name for name in options if name not in ("size", "vfs.size")), ""):
+            raise InvalidParameter(f"unknown option {unknown} for vfs")
+        self._size = self._checked(bytes_of(next(iter(options.values()), "0")))
+
+    def _checked(self, size: int) -> int:
+        if size and not self._quotas.kept:
+            raise InvalidParameter("Filesystem does not support, or has not enabled quotas")
+        return size
+
+    def writable(self, key: str, parent: str, options: Options) -> None:
+        """The same, with a limit where one is asked for: it counts the copy of the parent too."""
+        self._make(key, parent, self._checked(size_of(options, self._size, "Storage opt {} not supported")))
 
     def prepare(self, key: str, parent: str = "") -> str:
         """Copy the parent."""
+        return self._make(key, parent, 0)
+
+    def _make(self, key: str, parent: str, size: int) -> str:
         self._state(key, parent)
         tree = self.path(key)
         try:
             os.mkdir(tree, 0o755)
+            if size:
+                self._quotas.limit(tree, size)
             if parent:
                 copy_tree(self.path(parent), tree)
         except OSError:
@@ -135,10 +164,15 @@ class Vfs:
         """Its tree."""
         return f"{self.root}/dir/{key}"
 
-    def lowers(self, key: str) -> list[str]:
+    @contextmanager
+    def opened(self, key: str) -> Iterator[list[str]]:
         """A single directory: the tree."""
         view = os.path.exists(f"{self.root}/state/{key}/view")
-        return [self.path(self._parent(key) if view else key)]
+        yield [self.path(self._parent(key) if view else key)]
+
+    def aside(self, directory: str) -> str:
+        """The trash."""
+        return self._trash.path
 
     def whiteouts(self, directory: str) -> Whiteouts:
         """Done at once."""

@@ -1,0 +1,119 @@
+"""A root file system as data, and the detached mount it becomes: what storage drivers answer, and whoever needs it mounts.
+
+    {"type", "source", "options"}  of mount(2): a bind, an overlay whose relative names start from a base directory, or any
+                                   file system of a block device or of a file ("loop" among its options)
+    "lowers": [mounts]             the layers of an overlay that are file systems themselves, top first
+
+Imported by zygote and shim: nothing beyond ctypes and os.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from dockwright.kernel import loop
+from dockwright.kernel import mount as m
+from dockwright.runtime.options import Options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Spec = dict[str, Any]
+
+LAYER = "lowerdir+"  # Documentation/filesystems/overlayfs.rst, "Multiple lower layers": Linux 6.7
+_CLONE = m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC
+
+
+def plain(source: Spec) -> bool:
+    """Whether one mount(2) of a single page is all it takes: an overlay of directories."""
+    return source["type"] == "overlay" and not source.get("lowers") and not any(
+        option.startswith(LAYER) for option in source["options"]
+    )  # fmt: skip
+
+
+def mounted(source: Spec, base: str) -> int:
+    """A descriptor of the detached mount that `source` describes.
+
+    Args:
+        base: the directory that relative names of an overlay start from: for them the working directory changes meanwhile.
+
+    Raises:
+        OSError: with what was refused as its file name.
+    """
+    if source["type"] == "bind":
+        return _bind(source)
+    if source["type"] != "overlay":
+        return _file_system(source)
+    layers: list[int] = []
+    try:
+        for lower in source.get("lowers") or ():
+            layers.append(mounted(lower, base))
+        return _from(base, source["options"], layers)
+    finally:
+        for layer in layers:
+            os.close(layer)
+
+
+def _from(base: str, options: list[str], layers: list[int]) -> int:
+    """The overlay, made from directory `base`."""
+    here = os.open(".", m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.chdir(base)
+        return _overlay(options, layers)
+    finally:
+        os.fchdir(here)
+        os.close(here)
+
+
+def _bind(source: Spec) -> int:
+    tree = m.open_tree(m.AT_FDCWD, source["source"], _CLONE | m.AT_RECURSIVE)
+    if "ro" in source["options"]:
+        m.mount_setattr(tree, m.MOUNT_ATTR_RDONLY, recursive=True)
+    return tree
+
+
+def _file_system(source: Spec) -> int:
+    """A file system on a block device; a file that the file system does not take itself goes through a loop device."""
+    options = Options([option for option in source["options"] if option != "loop"])
+    data = [*options.data, *(["ro"] if options.set & m.MOUNT_ATTR_RDONLY else [])]
+    if "loop" not in source["options"]:
+        return m.new_filesystem(source["type"], source["source"], data, options.set)
+    try:
+        return m.new_filesystem(source["type"], source["source"], data, options.set)
+    except OSError as error:
+        if error.errno not in (errno.ENOTBLK, errno.EINVAL):
+            raise
+    device = loop.attach(source["source"])
+    try:
+        return m.new_filesystem(source["type"], device.path, data, options.set)
+    finally:
+        device.close()  # it goes with the last mount of it
+
+
+def _overlay(options: list[str], layers: list[int]) -> int:
+    """Layers by fsconfig(2), each a string of its own: neither one page nor `:` and `,` in a name limit them.
+
+    Raises:
+        OSError: EINVAL before Linux 6.7, which knows no `lowerdir+`.
+    """
+    context = m.fsopen("overlay")
+    try:
+        m.fsconfig_string(context, "source", "overlay")
+        own = [option for option in options if not option.startswith(LAYER)]
+        for option in own:
+            key, equals, value = option.partition("=")
+            if not equals:
+                m.fsconfig_flag(context, key)
+            else:
+                m.fsconfig_string(context, key, value)
+        for layer in layers:
+            m.fsconfig_string(context, LAYER, f"/proc/self/fd/{layer}")
+        for option in options:
+            if option.startswith(LAYER):
+                m.fsconfig_string(context, LAYER, option.partition("=")[2])
+        m.fsconfig_create(context)
+        return m.fsmount(context, m.MOUNT_ATTR_RDONLY if "ro" in own else 0)
+    finally:
+        os.close(context)
