@@ -126,6 +126,34 @@ def tmp_path() -> Iterator[Path]:
     subprocess.run(["rm", "-rf", path], check=True)
 
 
+@pytest.fixture
+def disk(tmp_path: Path, peer: Callable[[str], str]) -> Iterator[Callable[[str], tuple[Path, dict[str, str]]]]:
+    """What a storage driver stands on: a data root for it, and options. A driver that cannot be had here skips the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda driver: stands_on(driver, tmp_path, peer, stack)
+
+
+def stands_on(
+    driver: str, place: Path, peer: Callable[[str], str], stack: contextlib.ExitStack
+) -> tuple[Path, dict[str, str]]:
+    if driver == "btrfs":
+        return formatted(place, [peer("mkfs.btrfs"), "-q"], 512, stack), {}
+    return place, {}
+
+
+def formatted(place: Path, mkfs: list[str], megabytes: int, stack: contextlib.ExitStack) -> Path:
+    """A file system of its own on a loop device, mounted until the test ends."""
+    image, point = place / "image", place / "disk"
+    with open(image, "wb") as file:
+        file.truncate(megabytes << 20)
+    subprocess.run([*mkfs, str(image)], check=True, capture_output=True)
+    point.mkdir()
+    if subprocess.run(["mount", "-o", "loop", image, point], check=False, capture_output=True).returncode:
+        pytest.skip(f"needs a kernel with {Path(mkfs[0]).name.partition('.')[2]} and loop devices")
+    stack.callback(subprocess.run, ["umount", point], check=True)
+    return point
+
+
 @pytest.fixture(params=["overlay2", "vfs"])
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     root = tempfile.mkdtemp(prefix="dwi")

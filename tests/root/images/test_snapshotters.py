@@ -18,10 +18,13 @@ from dockwright.images import snapshotters
 from dockwright.images.differ import ADDED, DELETED, MODIFIED
 from dockwright.images.snapshotters import Snapshotter
 from dockwright.images.unpack import Unpacker
+from dockwright.kernel import btrfs, quota
 from dockwright.kernel import mount as m
-from dockwright.kernel import quota
 
 FILE, DIR, LINK, HARD = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+
+
+Disk = Callable[[str], tuple[Path, dict[str, str]]]  # a driver's name to a data root for it, and its options
 
 
 class Bench:
@@ -85,8 +88,13 @@ class Bench:
 
 
 @pytest.fixture(params=sorted(snapshotters.DRIVERS))
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
-    return Bench(tmp_path, request.param, {})
+def bench(request: pytest.FixtureRequest, tmp_path: Path, disk: Disk) -> Iterator[Bench]:
+    """Each driver where it can be had, on what it needs."""
+    root, options = disk(request.param)
+    bench = Bench(root, request.param, options)
+    yield bench
+    for key in sorted(bench.driver.keys(), reverse=True):
+        bench.driver.remove(key)
 
 
 def base(bench: Bench) -> int:
@@ -237,8 +245,8 @@ def test_removal_is_complete_and_repeatable(bench: Bench) -> None:
     base(bench)
     bench.driver.prepare("own", "base")
     bench.driver.view("look", "base")
-    deep = Path(bench.driver.path("own")) / ("diff" if bench.driver.name == "overlay2" else "")
-    fd = os.open(deep, os.O_RDONLY)
+    with bench.driver.opened("own") as directories:
+        fd = os.open(directories[0], os.O_RDONLY)
     for _ in range(3000):  # deeper than a path can name, and than a stack is high
         os.mkdir("d", dir_fd=fd)
         inner = os.open("d", os.O_RDONLY, dir_fd=fd)
@@ -250,7 +258,7 @@ def test_removal_is_complete_and_repeatable(bench: Bench) -> None:
         bench.driver.remove(key)
     assert bench.driver.keys() == []
     assert os.listdir(bench.trash) == []
-    left = [path for path in Path(bench.driver.root).rglob("*") if path.name not in ("l", "dir", "state")]
+    left = [path for path in Path(bench.driver.root).rglob("*") if path.name not in ("l", "dir", "state", "subvolumes")]
     assert left == []
 
 
@@ -325,6 +333,7 @@ def test_two_drivers_were_used(tmp_path: Path) -> None:
         ("overlay2", {"overlay2.size": "x"}, "invalid size: 'x'"),
         ("overlay2", {"overlay2.size": "1G"}, "Storage Option overlay2.size only supported for backingFS XFS. Found "),
         ("vfs", {"foo": "1"}, "unknown option foo for vfs"),
+        ("btrfs", {}, "prerequisites for driver not satisfied (wrong filesystem?)"),
         ("vfs", {"size": "1G"}, "Filesystem does not support, or has not enabled quotas"),
     ],
 )
@@ -369,6 +378,33 @@ def limited(request: pytest.FixtureRequest, tmp_path: Path, peer: Callable[[str]
         pytest.skip(f"needs a kernel with project quotas on {request.param}")
     yield point
     subprocess.run(["umount", point], check=True)
+
+
+def test_a_limit_of_btrfs(tmp_path: Path, disk: Disk) -> None:
+    root, _ = disk("btrfs")
+    bench = Bench(root, "btrfs", {"btrfs.min_space": "4m"})
+    base(bench)
+    with pytest.raises(InvalidParameter, match="btrfs: storage size cannot be less than 4194304"):
+        bench.driver.writable("own", "base", {"size": "1m"})
+    bench.driver.writable("own", "base", {"size": "16m"})
+    assert 8 << 20 < most_written(bench, "own", 32) <= 16 << 20
+    bench.driver.writable("free", "base", {})
+    assert most_written(bench, "free", 20) == 20 << 20
+    for key in ("own", "free", "base"):
+        bench.driver.remove(key)
+    assert bench.driver.keys() == []
+
+
+def test_subvolumes_made_inside_go_too(disk: Disk) -> None:
+    root, _ = disk("btrfs")
+    bench = Bench(root, "btrfs", {})
+    tree = bench.driver.prepare("own")
+    os.mkdir(f"{tree}/d")
+    btrfs.create(f"{tree}/d", "inner")
+    btrfs.create(f"{tree}/d/inner", "innermost")
+    Path(f"{tree}/d/inner/innermost/f").write_text("x")
+    bench.driver.remove("own")
+    assert bench.driver.keys() == []
 
 
 @pytest.mark.parametrize("driver", ["overlay2", "vfs"])

@@ -126,7 +126,13 @@ def _vfs(root: str, trash: str, options: Options) -> Snapshotter:
     return Vfs(root, trash, options)
 
 
-DRIVERS: dict[str, Factory] = {"overlay2": _overlay2, "vfs": _vfs}  # what was used here is looked for in this order
+def _btrfs(root: str, trash: str, options: Options) -> Snapshotter:
+    from dockwright.images.snapshotters.btrfs import Btrfs
+
+    return Btrfs(root, trash, options)
+
+
+DRIVERS: dict[str, Factory] = {"overlay2": _overlay2, "btrfs": _btrfs, "vfs": _vfs}  # what was used here is looked for in this order
 
 
 class Drivers:
