@@ -1,5 +1,6 @@
 """The image manager: what each request of the API does to an image; and the layers containers stand on."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Collection
 from functools import partial
@@ -52,7 +53,7 @@ class ImageManager:
         self._database, self._events = database, events
         database.migrate("images", store.MIGRATIONS)
         trash = Trash(paths.trash)
-        drivers = snapshotters.Drivers(paths.snapshotter, paths.trash, driver, options or {})
+        self._drivers = drivers = snapshotters.Drivers(paths.snapshotter, paths.trash, driver, options or {})
         self._driver = drivers.chosen
         content = Content(paths.content, trash)
         self._assembler = Assembler(database, self._driver, content, trash)
@@ -156,9 +157,10 @@ class ImageManager:
         return self._importer.import_(body, repo, tag, message, changes, platform)
 
     async def close(self) -> None:
-        """End what is under way; what it did is undone."""
+        """End what is under way; what it did is undone. Then let go of the storage drivers."""
         await progress.end_all()
         await self._registries.close()
+        await asyncio.to_thread(self._drivers.close)
 
     def pull(
         self, name: str, tag: str, platform: str, caller: Caller, all_platforms: bool = False

@@ -26,10 +26,11 @@ async def run(argv: Sequence[str], stdin: bytes = b"", deadline: float = 10.0) -
         OSError: it could not be started.
         TimeoutError: it was killed at its deadline.
     """
-    return await asyncio.get_running_loop().run_in_executor(None, _run, list(argv), stdin, deadline)
+    return await asyncio.get_running_loop().run_in_executor(None, run_now, list(argv), stdin, deadline)
 
 
-def _run(argv: list[str], stdin: bytes, deadline: float) -> tuple[int, bytes, bytes]:
+def run_now(argv: list[str], stdin: bytes = b"", deadline: float = 10.0) -> tuple[int, bytes, bytes]:
+    """The same, for who is in a thread already."""
     files = [os.memfd_create(f"spawn-{name}", os.MFD_CLOEXEC) for name in ("in", "out", "err")]
     try:
         os.write(files[0], stdin)

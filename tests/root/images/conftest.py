@@ -17,6 +17,7 @@ from dockwright.base.errors import EngineError
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
+from dockwright.kernel import devicemapper
 from dockwright.metadata import Database, identity
 
 
@@ -126,6 +127,9 @@ def tmp_path() -> Iterator[Path]:
     subprocess.run(["rm", "-rf", path], check=True)
 
 
+SMALL_POOL = {"dm.fs": "ext4", "dm.basesize": "64m", "dm.loopdatasize": "1g", "dm.loopmetadatasize": "32m"}
+
+
 @pytest.fixture
 def disk(tmp_path: Path, peer: Callable[[str], str]) -> Iterator[Callable[[str], tuple[Path, dict[str, str]]]]:
     """What a storage driver stands on: a data root for it, and options. A driver that cannot be had here skips the test."""
@@ -138,6 +142,10 @@ def stands_on(
 ) -> tuple[Path, dict[str, str]]:
     if driver == "btrfs":
         return formatted(place, [peer("mkfs.btrfs"), "-q"], 512, stack), {}
+    if driver == "devicemapper":
+        if not devicemapper.have_control() or not devicemapper.has_target("thin-pool"):
+            pytest.skip("needs a kernel with thin pools")
+        return place, SMALL_POOL
     return place, {}
 
 

@@ -81,7 +81,8 @@ def test_sizes_and_changes(rig: Any, two: bytes) -> None:
         assert await manager.layers.size("c1") == (0, whole)
         assert await manager.layers.changes("c1") == []
         driver, key = manager.layers._existing("c1")
-        own = driver.lowers(key)[0]
+        with driver.opened(key) as directories:
+            own = directories[0]
         Path(own, "new").write_bytes(b"12345")
         assert await manager.layers.size("c1") == (5, whole + 5)
         assert ("/new", 1) in await manager.layers.changes("c1")
@@ -160,8 +161,8 @@ def test_an_image_deleted_while_its_container_is_made(rig: Any, two: bytes) -> N
     async def work(manager: Any) -> None:
         found, make = manager.resolve("test:1"), manager.layers._make
 
-        def too_late(key: str, parent: str) -> None:
-            make(key, parent)
+        def too_late(key: str, parent: str, options: dict[str, str]) -> None:
+            make(key, parent, options)
             with sqlite3.connect(rig.paths.database, timeout=10) as connection:
                 connection.execute("UPDATE layer SET state = 'removing'")
 

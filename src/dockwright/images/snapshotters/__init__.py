@@ -110,6 +110,9 @@ class Snapshotter(Protocol):
     def status(self) -> list[list[str]]:
         """DriverStatus of info."""
 
+    def close(self) -> None:
+        """The daemon ends: let go of what no container uses."""
+
 
 Factory = Callable[[str, str, Options], Snapshotter]
 
@@ -132,7 +135,15 @@ def _btrfs(root: str, trash: str, options: Options) -> Snapshotter:
     return Btrfs(root, trash, options)
 
 
-DRIVERS: dict[str, Factory] = {"overlay2": _overlay2, "btrfs": _btrfs, "vfs": _vfs}  # what was used here is looked for in this order
+def _devicemapper(root: str, trash: str, options: Options) -> Snapshotter:
+    from dockwright.images.snapshotters.devicemapper import DeviceMapper
+
+    return DeviceMapper(root, trash, options)
+
+
+DRIVERS: dict[str, Factory] = {
+    "overlay2": _overlay2, "btrfs": _btrfs, "devicemapper": _devicemapper, "vfs": _vfs,
+}  # fmt: skip  # what was used here is looked for in this order
 
 
 class Drivers:
@@ -156,6 +167,11 @@ class Drivers:
         """Where relative names in mount options start: those of overlay2's layers, where there are any."""
         stacked = self._place("overlay2")
         return stacked if os.path.isdir(stacked) else self.chosen.base
+
+    def close(self) -> None:
+        """The daemon ends."""
+        for driver in self._made.values():
+            driver.close()
 
     def of(self, name: str) -> Snapshotter:
         """The driver called `name`."""

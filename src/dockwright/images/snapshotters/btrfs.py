@@ -101,6 +101,9 @@ class Btrfs(Whole):
         """Its tree."""
         return f"{self.root}/subvolumes/{key}"
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def status(self) -> list[list[str]]:
         """DriverStatus of info."""
         return [["Btrfs", ""]]

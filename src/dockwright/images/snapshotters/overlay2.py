@@ -200,6 +200,9 @@ class Overlay2:
         """The trash."""
         return self._trash.path
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def _directories(self, key: str) -> list[str]:
         parents = [os.path.realpath(f"{self.root}/{name}") for name in self._lower(key)]
         return [f"{self.root}/{key}/diff", *parents] if os.path.isdir(f"{self.root}/{key}/diff") else parents

@@ -75,6 +75,9 @@ class Vfs(Whole):
         """The trash: it is on the same file system."""
         return self._trash.path
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def status(self) -> list[list[str]]:
         """DriverStatus of info: nothing to say."""
         return []

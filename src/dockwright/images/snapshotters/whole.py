@@ -155,7 +155,7 @@ class Whole(ABC):
     def remove(self, key: str) -> None:
         """Remove its tree, then what is known of it."""
         self._delete(key)
-        self.disown(key)
+        self._trash.remove(f"{self.root}/state/{key}")
 
     def disown(self, key: str) -> None:
         """Remove its state."""
