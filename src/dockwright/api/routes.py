@@ -45,7 +45,12 @@ SERVED = [
     Route("POST", "/images/{name}/push", images.push),
     Route("GET", "/plugins", system.plugins),
     Route("GET", "/networks", networks.list_),
+    Route("POST", "/networks/create", networks.create),
+    Route("POST", "/networks/prune", networks.prune),
     Route("GET", "/networks/{name}", networks.inspect),
+    Route("DELETE", "/networks/{name}", networks.remove),
+    Route("POST", "/networks/{name}/connect", networks.connect),
+    Route("POST", "/networks/{name}/disconnect", networks.disconnect),
     Route("GET", "/volumes", volumes.list_),
     Route("POST", "/volumes/create", volumes.create),
     Route("POST", "/volumes/prune", volumes.prune),
@@ -70,8 +75,6 @@ NOT_YET = _refused(
     "PUT /containers/{name}/archive",
     "POST /containers/{name}/checkpoints",
     "GET /containers/{name}/checkpoints",
-    "DELETE /networks/{name}",
-    "POST /networks/create /networks/{name}/connect /networks/{name}/disconnect /networks/prune",
     "POST /dockwright/v1/plan",
 )
 

@@ -14,6 +14,7 @@ from dockwright.containers.mountpoint import MountPoint
 from dockwright.grammar.mounts import clean
 from dockwright.supervisor.task import Task
 from dockwright.types.container import HostConfig
+from dockwright.types.network import EndpointSettings
 
 MIGRATIONS = [
     """
@@ -72,6 +73,7 @@ class Container:
     Attributes:
         config: Config of inspect, the image's merged in. host: HostConfig, completed. image: `sha256:...` or "".
         mounts: binds, volumes and tmpfs, but not those of HostConfig.Tmpfs.
+        networks: what it wants of each network it joins, by the network's name.
         task: its shim while there is one. exits, removals: futures of those who wait for them.
         exec_ids: its execs that have not ended.
         comeback: what starts it again after a delay; delay: the last one, in seconds. last_run: the restart policy does not
@@ -86,6 +88,7 @@ class Container:
     host: HostConfig
     state: State = field(default_factory=State)
     mounts: list[MountPoint] = field(default_factory=list)
+    networks: dict[str, EndpointSettings] = field(default_factory=dict)
     task: Task | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     exits: "list[asyncio.Future[int]]" = field(default_factory=list)
@@ -148,12 +151,20 @@ class Container:
 
     def insert(self, connection: sqlite3.Connection) -> None:
         """Write the row."""
+        values = (self.id, self.name, self._document(), self._state())
+        connection.execute("INSERT INTO container VALUES (?, ?, ?, ?)", values)
+
+    def save_document(self, connection: sqlite3.Connection) -> None:
+        """Write what was asked for, which has changed."""
+        connection.execute("UPDATE container SET document = ? WHERE id = ?", (self._document(), self.id))
+
+    def _document(self) -> str:
         document = {
             "created": self.created, "image": self.image, "config": self.config,
             "host": msgspec.to_builtins(self.host), "mounts": [asdict(point) for point in self.mounts],
+            "networks": msgspec.to_builtins(self.networks),
         }  # fmt: skip
-        values = (self.id, self.name, msgspec.json.encode(document).decode(), self._state())
-        connection.execute("INSERT INTO container VALUES (?, ?, ?, ?)", values)
+        return msgspec.json.encode(document).decode()
 
     def save_state(self, connection: sqlite3.Connection) -> None:
         """Write the state column."""
@@ -174,6 +185,9 @@ def from_row(row: sqlite3.Row) -> Container:
     host = msgspec.convert(document["host"], HostConfig)
     state = msgspec.convert(msgspec.json.decode(row["state"]), State)
     mounts = [msgspec.convert(point, MountPoint) for point in document.get("mounts", ())]
+    mode = host.NetworkMode or "bridge"
+    networks = document.get("networks", {} if mode.startswith("container:") else {mode: {}})
     return Container(
-        row["id"], row["name"], document["created"], document["image"], document["config"], host, state, mounts
-    )
+        row["id"], row["name"], document["created"], document["image"], document["config"], host, state, mounts,
+        msgspec.convert(networks, dict[str, EndpointSettings]),
+    )  # fmt: skip

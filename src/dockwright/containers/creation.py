@@ -15,6 +15,7 @@ from dockwright.containers.mounting import Mounting
 from dockwright.containers.store import Store
 from dockwright.host.limits import read as read_limits
 from dockwright.images.manager import ImageManager
+from dockwright.networks import NetworkManager
 from dockwright.types.container import CreateRequest, LogConfig
 
 
@@ -25,9 +26,11 @@ class Creation:
         log: the daemon's log driver and options.
     """
 
-    def __init__(self, store: Store, paths: Paths, images: ImageManager, mounting: Mounting, log: LogConfig) -> None:
+    def __init__(
+        self, store: Store, paths: Paths, images: ImageManager, mounting: Mounting, networks: NetworkManager, log: LogConfig
+    ) -> None:  # fmt: skip
         self._store, self._paths, self._images, self._log = store, paths, images, log
-        self._mounting, self._limits = mounting, read_limits()
+        self._mounting, self._networks, self._limits = mounting, networks, read_limits()
 
     async def create(
         self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]
@@ -53,6 +56,7 @@ class Creation:
         request.HostConfig.LogConfig = logopts.merged(request.HostConfig.LogConfig, self._log)
         host, warnings = hostconfig.completed(request, self._limits, self._store)
         warnings += networking.check(request, host, self._store)
+        networks = networking.joined(request, host, self._networks, version)
         image = self._images.resolve(request.Image) if request.Image else None
         warnings += platforms.check(platform, request.Image or "", image)
         ident = new_id()
@@ -60,9 +64,10 @@ class Creation:
         self._store.refuse_taken(wanted)
         host_name = os.uname().nodename if host.NetworkMode == "host" else ""
         config = configs.merged(request, image, ident, host_name)
-        if mac := networking.endpoint_mac(request):
+        if mac := next((each.MacAddress for each in networks.values() if each.MacAddress), ""):
             config["MacAddress"] = mac
-        return Container(ident, wanted, now(), image.id if image else "", config, host), warnings
+        found = Container(ident, wanted, now(), image.id if image else "", config, host, networks=networks)
+        return found, warnings
 
     async def _make(self, container: Container, version: tuple[int, int]) -> None:
         chain = self._images.chain_of(self._images.resolve(container.image)) if container.image else ""

@@ -32,7 +32,7 @@ def inspect(
         "HostConfig": shown.host_config(container.host), "GraphDriver": graph_driver,
         "Mounts": [point.document() for point in container.mounts],
         "Config": shown.config(container.config),
-        "NetworkSettings": shown.network(network, started, container.config.get("MacAddress") or ""),
+        "NetworkSettings": shown.network(network, started),
     }  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def summary(container: Container, network: dict[str, Any], ports: list[dict[str,
         "ImageID": container.image, "Command": _command(container.command), "Created": int(seconds(container.created)),
         "Ports": ports, "Labels": container.config["Labels"], "State": container.state.status, "Status": status(container),
         "HostConfig": {"NetworkMode": container.host.NetworkMode},
-        "NetworkSettings": {"Networks": shown.network(network, started, container.config.get("MacAddress") or "")["Networks"]},
+        "NetworkSettings": {"Networks": shown.network(network, started)["Networks"]},
         "Mounts": [point.document() for point in container.mounts],
     }  # fmt: skip
 

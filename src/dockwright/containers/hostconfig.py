@@ -18,7 +18,6 @@ from dockwright.types.container import CreateRequest, HostConfig, LogConfig, Res
 
 NOT_YET = ("Links", "Cgroup", "CpuCount")
 SHM_SIZE = 64 << 20
-NETWORKS = ("none", "host", "bridge")
 
 
 def completed(request: CreateRequest, can: Limits, store: Store) -> tuple[HostConfig, list[str]]:
@@ -68,8 +67,6 @@ def _fill_in(host: HostConfig, cgroup_v2: bool) -> None:
 def _check(host: HostConfig) -> None:
     normalise(host.CapAdd, "CapAdd")
     normalise(host.CapDrop, "CapDrop")
-    if host.NetworkMode not in NETWORKS and not (host.NetworkMode or "").startswith("container:"):
-        raise NotSupported(f"network {host.NetworkMode}: user-defined networks are not implemented yet")
     assert host.LogConfig
     restarts.check(host)
     logopts.check(host.LogConfig)

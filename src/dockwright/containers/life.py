@@ -100,8 +100,7 @@ class Life:
     async def _attach(self, container: Container) -> Attachment:
         """Mounts that must be there, addresses and ports."""
         await self._mounting.start(container)
-        wishes = networking.wishes(container, self._store)
-        return await self._networks.connect(container.id, container.name, container.config["Hostname"], wishes)
+        return await self._networks.attach(networking.for_start(container, self._store))
 
     async def _failed(self, container: Container, code: int, explained: EngineError) -> NoReturn:
         """A failed start: the error in Docker's words and the exit code that goes with it; an auto-removed container goes."""

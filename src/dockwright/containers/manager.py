@@ -8,6 +8,7 @@ from typing import Any
 
 from dockwright.base.paths import Paths
 from dockwright.containers import logopts
+from dockwright.containers.connecting import Connecting
 from dockwright.containers.container import Container
 from dockwright.containers.creation import Creation
 from dockwright.containers.execs import Execs
@@ -49,13 +50,15 @@ class ContainerManager:
         store = self._store = Store(database, events)
         execs = self._execs = Execs(store, images.layers)
         mounting = Mounting(store, paths, images.layers, volumes)
-        creation = Creation(store, paths, images, mounting, log)
+        creation = Creation(store, paths, images, mounting, networks, log)
         stopping = Stopping(store)
         removal = Removal(store, paths, images, supervisor, stopping, networks, mounting)
         life = Life(store, paths, images, supervisor, execs, stopping, removal, networks, mounting)
         restoring = Restoring(store, paths, supervisor, stopping, removal, life, networks, mounting)
         streams, seeing = Streams(store, paths), Seeing(store, paths, images, networks)
 
+        connecting = Connecting(store, paths, networks)
+        self.connect, self.disconnect = connecting.connect, connecting.disconnect
         self.create, self.rename, self.remove = creation.create, creation.rename, removal.remove
         self.start, self.restart, self.pause, self.unpause = life.start, life.restart, life.pause, life.unpause
         self.prune = Pruning(store, images, removal).prune

@@ -3,21 +3,25 @@
 import contextlib
 import os
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from dockwright.base.errors import Conflict, InvalidParameter, NotFound, NotSupported
+from dockwright.base.errors import Conflict, EngineError, InvalidParameter, NotFound
 from dockwright.base.files import write_atomic
 from dockwright.containers.container import Container
 from dockwright.containers.store import Store
 from dockwright.grammar.ports import PortError, from_bindings, parse_key
-from dockwright.networks import Attachment, EndpointRequest
+from dockwright.networks import Attachment, NetworkManager, SandboxRequest
 from dockwright.networks.files import extra_hosts
+from dockwright.networks.network import PREDEFINED
 from dockwright.types.container import CreateRequest, HostConfig
+from dockwright.types.network import EndpointSettings
 
 JOIN = "container:"
+SEVERAL = (1, 44)  # the API from which a container can be created on several networks
+TO_NONE = "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+TO_HOST = "cannot connect container to host network - container must be created in host network mode"
 DISCARDED = "Published ports are discarded when using host network mode"
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 _CONFLICT = "conflicting options: "
@@ -27,7 +31,7 @@ def check(request: CreateRequest, host: HostConfig, store: Store) -> list[str]:
     """Check what a create request says about networks; answers warnings. A mode container:NAME gets the full id.
 
     Raises:
-        InvalidParameter, NotFound, NotSupported: in Docker's words.
+        EngineError: in Docker's words.
     """
     mode = host.NetworkMode or "bridge"
     if mode.startswith(JOIN):
@@ -40,8 +44,73 @@ def check(request: CreateRequest, host: HostConfig, store: Store) -> list[str]:
         raise InvalidParameter(f"invalid MAC address: address {request.MacAddress}: invalid MAC address")
     _check_ports(request, host)
     extra_hosts(host.ExtraHosts or (), "0.0.0.0")
-    _check_endpoints(request.NetworkingConfig.EndpointsConfig if request.NetworkingConfig else None, mode)
     return [DISCARDED] if mode == "host" and (host.PortBindings or host.PublishAllPorts) else []
+
+
+def joined(
+    request: CreateRequest, host: HostConfig, networks: NetworkManager, version: tuple[int, int]
+) -> dict[str, EndpointSettings]:
+    """The networks a new container is to join, by name, with what it wants of each: that of its mode is among them.
+
+    A network that does not exist (yet) is one that the start misses.
+
+    Raises:
+        InvalidParameter: in Docker's words.
+    """
+    mode = host.NetworkMode or "bridge"
+    given = (request.NetworkingConfig.EndpointsConfig if request.NetworkingConfig else None) or {}
+    if len(given) > 1 and version < SEVERAL:
+        raise InvalidParameter(f"Container cannot be created with multiple network endpoints: {', '.join(sorted(given))}")
+    if mode.startswith(JOIN):
+        return {}
+    found: dict[str, EndpointSettings] = {}
+    for ref, wanted in given.items():
+        name = name_of(ref, networks)
+        _check_endpoint(name, wanted, networks)
+        found[name] = wanted or EndpointSettings()
+    main = name_of(mode, networks)
+    _check_together(main, [*found])
+    found.setdefault(main, EndpointSettings())
+    _place_mac(request, found[main])
+    host.NetworkMode = main if mode in PREDEFINED else mode
+    return found
+
+
+def name_of(ref: str, networks: NetworkManager) -> str:
+    """The name of a network that may not be there."""
+    if ref == "default":
+        return "bridge"
+    with contextlib.suppress(EngineError):
+        return networks.resolve(ref).name
+    return ref
+
+
+def _check_endpoint(name: str, wanted: EndpointSettings | None, networks: NetworkManager) -> None:
+    if wanted is None:
+        raise InvalidParameter(f"invalid config for network {name}: EndpointsConfig is nil")
+    try:
+        networks.check(name, wanted)
+    except InvalidParameter as error:
+        raise error.prefixed(f"invalid config for network {name}: ") from None
+
+
+def _check_together(main: str, names: list[str]) -> None:
+    """The mode's network is among those that are named; the host's and none stand alone."""
+    if names and main not in names and len(names) == 1 and main != "bridge":
+        raise InvalidParameter("HostConfig.NetworkMode must match the identity of a network in NetworkSettings.Networks")
+    alone = [name for name in (main, *names) if name in ("host", "none")]
+    if alone and any(name != alone[0] for name in (main, *names)):
+        private = alone[0] == "none"
+        raise InvalidParameter(TO_NONE if private else TO_HOST)
+
+
+def _place_mac(request: CreateRequest, main: EndpointSettings) -> None:
+    """A container's own MAC address is that of its main network. Raises InvalidParameter if the two differ."""
+    if request.MacAddress and main.MacAddress and request.MacAddress.lower() != main.MacAddress.lower():
+        raise InvalidParameter(
+            "the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty"
+        )
+    main.MacAddress = main.MacAddress or request.MacAddress or ""
 
 
 def _check_join(request: CreateRequest, host: HostConfig) -> None:
@@ -75,48 +144,28 @@ def bindings(host: HostConfig) -> dict[str, Any]:
     return plain
 
 
-def _check_endpoints(endpoints: Mapping[str, Any] | None, mode: str) -> None:
-    """On the default bridge an endpoint has no wishes of its own but a MAC address."""
-    for given_name, given in (endpoints or {}).items():
-        name = "bridge" if given_name == "default" else given_name
-        if given is None:
-            raise InvalidParameter(f"invalid config for network {name}: EndpointsConfig is nil")
-        if any(value for key, value in (given.get("IPAMConfig") or {}).items()):
-            raise InvalidParameter(
-                f"invalid config for network {name}: invalid endpoint settings:\n"
-                "user-specified IP address is supported on user-defined networks only"
-            )
-        if given.get("Aliases"):
-            raise InvalidParameter(
-                f"invalid config for network {name}: invalid endpoint settings:\n"
-                "network-scoped aliases are only supported for user-defined networks"
-            )
-        for key in ("Links", "DriverOpts"):
-            if given.get(key):
-                raise NotSupported(f"{key} of an endpoint are not implemented yet")
-        if name not in (mode, "default", "bridge"):
-            raise NotSupported("user-defined networks are not implemented yet")
+def wishes(container: Container) -> SandboxRequest:
+    """What the network manager must know of `container`."""
+    config, host = container.config, container.host
+    return SandboxRequest(
+        container.id, container.name, config["Hostname"], mode=host.NetworkMode or "bridge", networks=container.networks,
+        port_bindings=bindings(host), exposed=list(config.get("ExposedPorts") or ()),
+        publish_all=bool(host.PublishAllPorts), extra_hosts=host.ExtraHosts or (),
+        dns=host.Dns or (), dns_search=host.DnsSearch or (), dns_options=host.DnsOptions or (),
+        domainname=config["Domainname"],
+    )  # fmt: skip
 
 
-def endpoint_mac(request: CreateRequest) -> str:
-    """The MAC address asked for, the container's own or that of its only endpoint."""
-    endpoints = (request.NetworkingConfig.EndpointsConfig if request.NetworkingConfig else None) or {}
-    return request.MacAddress or next((str(e["MacAddress"]) for e in endpoints.values() if e and e.get("MacAddress")), "")
-
-
-def wishes(container: Container, store: Store) -> EndpointRequest:
-    """What the network manager must know to connect `container`.
+def for_start(container: Container, store: Store) -> SandboxRequest:
+    """The wishes of a container that is about to start: also the network that it joins.
 
     Raises:
         Conflict: the container whose network it joins does not run.
     """
-    config, host = container.config, container.host
-    return EndpointRequest(
-        mode=host.NetworkMode or "bridge", port_bindings=bindings(host), exposed=list(config.get("ExposedPorts") or ()),
-        publish_all=bool(host.PublishAllPorts), mac=config.get("MacAddress") or "", extra_hosts=host.ExtraHosts or (),
-        dns=host.Dns or (), dns_search=host.DnsSearch or (), dns_options=host.DnsOptions or (),
-        domainname=config["Domainname"], join=_joined(container, store),
-    )  # fmt: skip
+    join = _joined(container, store)  # its names are the donor's too, from now on
+    request = wishes(container)
+    request.join = join
+    return request
 
 
 def _joined(container: Container, store: Store) -> str:
@@ -161,3 +210,19 @@ def write_resolv_conf(folder: str, content: bytes) -> None:
                 return
     write_atomic(path, content, mode=0o644)
     write_atomic(mark, hashlib.sha256(content).hexdigest().encode(), mode=0o644)
+
+
+def add_lines(path: str, lines: str) -> None:
+    """Add lines to a hosts file, in place: the container has the file itself, and perhaps lines of its own in it."""
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(lines)
+
+
+def remove_lines(path: str, lines: str) -> None:
+    """Take lines out of a hosts file, in place; other lines stay."""
+    gone = lines.splitlines(keepends=True)
+    with open(path, "r+", encoding="utf-8", errors="surrogateescape") as file:
+        kept = [line for line in file.readlines() if line not in gone]
+        file.seek(0)
+        file.truncate()
+        file.writelines(kept)

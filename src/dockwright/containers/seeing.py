@@ -30,7 +30,7 @@ class Seeing:
         container = self._store.find(ref)
         folder = self._paths.container(container.id)
         graph = self._images.layers.graph_driver(container.id)
-        network = self._networks.settings(container.id, container.host.NetworkMode or "")
+        network = self._networks.settings(container.id, container.host.NetworkMode or "", container.networks)
         document = documents.inspect(container, graph, starting.log_path(container, self._paths), folder, network)
         return {**document, **(await self._sizes(container) if size else {})}
 
@@ -49,7 +49,7 @@ class Seeing:
         return rows
 
     def _row(self, container: Container) -> dict[str, Any]:
-        network = self._networks.settings(container.id, container.host.NetworkMode or "")
+        network = self._networks.settings(container.id, container.host.NetworkMode or "", container.networks)
         row = documents.summary(container, network, self._networks.port_rows(container.id))
         return {**row, "Image": self._image_name(container)}
 

@@ -20,12 +20,10 @@ def config(given: dict[str, Any]) -> dict[str, Any]:
     return _without_empty(dict(given), OMITTED_CONFIG)
 
 
-def network(settings: dict[str, Any], started: bool, mac: str) -> dict[str, Any]:
-    """NetworkSettings; before the first start without the networks' ids, but with the MAC address that is asked for."""
+def network(settings: dict[str, Any], started: bool) -> dict[str, Any]:
+    """NetworkSettings; before the first start without the networks' ids."""
     for endpoint in () if started else settings["Networks"].values():
-        endpoint.update(NetworkID="", MacAddress=mac)
-    if not started and "bridge" in settings["Networks"]:
-        settings["MacAddress"] = mac
+        endpoint.update(NetworkID="")
     return settings
 
 

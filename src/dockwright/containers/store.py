@@ -87,6 +87,10 @@ class Store:
         """Write its row, and that it uses its image."""
         await self._database.write(lambda c: _insert(c, container), container.durable)
 
+    async def update(self, container: Container) -> None:
+        """Write what was asked for of it, which has changed."""
+        await self._database.write(container.save_document, container.durable)
+
     async def save(self, container: Container) -> None:
         """Write its state: what a power cut may take, a restart of the daemon may not."""
         await self._database.write(container.save_state, durable=False)

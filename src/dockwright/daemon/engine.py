@@ -77,7 +77,7 @@ class Engine:
         )  # fmt: skip
         volumes = VolumeManager(database, self._paths, events)
         await volumes.start()
-        networks = NetworkManager(database, self._paths, events, network_config(self._config))
+        networks = NetworkManager(database, self._paths, events, network_config(self._config, ident))
         await networks.start()
         log_config = LogConfig(self._config.log_driver, self._config.log_opts)
         containers = ContainerManager(database, self._paths, events, images, supervisor, networks, volumes, log_config)

@@ -1,16 +1,16 @@
 """The network part of the configuration, in the form the networks room reads."""
 
 from dockwright.daemon.config import Config, pool
-from dockwright.networks.config import DEFAULT_POOLS, NetworkConfig
+from dockwright.networks.config import NetworkConfig
 
 
-def network_config(config: Config) -> NetworkConfig:
-    """What `config` says about networks."""
+def network_config(config: Config, engine: str = "") -> NetworkConfig:
+    """What `config` says about networks. `engine`: the engine's id."""
     return NetworkConfig(
         bridge=config.bridge,
         bip=config.bip,
         mtu=config.mtu,
-        pools=tuple(map(pool, config.default_address_pools)) or DEFAULT_POOLS,
+        pools=tuple(map(pool, config.default_address_pools)),
         default_ip=config.ip,
         ip_forward=config.ip_forward,
         ip_masq=config.ip_masq,
@@ -20,4 +20,5 @@ def network_config(config: Config) -> NetworkConfig:
         dns_search=tuple(config.dns_search),
         dns_options=tuple(config.dns_opts),
         host_gateway=config.host_gateway_ip,
+        engine=engine,
     )

@@ -290,15 +290,17 @@ def _address(index: int, address: str) -> bytes:
     return payload
 
 
-def route_add(to: str, via: str = "", index: int = 0) -> Message:
+def route_add(to: str, via: str = "", index: int = 0, replace: bool = False, six: bool = False) -> Message:
     """Add a route to the main table.
 
     Args:
         to: "default" or a subnet such as "10.0.0.0/8".
         via: the gateway; "" for a subnet that is on the link itself.
         index: the link; 0 lets the kernel find it from the gateway.
+        replace: in place of another one to the same destination.
+        six: a default route without a gateway is IPv6's.
     """
-    family, gateway = ip_bytes(via) if via else (_socket.AF_INET6 if ":" in to else _socket.AF_INET, b"")
+    family, gateway = ip_bytes(via) if via else (_socket.AF_INET6 if six or ":" in to else _socket.AF_INET, b"")
     length, destination = 0, b""
     if to not in ("default", ""):
         host, _, bits = to.partition("/")
@@ -308,7 +310,8 @@ def route_add(to: str, via: str = "", index: int = 0) -> Message:
     payload = _ROUTE.pack(family, length, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, scope, RTN_UNICAST, 0)
     payload += attribute(RTA_DST, destination) if destination else b""
     payload += attribute(RTA_GATEWAY, gateway) if gateway else b""
-    return RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, payload + (number(RTA_OIF, index) if index else b"")
+    flags = NLM_F_CREATE | (NLM_F_REPLACE if replace else NLM_F_EXCL)
+    return RTM_NEWROUTE, flags, payload + (number(RTA_OIF, index) if index else b"")
 
 
 # Questions: what the namespace has now, as plain data.
@@ -424,8 +427,21 @@ def configure_inside(
         index = inside.index(interface["name"])
         messages += [address_add(index, address) for address in interface.get("addresses") or ()]
         messages.append(link_up(index))
-    messages += [route_add(route["to"], route.get("via", "")) for route in routes]
+    messages += [_route(inside, route) for route in routes]
     inside.batch(messages)
+
+
+def _route(inside: Netlink, route: Mapping[str, Any], replace: bool = False) -> Message:
+    """A route of a sandbox's plan: by a gateway, or by a device alone."""
+    index = inside.index(route["dev"]) if route.get("dev") else 0
+    return route_add(route["to"], route.get("via", ""), index, replace, bool(route.get("six")))
+
+
+def replace_routes(inside: Netlink, routes: Sequence[Mapping[str, Any]]) -> None:
+    """Put a sandbox's routes in place of those to the same destinations. Raises OSError."""
+    messages = [_route(inside, route, replace=True) for route in routes]
+    if messages:
+        inside.batch(messages)
 
 
 def write_sysctls(sysctls: Mapping[str, str]) -> None:

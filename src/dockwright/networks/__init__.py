@@ -2,6 +2,6 @@
 
 from dockwright.networks.config import NetworkConfig
 from dockwright.networks.manager import NetworkManager
-from dockwright.networks.request import Attachment, EndpointRequest
+from dockwright.networks.request import Attachment, SandboxRequest
 
-__all__ = ["Attachment", "EndpointRequest", "NetworkConfig", "NetworkManager"]
+__all__ = ["Attachment", "NetworkConfig", "NetworkManager", "SandboxRequest"]

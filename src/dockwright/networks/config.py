@@ -2,8 +2,13 @@
 
 from dataclasses import dataclass, field
 
-# Docker's pools: (subnet, prefix length of each network taken from it).
-DEFAULT_POOLS = (
+from dockwright.networks.subnets import ula
+
+Pools = tuple[tuple[str, int], ...]
+
+# Docker's pools, as (subnet, prefix length of each network taken from it): whole ones for the default bridge, of which
+# there is one; /24 for the user's networks, of which there may be thousands.
+BRIDGE_POOLS = (
     ("172.17.0.0/16", 16),
     ("172.18.0.0/16", 16),
     ("172.19.0.0/16", 16),
@@ -12,6 +17,8 @@ DEFAULT_POOLS = (
     ("172.28.0.0/14", 16),
     ("192.168.0.0/16", 20),
 )
+DEFAULT_POOLS = tuple((base, 24) for base, _ in BRIDGE_POOLS[1:])
+SIX = 64  # prefix length of each IPv6 network
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +29,8 @@ class NetworkConfig:
         bridge: `--bridge`: "" lets the engine choose, "none" makes no default network, else a bridge that exists.
         bip: `--bip`: address and prefix length of the default bridge, "" to choose.
         mtu: `--mtu`: bytes, 0 for 1500.
-        pools: `--default-address-pool`: (subnet, prefix length of each network).
+        pools: `--default-address-pool`: (subnet, prefix length of each network); () for Docker's.
+        engine: the engine's id, of which its IPv6 prefix is made.
         default_ip: `--ip`: host address of ports published without one.
         ip_forward: `--ip-forward`: switch forwarding on if it is off.
         ip_masq: `--ip-masq`: masquerade what leaves the bridge.
@@ -35,7 +43,7 @@ class NetworkConfig:
     bridge: str = ""
     bip: str = ""
     mtu: int = 0
-    pools: tuple[tuple[str, int], ...] = DEFAULT_POOLS
+    pools: Pools = ()
     default_ip: str = "0.0.0.0"
     ip_forward: bool = True
     ip_masq: bool = True
@@ -45,3 +53,17 @@ class NetworkConfig:
     dns_search: tuple[str, ...] = field(default=())
     dns_options: tuple[str, ...] = field(default=())
     host_gateway: str = ""
+    engine: str = ""
+
+    @property
+    def bridge_pools(self) -> Pools:
+        """Where the default bridge's subnet comes from."""
+        return self.pools or BRIDGE_POOLS
+
+    @property
+    def network_pools(self) -> Pools:
+        """Where the user's networks' subnets come from; IPv6 ones from the engine's own prefix unless pools of it are given."""
+        given = self.pools or DEFAULT_POOLS
+        if any(":" in base for base, _ in given):
+            return given
+        return (*given, (str(ula(self.engine)), SIX))

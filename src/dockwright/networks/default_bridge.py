@@ -3,15 +3,16 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, ip_address
+from ipaddress import IPv4Interface
 from typing import Any
 
 from dockwright.base.errors import Internal, InvalidParameter
 from dockwright.kernel import netlink
-from dockwright.networks import ipam
+from dockwright.networks import subnets
 from dockwright.networks.config import NetworkConfig
 from dockwright.networks.drivers import bridge
-from dockwright.networks.files import host_resolv_conf
+from dockwright.networks.ipam import Subnet
+from dockwright.networks.subnets import Holder
 
 log = logging.getLogger("dockwright.networks")
 
@@ -37,7 +38,7 @@ def choose(
     config: NetworkConfig,
     links: Iterable[dict[str, Any]],
     addresses: Iterable[tuple[int, str]],
-    occupied: Iterable[IPv4Network],
+    occupied: Iterable[Holder],
     owner: str,
 ) -> Choice:
     """Choose from what the host has now. Pure.
@@ -45,7 +46,7 @@ def choose(
     Args:
         config: the daemon's.
         links, addresses: as kernel.netlink lists them.
-        occupied: subnets the host uses, apart from those of our own bridge.
+        occupied: what the host has, apart from our own bridges, and what our other networks have.
         owner: our mark.
 
     Raises:
@@ -63,10 +64,10 @@ def choose(
     if not name:
         raise InvalidParameter(f"no name is free for the default bridge: {', '.join(NAMES)} are all in use")
     if config.bip:
-        return Choice(name, ipam.gateway_of(config.bip))
+        return Choice(name, subnets.gateway_of(config.bip))
     if name in by_name and (kept := present.get(by_name[name]["index"])):
         return Choice(name, kept[0])
-    return Choice(name, _first_host(ipam.choose(config.pools, occupied)))
+    return Choice(name, _first_host(subnets.choose(config.bridge_pools, occupied)))
 
 
 def _adopt(config: NetworkConfig, links: list[dict[str, Any]], present: dict[int, list[IPv4Interface]]) -> Choice:
@@ -76,53 +77,32 @@ def _adopt(config: NetworkConfig, links: list[dict[str, Any]], present: dict[int
     if found["kind"] != "bridge":
         raise InvalidParameter(f"existing interface {config.bridge} is not a bridge")
     if config.bip:
-        return Choice(config.bridge, ipam.gateway_of(config.bip), adopted=True)
+        return Choice(config.bridge, subnets.gateway_of(config.bip), adopted=True)
     if found["index"] not in present:
         raise InvalidParameter(f"bridge {config.bridge} has no IPv4 address, and --bip gives none")
     return Choice(config.bridge, present[found["index"]][0], adopted=True)
 
 
-def _first_host(subnet: IPv4Network) -> IPv4Interface:
-    return IPv4Interface((int(subnet[1]), subnet.prefixlen))
+def _first_host(subnet: Subnet) -> IPv4Interface:
+    return IPv4Interface((int(subnet.network_address) + 1, subnet.prefixlen))
 
 
-def occupied(link: netlink.Netlink, owner: str) -> list[IPv4Network]:
-    """What IPv4 subnets the host uses: addresses, routes but the default one, its name servers; our own bridge left out."""
-    own = {item["index"] for item in netlink.links(link) if item["alias"] == owner}
-    found = [IPv4Interface(text).network for index, text in netlink.addresses(link) if index not in own and ":" not in text]
-    found += [
-        IPv4Network(route["to"])
-        for route in netlink.routes(link)
-        if route["index"] not in own and route["to"] != "default" and ":" not in route["to"]
-    ]
-    return found + [IPv4Network(server) for server in _servers()]
-
-
-def _servers() -> list[IPv4Address]:
-    found = []
-    for server in host_resolv_conf().servers:
-        try:
-            address = ip_address(server.partition("%")[0])
-        except ValueError:
-            continue
-        if isinstance(address, IPv4Address):
-            found.append(address)
-    return found
-
-
-def set_up(config: NetworkConfig, data_root: str) -> Choice:
+def set_up(config: NetworkConfig, owner: str, others: Iterable[Holder]) -> Choice:
     """Choose the bridge and make it (or find it) in the kernel.
+
+    Args:
+        owner: our mark. others: what our other networks have.
 
     Raises:
         InvalidParameter: see `choose`.
         Internal: the kernel refused.
     """
-    owner = mark(data_root)
     try:
         with netlink.Netlink() as link:
-            choice = choose(config, netlink.links(link), netlink.addresses(link), occupied(link, owner), owner)
+            taken = [*subnets.occupied(link, owner), *others]
+            choice = choose(config, netlink.links(link), netlink.addresses(link), taken, owner)
             if not choice.adopted:
-                bridge.make(link, choice.link, choice.address, config.mtu or MTU, owner)
+                bridge.make(link, choice.link, [choice.address], config.mtu or MTU, owner)
     except OSError as error:
         raise Internal(f"failed to set up the default bridge: {error.strerror}") from None
     log.info("default bridge %s has %s%s", choice.link, choice.address, " (the host's own)" if choice.adopted else "")

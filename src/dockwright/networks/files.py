@@ -24,20 +24,26 @@ STUB_SOURCE = "/run/systemd/resolve/resolv.conf"
 RESOLV_CONF = "/etc/resolv.conf"
 
 
-def hosts(extra: Iterable[tuple[str, str]], address: str, hostname: str, domainname: str = "") -> str:
+def hosts(extra: Iterable[tuple[str, str]], addresses: Iterable[str], hostname: str) -> str:
     """The hosts file of a container.
 
     Args:
-        extra: (name, address) of --add-host.
-        address: the container's own; "" for none.
-        hostname, domainname: its names.
+        extra: (names, address) of --add-host and --link.
+        addresses: the container's own.
+        hostname: its name, with its domain.
     """
-    lines = [f"{host}\t{name}\n" for name, host in extra]
-    full = f"{hostname}.{domainname}" if domainname and "." not in hostname else hostname
-    names = f"{full} {full.partition('.')[0]}" if "." in full else full
-    if address:
-        lines.append(f"{address}\t{names}\n")
-    return LOOPBACK_LINES + "".join(lines)
+    return LOOPBACK_LINES + "".join(f"{address}\t{name}\n" for name, address in extra) + own_lines(addresses, hostname)
+
+
+def own_lines(addresses: Iterable[str], hostname: str) -> str:
+    """The lines of a container's own addresses: each with its full name and what stands before the first dot."""
+    names = f"{hostname} {hostname.partition('.')[0]}" if "." in hostname else hostname
+    return "".join(f"{address}\t{names}\n" for address in addresses)
+
+
+def full_name(hostname: str, domainname: str) -> str:
+    """The name of a host of a domain."""
+    return f"{hostname}.{domainname}" if domainname and "." not in hostname else hostname
 
 
 def extra_hosts(entries: Iterable[str], host_gateway: str) -> list[tuple[str, str]]:

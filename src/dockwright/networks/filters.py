@@ -1,11 +1,14 @@
 """`docker network ls --filter`: which networks pass. Pure."""
 
+import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
-from dockwright.base.errors import InvalidParameter
-from dockwright.networks.network import Network
+from dockwright.base.errors import InvalidParameter, NotFound
+from dockwright.base.times import seconds
+from dockwright.grammar.timestamps import parse_since
+from dockwright.networks.network import PREDEFINED, Network
 
-PREDEFINED = ("bridge", "host", "none")
+PRUNE = ("label", "label!", "until")
 TRUE, FALSE = ("1", "true"), ("0", "false")
 Test = Callable[[Network, str, Container[str]], bool]
 
@@ -59,3 +62,37 @@ def select(
 def _passes(item: Network, key: str, values: Sequence[str], in_use: Container[str]) -> bool:
     results = [TESTS[key](item, value, in_use) for value in values]
     return all(results) if key == "label" else any(results)
+
+
+def missing(ref: str) -> NotFound:
+    """No such network."""
+    return NotFound(f"network {ref} not found")
+
+
+def prunable(networks: Iterable[Network], wanted: Mapping[str, Sequence[str]]) -> list[Network]:
+    """The networks that a prune takes if nobody uses them.
+
+    Raises:
+        InvalidParameter: an unknown key or value (Docker's texts).
+    """
+    for key in wanted:
+        if key not in PRUNE:
+            raise InvalidParameter(f"invalid filter '{key}'")
+    if len(wanted.get("until", ())) > 1:
+        raise InvalidParameter("more than one until filter specified")
+    before = [_moment(text) for text in wanted.get("until", ())]
+    return [
+        item
+        for item in networks
+        if not item.predefined
+        and all(_label(item, value, ()) for value in wanted.get("label", ()))
+        and not any(_label(item, value, ()) for value in wanted.get("label!", ()))
+        and all(seconds(item.created) < moment for moment in before)
+    ]
+
+
+def _moment(text: str) -> float:
+    try:
+        return float(parse_since(text, time.time_ns()))
+    except ValueError as error:
+        raise InvalidParameter(str(error)) from None

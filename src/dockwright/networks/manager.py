@@ -1,61 +1,48 @@
-"""The network manager: the networks there are, and each container's endpoint from connect to release.
+"""The network manager: the face of this room. `Registry` has the networks, `Sandboxes` the containers' places on them."""
 
-    connect   address, host ports reserved, the sandbox's plan      before the shim makes the namespace
-    activate  ports opened                                          namespace there, process not yet running
-    close     ports closed                                          before the exit is answered
-    release   address free again, row dropped                       after the namespace has really gone
-"""
-
-import asyncio
-import logging
 import os
-import socket
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dockwright.base.errors import EngineError, InvalidParameter, NotFound
-from dockwright.base.ids import new_id
+from dockwright.base.errors import Conflict, EngineError, Forbidden
 from dockwright.base.paths import Paths
-from dockwright.base.steps import Step, perform
-from dockwright.base.times import now
 from dockwright.events import EventBus
 from dockwright.metadata import Database
-from dockwright.networks import default_bridge, files, filters, forwarding, network
+from dockwright.networks import default_bridge, documents, files, filters, forwarding, plans, settings
 from dockwright.networks.config import NetworkConfig
-from dockwright.networks.drivers import Driver
-from dockwright.networks.drivers.bridge import BridgeDriver, isolate_ports
-from dockwright.networks.drivers.plain import HostDriver, JoinDriver, NullDriver
+from dockwright.networks.drivers.bridge import isolate_ports
 from dockwright.networks.firewall.firewall import Firewall
-from dockwright.networks.firewall.ruleset import BridgeRules
-from dockwright.networks.ipam import Pool, mac_of
-from dockwright.networks.network import BRIDGE_OPTION, Endpoint, Network
+from dockwright.networks.ipam import Pool
+from dockwright.networks.network import BRIDGE_OPTION, Endpoint, Network, Sandbox
 from dockwright.networks.ports import Ports, published
-from dockwright.networks.request import Attachment, EndpointRequest
+from dockwright.networks.registry import Registry
+from dockwright.networks.request import Attachment, SandboxRequest
+from dockwright.networks.sandboxes import Sandboxes, Steps
 from dockwright.networks.store import Store
 from dockwright.supervisor.netd_client import NetdClient
+from dockwright.types.network import EndpointSettings, NetworkCreateRequest
 
-log = logging.getLogger("dockwright.networks")
 Documents = list[dict[str, Any]]
-Steps = list[Step]
-DRIVERS: dict[str, Driver] = {"bridge": BridgeDriver(), "host": HostDriver(), "null": NullDriver()}
-GONE_WITHIN = 2.0  # seconds for the kernel to take a veth away with its namespace (DECISIONS 27)
+JOIN = "container:"
 
 
 class NetworkManager:
-    """All networks of one data root."""
+    """All networks of one data root. The methods are those of docs/architecture.md, "networks".
+
+    Attributes:
+        registry: the networks. sandboxes: the endpoints of containers.
+    """
 
     def __init__(self, database: Database, paths: Paths, events: EventBus, config: NetworkConfig) -> None:
         self._paths, self._events, self._config = paths, events, config
-        self._store = Store(database)
+        store, self._owner = Store(database), default_bridge.mark(paths.data_root)
         self._netd = NetdClient(f"{paths.exec_root}/netd/s", self._netd_lost)
         self._firewall = Firewall() if config.iptables else None
         self._ports = Ports(self._netd, self._firewall, config.default_ip)
-        self._networks: dict[str, Network] = {}
-        self._endpoints = {endpoint.container: endpoint for endpoint in self._store.endpoints()}
-        for endpoint in self._endpoints.values():
-            endpoint.active = True  # until `keep_only` knows better
-        self._leaving: set[asyncio.Task[None]] = set()
+        self.registry = Registry(store, config, self._firewall, self._owner)
+        self.sandboxes = Sandboxes(store, self.registry, self._ports, paths)
         self._host_gateway = config.host_gateway
+        self._pruning = False
 
     async def start(self) -> None:
         """Make the predefined networks, the firewall, and take up what an earlier daemon has left.
@@ -65,30 +52,28 @@ class NetworkManager:
         """
         os.makedirs(self._paths.netns, mode=0o755, exist_ok=True)
         for name, driver in (("none", "null"), ("host", "host")):
-            await self._add(Network("", name, driver, "", options={}))
+            await self.registry.add_predefined(Network("", name, driver, ""))
+        await self.registry.load()
         if self._config.bridge != "none":
             await self._start_bridge()
-        for endpoint in self._endpoints.values():
-            self._take_again(endpoint)
-        await self._ports.restore(self._endpoints.values())
+        await self.registry.make_links()
+        self.sandboxes.take_again()
+        endpoints = self.sandboxes.endpoints()
+        if self._firewall and (rules := self.registry.rules()):
+            await self._firewall.install(rules, [item for endpoint in endpoints for item in published(endpoint)])
+        await self._ports.restore(endpoints)
 
     async def _start_bridge(self) -> None:
         config = self._config
-        if config.ip_forward:
-            forwarding.ensure()
+        forwarding.ensure(config.ip_forward, six=False)
         if not config.icc:
             isolate_ports()
-        choice = default_bridge.set_up(config, self._paths.data_root)
-        made = Network(
-            "", "bridge", "bridge", "", choice.link, Pool(choice.address.network, choice.address.ip),
-            config.mtu or default_bridge.MTU, self._options(choice.link), icc=config.icc, masquerade=config.ip_masq,
-        )  # fmt: skip
-        await self._add(made)
+        choice = default_bridge.set_up(config, self._owner, self.registry.holders())
+        pools = [Pool(choice.address.network, choice.address.ip)]
+        await self.registry.add_predefined(
+            Network("", "bridge", "bridge", "", choice.link, pools, self._options(choice.link))
+        )
         self._host_gateway = self._host_gateway or str(choice.address.ip)
-        if self._firewall:
-            rules = BridgeRules(made.link, choice.address.network, made.icc, made.masquerade)
-            opened = [item for e in self._endpoints.values() if e.active for item in published(e)]
-            await self._firewall.install([rules], opened)
 
     def _options(self, link: str) -> dict[str, str]:
         return {
@@ -100,119 +85,116 @@ class NetworkManager:
             "com.docker.network.driver.mtu": str(self._config.mtu or default_bridge.MTU),
         }
 
-    async def _add(self, made: Network) -> None:
-        """Give a predefined network the id it had before, or a new one."""
-        known = self._store.networks().get(made.name)
-        made.id, made.created = known or (new_id(), now())
-        if not known:
-            await self._store.save_network(made.name, made.id, made.created)
-        self._networks[made.id] = made
-
-    def _take_again(self, endpoint: Endpoint) -> None:
-        """An endpoint of an earlier daemon keeps its address, if its network still has such addresses."""
-        found = self._networks.get(endpoint.network)
-        if found and found.pool and endpoint.address and endpoint.address in found.pool.subnet:
-            found.pool.take(endpoint.address)
-
     def _netd_lost(self) -> None:
         """netd has died: another holds the ports from now on."""
-        held = [endpoint for endpoint in self._endpoints.values() if endpoint.bindings]
+        held = [endpoint for endpoint in self.sandboxes.endpoints() if endpoint.bindings]
         if held:
-            self._later(self._ports.again(held))
+            self.sandboxes.later(self._ports.again(held))
 
-    def _later(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
-
-    # what there is
+    # the networks
 
     def resolve(self, ref: str) -> Network:
-        """By full id, name, or unique prefix of an id.
-
-        Raises:
-            NotFound, InvalidParameter: in Docker's words.
-        """
-        if ref in self._networks:
-            return self._networks[ref]
-        named = [item for item in self._networks.values() if item.name == ref]
-        found = named or [item for ident, item in self._networks.items() if ref and ident.startswith(ref)]
-        if len(found) > 1:
-            raise InvalidParameter(f"network {ref} is ambiguous ({len(found)} matches found based on ID prefix)")
-        if not found:
-            raise NotFound(f"network {ref} not found")
-        return found[0]
+        """By full id, name, or unique prefix of an id. Raises NotFound, InvalidParameter, in Docker's words."""
+        return self.registry.resolve(ref)
 
     def list(self, wanted: Mapping[str, Sequence[str]]) -> Documents:
         """GET /networks. Raises InvalidParameter for a filter Docker does not know."""
-        in_use = {endpoint.network for endpoint in self._endpoints.values()}
-        chosen = filters.select(self._networks.values(), wanted, in_use)
-        return [item.document({}) for item in sorted(chosen, key=lambda item: item.created)]
+        in_use = {endpoint.network for endpoint in self.sandboxes.endpoints()}
+        chosen = filters.select(self.registry, wanted, in_use)
+        return [documents.network(item, {}) for item in sorted(chosen, key=lambda item: item.created)]
 
-    def inspect(self, ref: str, containers: Documents) -> dict[str, Any]:
-        """GET /networks/{id}. `containers`: the rows of the running ones, for their names."""
-        found = self.resolve(ref)
-        names = {row["Id"]: row["Names"][0].removeprefix("/") for row in containers}
-        return found.document(network.members(found, self._endpoints.values(), names))
-
-    # a container's endpoint
-
-    async def connect(self, container: str, name: str, hostname: str, request: EndpointRequest) -> Attachment:
-        """Take an address and reserve the ports of a container that is about to start.
+    def inspect(self, ref: str, containers: Documents, scope: str = "") -> dict[str, Any]:
+        """GET /networks/{id}.
 
         Args:
-            container, name, hostname: of the container. request: its wishes.
+            containers: the rows of the running ones, for their names. scope: only networks of it, "" for any.
+        """
+        found = self.resolve(ref)
+        if scope not in ("", "local"):
+            raise filters.missing(ref)
+        names = {row["Id"]: row["Names"][0].removeprefix("/") for row in containers}
+        shown = documents.network(found, documents.members(found, self.sandboxes, names))
+        return {**shown, "Status": documents.usage(found)}
+
+    async def create(self, request: NetworkCreateRequest) -> dict[str, Any]:
+        """POST /networks/create. Raises EngineError, in Docker's words; nothing is left then."""
+        network = await self.registry.create(request)
+        self._tell("create", network)
+        return {"Id": network.id, "Warning": ""}
+
+    async def remove(self, ref: str) -> None:
+        """DELETE /networks/{id}. What has just ended is waited for.
+
+        Raises:
+            NotFound, Forbidden: in Docker's words.
+        """
+        network = self.resolve(ref)
+        self.registry.refuse(network)
+        await self.sandboxes.left(network)
+        if users := self.sandboxes.users(network):
+            held = " ".join(f'name:"{endpoint.name}" id:"{endpoint.id[:12]}"' for endpoint in users)
+            raise Forbidden(f"error while removing network: network {network.name} has active endpoints ({held})")
+        await self.registry.remove(network)
+        self._tell("destroy", network)
+
+    async def prune(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """POST /networks/prune.
+
+        Raises:
+            Conflict: another one is under way. InvalidParameter: a filter that cannot be.
+        """
+        if self._pruning:
+            raise Conflict("a prune operation is already running")
+        chosen = filters.prunable(self.registry, wanted)
+        self._pruning, deleted = True, []
+        try:
+            for network in chosen:
+                try:
+                    await self.remove(network.id)
+                except EngineError:
+                    continue  # in use, or gone meanwhile
+                deleted.append(network.name)
+        finally:
+            self._pruning = False
+        self._events.publish("network", "prune", "", {"reclaimed": "0"})
+        return {"NetworksDeleted": deleted or None}
+
+    # a container's sandbox
+
+    async def attach(self, request: SandboxRequest) -> Attachment:
+        """Take the addresses and reserve the ports of a container that is about to start.
 
         Raises:
             EngineError: in Docker's words; nothing is taken then.
         """
-        driver, found = self._driver(request)
-        endpoint = Endpoint(new_id(), found.id, container, name, new_id(), exposed=sorted(request.exposed))
-        if found.pool is not None:
-            endpoint.address = found.pool.take()
-            endpoint.mac = request.mac or mac_of(endpoint.address)
-            endpoint.host = "veth" + endpoint.id[:7]
-        self._endpoints[container] = endpoint
-        try:
-            if found.pool is not None:
-                await self._ports.reserve(endpoint, request)
-            plan = driver.plan(found, endpoint)
-            attachment = self._attachment(found, endpoint, request, plan, hostname)
-            self._store.save_endpoint(endpoint)
-        except BaseException:
-            del self._endpoints[container]
-            await self._ports.close(endpoint)
-            self._give_back(found, endpoint)
-            raise
-        return attachment
+        if request.mode.startswith(JOIN):
+            return Attachment({"kind": "join", "path": request.join})
+        networks = plans.order(self._joined(request), self._main(request.mode))
+        resolv, extra = self._resolv_conf(request, networks), files.extra_hosts(request.extra_hosts, self._host_gateway)
+        sandbox, plan = await self.sandboxes.attach(request, networks)
+        if sandbox.kind == "host" and not extra:
+            return Attachment(plan, files.host_hosts(), resolv)
+        addresses = [str(address) for endpoint in sandbox for address in endpoint.addresses]
+        text = files.hosts([*extra, *request.linked], addresses, files.full_name(request.hostname, request.domainname))
+        return Attachment(plan, text, resolv)
 
-    def _driver(self, request: EndpointRequest) -> tuple[Driver, Network]:
-        """The driver and the network of a mode. Without a default bridge its containers get a namespace with lo."""
-        if request.mode.startswith("container:"):
-            return JoinDriver(request.join), Network("", request.mode, "", "")
-        name = "bridge" if request.mode in ("", "default") else request.mode
-        if name == "bridge" and self._config.bridge == "none":
-            name = "none"
-        found = self.resolve(name)
-        return DRIVERS[found.driver], found
+    def _joined(self, request: SandboxRequest) -> Mapping[str, EndpointSettings]:
+        """The networks to join. Without a default bridge (--bridge=none) its containers have only lo."""
+        if self._config.bridge != "none":
+            return request.networks
+        return {name: wanted for name, wanted in request.networks.items() if name != "bridge"} or {"none": EndpointSettings()}
 
-    def _attachment(
-        self, found: Network, endpoint: Endpoint, request: EndpointRequest, plan: dict[str, Any], hostname: str
-    ) -> Attachment:
-        config, legacy = self._config, found.driver == "bridge"
-        if plan["kind"] == "join":
-            return Attachment(plan)
-        host = files.host_resolv_conf()
-        resolv = files.resolv_conf(
-            host, request.dns or config.dns, request.dns_search or config.dns_search,
+    def _main(self, mode: str) -> str:
+        """The name of the network that a mode means."""
+        network = self.registry.get(mode)
+        return network.name if network else mode
+
+    def _resolv_conf(self, request: SandboxRequest, networks: plans.Wanted) -> str:
+        config, legacy = self._config, not any(name in ("host", "none") for name, _ in networks)
+        return files.resolv_conf(
+            files.host_resolv_conf(), request.dns or config.dns, request.dns_search or config.dns_search,
             request.dns_options or config.dns_options, legacy,
         )  # fmt: skip
-        extra = files.extra_hosts(request.extra_hosts, self._host_gateway)
-        address = str(endpoint.address) if endpoint.address else ""
-        text = files.hosts(extra, address, hostname, request.domainname)
-        if plan["kind"] == "host" and not extra:
-            text = files.host_hosts()
-        return Attachment(plan, text, resolv)
 
     async def activate(self, container: str, namespace: str) -> Steps:
         """The namespace is there: make its key, open the ports. Answers what was done, with times.
@@ -223,118 +205,96 @@ class NetworkManager:
         Raises:
             Internal: a port cannot be opened.
         """
-        endpoint = self._endpoints.get(container)
-        if endpoint is None:
-            return []
-        if namespace:
-            make_key(self.key(endpoint), namespace)
-        done: Steps = []
-        if rule := self._ports.rule(endpoint):
-            perform([rule])
-            done.append(rule)
-        await self._ports.open(endpoint)
-        endpoint.active = True
-        self._event("connect", endpoint)
+        done = await self.sandboxes.activate(container, namespace)
+        self._tell_all("connect", self.sandboxes.get(container))
         return done
 
-    def key(self, endpoint: Endpoint) -> str:
-        """SandboxKey: a path by which the network namespace can be entered."""
-        return f"{self._paths.netns}/{endpoint.sandbox[:12]}"
+    async def connect(self, network: Network, wanted: EndpointSettings, request: SandboxRequest) -> str:
+        """One more interface for a running container. Answers the lines for its hosts file.
+
+        Raises:
+            EngineError: in Docker's words; nothing has changed then.
+        """
+        endpoint = await self.sandboxes.connect(network, wanted, request)
+        self._tell("connect", network, container=request.container)
+        return self.hosts_lines(endpoint, request)
+
+    async def disconnect(self, network: Network, request: SandboxRequest) -> str:
+        """One interface less for a running container. Answers the lines to take out of its hosts file. Raises EngineError."""
+        endpoint = self.sandboxes.place(request.container, network)
+        lines = self.hosts_lines(endpoint, request)
+        await self.sandboxes.disconnect(network, request)
+        self._tell("disconnect", network, container=request.container)
+        return lines
+
+    def hosts_lines(self, endpoint: Endpoint, request: SandboxRequest) -> str:
+        """What a container's hosts file says of an endpoint."""
+        full = files.full_name(request.hostname, request.domainname)
+        return files.own_lines(map(str, endpoint.addresses), full)
+
+    def is_connected(self, container: str, network: Network) -> bool:
+        """Whether a container that runs has an endpoint there."""
+        sandbox = self.sandboxes.get(container)
+        return sandbox is not None and network.id in sandbox.endpoints
+
+    def check(self, name: str, wanted: EndpointSettings) -> None:
+        """Refuse settings that no endpoint can have on a network; what only that network knows, if it is there.
+
+        Raises:
+            InvalidParameter: in Docker's words.
+        """
+        settings.check(name, wanted, self.registry.named(name))
 
     async def close(self, container: str) -> None:
         """The container has ended: nobody reaches its ports any more."""
-        endpoint = self._endpoints.get(container)
-        if endpoint is None:
-            return
-        was_active = endpoint.active
-        await self._ports.close(endpoint)
-        endpoint.active = False
-        if was_active:
-            self._event("disconnect", endpoint)
+        self._tell_all("disconnect", await self.sandboxes.close(container))
 
     async def release(self, container: str) -> None:
-        """Forget the endpoint; its address is free as soon as the kernel has taken the veth away."""
-        endpoint = self._endpoints.pop(container, None)
-        if endpoint is None:
-            return
-        await self._ports.close(endpoint)
-        if endpoint.active:
-            self._event("disconnect", endpoint)
-        remove_key(self.key(endpoint))
-        await self._store.drop_endpoint(container)
-        found = self._networks.get(endpoint.network)
-        if found and endpoint.address:
-            self._later(self._give_back_when_gone(found, endpoint))
-
-    async def _give_back_when_gone(self, found: Network, endpoint: Endpoint) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + GONE_WITHIN
-        while present(endpoint.host) and loop.time() < deadline:
-            await asyncio.sleep(0.01)
-        self._give_back(found, endpoint)
-
-    def _give_back(self, found: Network, endpoint: Endpoint) -> None:
-        if found.pool is not None and endpoint.address is not None:
-            found.pool.give_back(endpoint.address)
+        """Forget the sandbox; its addresses are free as soon as the kernel has taken its links away."""
+        self._tell_all("disconnect", await self.sandboxes.release(container))
 
     async def keep_only(self, alive: Iterable[str]) -> None:
-        """After a restart: the endpoints of containers that do not run are released."""
-        for container in self._endpoints.keys() - set(alive):
-            await self.release(container)
+        """After a restart: the sandboxes of containers that do not run are released."""
+        running = set(alive)
+        for sandbox in self.sandboxes:
+            if sandbox.container not in running:
+                await self.release(sandbox.container)
 
-    def settings(self, container: str, mode: str) -> dict[str, Any]:
-        """Inspect's NetworkSettings of a container with NetworkMode `mode`, running or not."""
-        if mode.startswith("container:"):
-            return network.settings({}, {})
-        endpoint = self._endpoints.get(container)
-        active = endpoint if endpoint and endpoint.active else None
-        name = "bridge" if mode in ("", "default") else mode
-        try:
-            found = self._networks[active.network] if active else self.resolve(name)
-        except EngineError:
-            return network.settings({}, {})
-        documents = {found.name: network.endpoint_document(found, active)}
-        if active is None:
-            return network.settings(documents, {})
-        return network.settings(documents, network.ports_document(active), active.sandbox, self.key(active))
+    def settings(self, container: str, mode: str, wanted: Mapping[str, EndpointSettings]) -> dict[str, Any]:
+        """Inspect's NetworkSettings of a container, running or not.
+
+        Args:
+            mode: HostConfig.NetworkMode. wanted: what the container wants of each network, by name.
+        """
+        if mode.startswith(JOIN):
+            return documents.settings({}, {})
+        sandbox = self.sandboxes.get(container)
+        live = sandbox if sandbox and sandbox.active else None
+        found = {name: self._endpoint(name, each, live) for name, each in wanted.items()}
+        if live is None:
+            return documents.settings(found, {})
+        return documents.settings(found, documents.ports(live), live.id, self.sandboxes.key(live))
+
+    def _endpoint(self, name: str, wanted: EndpointSettings, live: Sandbox | None) -> dict[str, Any]:
+        network = self.registry.named(name)
+        return documents.endpoint(wanted, network, live.endpoints.get(network.id) if network and live else None)
 
     def port_rows(self, container: str) -> Documents:
         """The container list's Ports."""
-        endpoint = self._endpoints.get(container)
-        return network.port_rows(endpoint) if endpoint and endpoint.active else []
+        sandbox = self.sandboxes.get(container)
+        return documents.port_rows(sandbox) if sandbox and sandbox.active else []
 
     async def shutdown(self) -> None:
         """Leave ports and rules as they are: containers go on without the daemon."""
-        if self._leaving:
-            await asyncio.gather(*self._leaving, return_exceptions=True)
+        await self.sandboxes.settle()
         if self._firewall:
-            await self._firewall.close(cleanup=not self._endpoints)
+            await self._firewall.close(cleanup=not self.sandboxes.endpoints())
         await self._netd.close()
 
-    def _event(self, action: str, endpoint: Endpoint) -> None:
-        found = self._networks.get(endpoint.network)
-        if found:
-            attributes = {"container": endpoint.container, "name": found.name, "type": found.driver}
-            self._events.publish("network", action, found.id, attributes)
+    def _tell_all(self, action: str, sandbox: Sandbox | None) -> None:
+        """An event for each network of a sandbox."""
+        for network, endpoint in self.sandboxes.joined(sandbox) if sandbox else ():
+            self._tell(action, network, container=endpoint.container)
 
-
-def present(link: str) -> bool:
-    """Whether this network namespace has an interface of that name (netdevice(7), SIOCGIFINDEX)."""
-    try:
-        return bool(socket.if_nametoindex(link))
-    except OSError:
-        return False
-
-
-def make_key(path: str, namespace: str) -> None:
-    """A link to the namespace that its shim holds. It needs no unmounting and keeps nothing alive (proc(5), ns/)."""
-    remove_key(path)
-    os.symlink(namespace, path)
-
-
-def remove_key(path: str) -> None:
-    """Take a namespace's key away; one that is gone is fine."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
+    def _tell(self, action: str, network: Network, **attributes: str) -> None:
+        self._events.publish("network", action, network.id, {**attributes, "name": network.name, "type": network.driver})

@@ -1,14 +1,18 @@
-"""A network and an endpoint, as rows and as the API's documents."""
+"""A network, a container's endpoint on it, and a container's sandbox: what is kept of them, as data and as rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from dockwright.networks.ipam import Pool
+from dockwright.networks.ipam import Address, Pool
+from dockwright.networks.options import NetworkOptions, parse
 from dockwright.networks.publish import Binding
 
 BRIDGE_OPTION = "com.docker.network.bridge."
+MTU = 1500
+PREDEFINED = ("bridge", "host", "none")
+_PLAIN = ("driver", "link", "ipv4", "ipv6", "internal", "attachable", "config_only", "config_from", "chosen", "removing")
 
 
 @dataclass(slots=True)
@@ -19,10 +23,14 @@ class Network:
         id, name, driver: as shown; the driver of network `none` is called "null".
         created: RFC 3339.
         link: the bridge's name on the host; "" for networks without one.
-        pool: its addresses; None for networks without addresses.
-        mtu: bytes.
+        pools: its subnets: a bridge has at most one of each family.
         options, labels: as shown.
-        icc, masquerade: containers may talk to each other; what leaves is masqueraded.
+        ipv4, ipv6: families it has addresses of.
+        internal: nothing outside is reachable. attachable: shown only.
+        config_only: a configuration that other networks are made from; config_from: the one this is made from.
+        chosen: the subnet is ours, not the user's choice.
+        ipam_options: as given. removing: a removal has begun.
+        settings: what `options` say.
     """
 
     id: str
@@ -30,45 +38,68 @@ class Network:
     driver: str
     created: str
     link: str = ""
-    pool: Pool | None = None
-    mtu: int = 1500
+    pools: list[Pool] = field(default_factory=list)
     options: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
-    icc: bool = True
-    masquerade: bool = True
+    ipv4: bool = True
+    ipv6: bool = False
+    internal: bool = False
+    attachable: bool = False
+    config_only: bool = False
+    config_from: str = ""
+    chosen: bool = True
+    ipam_options: dict[str, str] | None = None
+    removing: bool = False
+    settings: NetworkOptions = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read the options. Raises InvalidParameter."""
+        self.settings = parse(self.options)
 
     @property
-    def gateway(self) -> str:
-        """The gateway's address, "" without one."""
-        return str(self.pool.gateway) if self.pool is not None and self.pool.gateway is not None else ""
+    def mtu(self) -> int:
+        """Bytes."""
+        return self.settings.mtu or MTU
 
-    def document(self, containers: dict[str, Any]) -> dict[str, Any]:
-        """Inspect's document, in Docker's order of keys."""
-        return {
-            "Name": self.name,
-            "Id": self.id,
-            "Created": self.created,
-            "Scope": "local",
-            "Driver": self.driver,
-            "EnableIPv6": False,
-            "IPAM": {"Driver": "default", "Options": None, "Config": self._ipam()},
-            "Internal": False,
-            "Attachable": False,
-            "Ingress": False,
-            "ConfigFrom": {"Network": ""},
-            "ConfigOnly": False,
-            "Containers": containers,
-            "Options": dict(self.options),
-            "Labels": dict(self.labels),
-        }
+    @property
+    def predefined(self) -> bool:
+        """Whether every engine has it."""
+        return self.name in PREDEFINED
 
-    def _ipam(self) -> list[dict[str, str]] | None:
-        if self.pool is None:
-            return None
-        config = {"Subnet": str(self.pool.subnet)}
-        if self.gateway:
-            config["Gateway"] = self.gateway
-        return [config]
+    def of_family(self, version: int) -> list[Pool]:
+        """The pools of IPv4 (4) or IPv6 (6)."""
+        return [pool for pool in self.pools if pool.version == version]
+
+    @property
+    def pool(self) -> Pool | None:
+        """The (first) IPv4 pool."""
+        return next(iter(self.of_family(4)), None)
+
+    def pool_of(self, address: Address) -> Pool | None:
+        """The pool whose subnet has `address`."""
+        return next((pool for pool in self.pools if address in pool.subnet), None)
+
+    def gateway(self, version: int) -> Address | None:
+        """Where the default route of its containers leads to; None where there is no way out."""
+        pool = next(iter(self.of_family(version)), None)
+        return pool.containers_gateway if pool is not None and not self.internal else None
+
+    def with_length(self, address: Address | None) -> str:
+        """`address` with the prefix length of its subnet, "" for None."""
+        pool = self.pool_of(address) if address is not None else None
+        return f"{address}/{pool.subnet.prefixlen}" if pool is not None else ""
+
+    def row(self) -> dict[str, Any]:
+        """What the database keeps beside id, name and created."""
+        plain = {name: getattr(self, name) for name in _PLAIN}
+        rest = {"options": self.options, "labels": self.labels, "ipam_options": self.ipam_options}
+        return {**plain, **rest, "pools": [pool.row() for pool in self.pools]}
+
+    @classmethod
+    def of_row(cls, ident: str, name: str, created: str, row: dict[str, Any]) -> "Network":
+        """The network `row` was made of."""
+        pools = [Pool.of_row(pool) for pool in row["pools"]]
+        return cls(id=ident, name=name, created=created, **{**row, "pools": pools})
 
 
 @dataclass(slots=True)
@@ -78,129 +109,90 @@ class Endpoint:
     Attributes:
         id, network, container: ids.
         name: the container's name, without a slash.
-        sandbox: id of its network namespace.
-        address: None on networks without addresses.
+        address, address6: None on networks without such addresses.
         mac: "" likewise.
-        host: the name of the veth's end on the host.
-        bindings: its published ports.
-        active: its ports are open.
+        host: the name of the veth's end on the host. interface: the name inside.
+        aliases: the user's. names: all names it is found by: container's name, aliases, short id, hostname.
+        links: private names of this container for others on the network: `target:alias`.
+        link_local: more addresses of the interface.
+        priority: of the default route. options: of the driver.
+        bindings: the ports published by way of it.
+        active: its interface is there, its ports are open.
     """
 
     id: str
     network: str
     container: str
     name: str
-    sandbox: str
     address: IPv4Address | None = None
+    address6: IPv6Address | None = None
     mac: str = ""
     host: str = ""
+    interface: str = ""
+    aliases: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    link_local: list[str] = field(default_factory=list)
+    priority: int = 0
+    options: dict[str, str] = field(default_factory=dict)
     bindings: list[Binding] = field(default_factory=list)
-    exposed: list[str] = field(default_factory=list)
     active: bool = False
+
+    @property
+    def addresses(self) -> list[Address]:
+        """What it has taken of the network's pools."""
+        return [address for address in (self.address, self.address6) if address is not None]
 
     def row(self) -> dict[str, Any]:
         """What the database keeps of it."""
-        return {
-            "name": self.name,
-            "sandbox": self.sandbox,
-            "address": str(self.address) if self.address else "",
-            "mac": self.mac,
-            "host": self.host,
-            "bindings": [[b.protocol, b.host_ip, b.host_port, b.port] for b in self.bindings],
-            "exposed": self.exposed,
-            "active": self.active,
-        }
+        kept = {name: getattr(self, name) for name in self.__slots__ if name not in ("container", "name", "bindings")}
+        for name in ("address", "address6"):
+            kept[name] = str(kept[name] or "")
+        kept["bindings"] = [[b.protocol, b.host_ip, b.host_port, b.port] for b in self.bindings]
+        return kept
 
     @classmethod
-    def of_row(cls, ident: str, network: str, container: str, row: dict[str, Any]) -> "Endpoint":
+    def of_row(cls, container: str, name: str, row: dict[str, Any]) -> "Endpoint":
         """The endpoint `row` was made of."""
-        return cls(
-            ident, network, container, row["name"], row["sandbox"],
-            IPv4Address(row["address"]) if row["address"] else None,
-            row["mac"], row["host"], [Binding(*binding) for binding in row["bindings"]], row["exposed"], row["active"],
-        )
+        given = dict(row, container=container, name=name)
+        for key in ("address", "address6"):
+            given[key] = ip_address(given[key]) if given.get(key) else None
+        given["bindings"] = [Binding(*binding) for binding in given["bindings"]]
+        return cls(**given)
 
 
-def endpoint_document(network: Network, endpoint: Endpoint | None) -> dict[str, Any]:
-    """One entry of NetworkSettings.Networks; without an endpoint only the network's id is left (a stopped container)."""
-    pool = network.pool
-    address = str(endpoint.address) if endpoint and endpoint.address else ""
-    return {
-        "IPAMConfig": None,
-        "Links": None,
-        "Aliases": None,
-        "MacAddress": endpoint.mac if endpoint else "",
-        "DriverOpts": None,
-        "NetworkID": network.id,
-        "EndpointID": endpoint.id if endpoint else "",
-        "Gateway": network.gateway if endpoint else "",
-        "IPAddress": address,
-        "IPPrefixLen": pool.subnet.prefixlen if pool and address else 0,
-        "IPv6Gateway": "",
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
-        "DNSNames": None,
-    }
+@dataclass(slots=True)
+class Sandbox:
+    """A running container's network namespace, and its endpoints by network id.
 
+    Attributes:
+        id: of the namespace. container, name: of the container. kind: "private", "none", "host" (docs/architecture.md).
+        exposed: ports that are shown though they are not published.
+        hostname: the container's, with its domain.
+        active: it is being used: activated, and not closed yet. leaving: closed; what is left of it goes soon.
+    """
 
-def settings(
-    networks: dict[str, dict[str, Any]], ports: dict[str, Any], sandbox: str = "", sandbox_key: str = ""
-) -> dict[str, Any]:
-    """NetworkSettings below API 1.52: the flat fields are a copy of the endpoint on network `bridge`."""
-    bridge = networks.get("bridge") or {}
-    flat = {
-        "EndpointID": "", "Gateway": "", "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0,
-        "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "", "MacAddress": "",
-    }
-    return {
-        "Bridge": "",
-        "SandboxID": sandbox,
-        "SandboxKey": sandbox_key,
-        "Ports": ports,
-        "HairpinMode": False,
-        "LinkLocalIPv6Address": "",
-        "LinkLocalIPv6PrefixLen": 0,
-        "SecondaryIPAddresses": None,
-        "SecondaryIPv6Addresses": None,
-        **{key: bridge.get(key, empty) for key, empty in flat.items()},
-        "Networks": networks,
-    }
+    id: str
+    container: str
+    name: str
+    kind: str = "private"
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    exposed: list[str] = field(default_factory=list)
+    hostname: str = ""
+    active: bool = False
+    leaving: bool = False
 
+    def __iter__(self) -> Iterator[Endpoint]:
+        return iter(list(self.endpoints.values()))
 
-def ports_document(endpoint: Endpoint) -> dict[str, Any]:
-    """NetworkSettings.Ports: published ports with their host addresses, exposed ones as null."""
-    found: dict[str, Any] = dict.fromkeys(endpoint.exposed)
-    for binding in endpoint.bindings:
-        key = f"{binding.port}/{binding.protocol}"
-        entry = {"HostIp": binding.host_ip, "HostPort": str(binding.host_port)}
-        found[key] = [*(found.get(key) or []), entry]
-    return dict(sorted(found.items()))
+    def row(self) -> dict[str, Any]:
+        """What the database keeps of it."""
+        plain = {name: getattr(self, name) for name in ("id", "name", "kind", "exposed", "hostname", "active")}
+        return {**plain, "endpoints": [endpoint.row() for endpoint in self]}
 
-
-def port_rows(endpoint: Endpoint) -> list[dict[str, Any]]:
-    """The container list's Ports."""
-    rows: list[dict[str, Any]] = []
-    for key, entries in ports_document(endpoint).items():
-        port, _, protocol = key.partition("/")
-        if entries is None:
-            rows.append({"PrivatePort": int(port), "Type": protocol})
-        for entry in entries or ():
-            row = {"IP": entry["HostIp"], "PrivatePort": int(port), "PublicPort": int(entry["HostPort"])}
-            rows.append({**row, "Type": protocol})
-    return rows
-
-
-def members(network: Network, endpoints: Iterable[Endpoint], names: dict[str, str]) -> dict[str, Any]:
-    """Inspect's Containers of a network: the endpoints of running containers."""
-    length = network.pool.subnet.prefixlen if network.pool else 0
-    return {
-        endpoint.container: {
-            "Name": names.get(endpoint.container, endpoint.name),
-            "EndpointID": endpoint.id,
-            "MacAddress": endpoint.mac,
-            "IPv4Address": f"{endpoint.address}/{length}" if endpoint.address else "",
-            "IPv6Address": "",
-        }
-        for endpoint in endpoints
-        if endpoint.network == network.id and endpoint.active
-    }
+    @classmethod
+    def of_row(cls, container: str, row: dict[str, Any]) -> "Sandbox":
+        """The sandbox `row` was made of."""
+        endpoints = [Endpoint.of_row(container, row["name"], entry) for entry in row["endpoints"]]
+        by_network = {endpoint.network: endpoint for endpoint in endpoints}
+        return cls(**{**row, "container": container, "endpoints": by_network})

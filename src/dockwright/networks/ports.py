@@ -17,7 +17,7 @@ from dockwright.networks.firewall.firewall import Firewall, RuleStep
 from dockwright.networks.firewall.ruleset import Published
 from dockwright.networks.network import Endpoint
 from dockwright.networks.publish import Binding, addresses_of, publications
-from dockwright.networks.request import EndpointRequest
+from dockwright.networks.request import SandboxRequest
 from dockwright.supervisor.netd_client import NetdClient, PortTaken
 
 log = logging.getLogger("dockwright.networks")
@@ -36,7 +36,7 @@ class Ports:
         self._host = hostports.read()
         self._ipv6 = os.path.exists("/proc/sys/net/ipv6")
 
-    async def reserve(self, endpoint: Endpoint, request: EndpointRequest) -> None:
+    async def reserve(self, endpoint: Endpoint, request: SandboxRequest) -> None:
         """Choose the host ports `request` wants and bind them; `endpoint.bindings` says which.
 
         Raises:
@@ -72,6 +72,19 @@ class Ports:
             else:
                 return bindings
         raise refused(refusal)
+
+    async def hand_over(self, endpoint: Endpoint, bindings: list[Binding]) -> None:
+        """Reserve for `endpoint` what another one had: the same host ports. Raises Internal; nothing is reserved then."""
+        taken: list[Binding] = []
+        try:
+            for binding in bindings:
+                self._host.take(binding.protocol, [binding.host_ip], binding.host_port)
+                taken.append(binding)
+            await self._netd.reserve(endpoint.id, [binding.key for binding in bindings])
+        except (EngineError, PortTaken) as error:
+            self._give_back(taken)
+            raise refused(error) if isinstance(error, PortTaken) else error from None
+        endpoint.bindings = list(bindings)
 
     def _give_back(self, bindings: Iterable[Binding]) -> None:
         for binding in bindings:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dockwright.base.errors import Internal
 from dockwright.grammar.ports import Publication, from_bindings, parse_range
-from dockwright.networks.request import EndpointRequest
+from dockwright.networks.request import SandboxRequest
 
 ANY4, ANY6 = "0.0.0.0", "::"
 RETRIES = 10
@@ -109,7 +109,7 @@ def _clashes(address: str, taken: set[str]) -> bool:
     return (ANY6 if six else ANY4) in taken
 
 
-def publications(request: EndpointRequest) -> list[Publication]:
+def publications(request: SandboxRequest) -> list[Publication]:
     """What a container publishes: its PortBindings, and with --publish-all every other exposed port.
 
     Raises:

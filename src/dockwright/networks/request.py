@@ -1,44 +1,50 @@
-"""What a container asks of the network, and what it gets."""
+"""What a container asks of the networks, and what it gets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dockwright.types.network import EndpointSettings
+
 
 @dataclass(slots=True)
-class EndpointRequest:
+class SandboxRequest:
     """A container's wishes, in the API's shapes.
 
     Attributes:
-        mode: HostConfig.NetworkMode: "bridge", "default", "", "host", "none", "container:<id>".
+        container, name, hostname: of the container.
+        mode: HostConfig.NetworkMode: "bridge", "host", "none", a network's name or id, "container:<id>".
+        networks: what it wants of each network it joins, by name.
         port_bindings: HostConfig.PortBindings.
         exposed: the keys of Config.ExposedPorts ("80/tcp").
         publish_all: HostConfig.PublishAllPorts.
-        mac: a fixed MAC address, "" for one made from the address.
         extra_hosts: HostConfig.ExtraHosts ("name:address", the address may be host-gateway).
+        linked: (name, address) that --link adds to the hosts file.
         dns, dns_search, dns_options: HostConfig.Dns and its kin.
         domainname: Config.Domainname.
-        endpoint: EndpointsConfig of the network, as it came.
         join: for mode "container:<id>": the path of that container's network namespace.
     """
 
+    container: str
+    name: str
+    hostname: str
     mode: str = "bridge"
+    networks: Mapping[str, EndpointSettings] = field(default_factory=dict)
     port_bindings: Mapping[str, Sequence[Mapping[str, Any]] | None] = field(default_factory=dict)
     exposed: Sequence[str] = ()
     publish_all: bool = False
-    mac: str = ""
     extra_hosts: Sequence[str] = ()
+    linked: Sequence[tuple[str, str]] = ()
     dns: Sequence[str] = ()
     dns_search: Sequence[str] = ()
     dns_options: Sequence[str] = ()
     domainname: str = ""
-    endpoint: Mapping[str, Any] = field(default_factory=dict)
     join: str = ""
 
 
 @dataclass(slots=True)
 class Attachment:
-    """What `connect` made: a plan for the shim, and the texts that follow from it.
+    """What `attach` made: a plan for the shim, and the texts that follow from it.
 
     Attributes:
         sandbox: the plan of the network namespace (docs/architecture.md).

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from dockwright.types.network import EndpointSettings
+
 
 class HealthConfig(msgspec.Struct, omit_defaults=True):
     """A health check; durations in nanoseconds, 0 = inherit or default."""
@@ -195,7 +197,7 @@ class HostConfig(msgspec.Struct):
 class NetworkingConfig(msgspec.Struct):
     """Settings of the endpoints, by network name."""
 
-    EndpointsConfig: dict[str, dict[str, Any] | None] | None = None
+    EndpointsConfig: dict[str, EndpointSettings | None] | None = None
 
 
 class CreateRequest(msgspec.Struct):

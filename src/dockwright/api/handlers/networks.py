@@ -1,25 +1,53 @@
-"""networks: list and inspect."""
+"""networks: list, create, inspect, remove, prune, connect, disconnect."""
 
-from typing import Any
-
-from dockwright.api.answers import Answer, document
+from dockwright.api.answers import Answer, document, nothing
 from dockwright.api.exchange import Exchange
 from dockwright.api.shapes import network as shapes
 from dockwright.api.shapes import shaped
+from dockwright.types.network import ConnectRequest, DisconnectRequest, NetworkCreateRequest
 
 
 async def list_(exchange: Exchange) -> Answer:
     """GET /networks."""
-    networks = await _awaited(exchange.managers.networks.list(exchange.query.filters()))
+    networks = exchange.managers.networks.list(exchange.query.filters())
     return document([shaped(network, exchange.version, shapes.INSPECT) for network in networks])
 
 
+async def create(exchange: Exchange) -> Answer:
+    """POST /networks/create; whether a network has IPv4 could not be asked before 1.48."""
+    request = await exchange.body.json(NetworkCreateRequest)
+    if exchange.version < (1, 48):
+        request.EnableIPv4 = None
+    return document(await exchange.managers.networks.create(request), 201)
+
+
 async def inspect(exchange: Exchange) -> Answer:
-    """GET /networks/{id}, with the containers that are on it."""
+    """GET /networks/{id}, with the containers that are on it. `verbose` would add the services of a swarm: there are none."""
     containers = await exchange.managers.containers.list(False, 0, False, {})
-    network = await _awaited(exchange.managers.networks.inspect(exchange.name, containers))
+    network = exchange.managers.networks.inspect(exchange.name, containers, exchange.query.text("scope"))
     return document(shaped(network, exchange.version, shapes.INSPECT))
 
 
-async def _awaited(value: Any) -> Any:
-    return await value if hasattr(value, "__await__") else value
+async def remove(exchange: Exchange) -> Answer:
+    """DELETE /networks/{id}."""
+    await exchange.managers.networks.remove(exchange.name)
+    return nothing()
+
+
+async def prune(exchange: Exchange) -> Answer:
+    """POST /networks/prune."""
+    return document(await exchange.managers.networks.prune(exchange.query.filters()))
+
+
+async def connect(exchange: Exchange) -> Answer:
+    """POST /networks/{id}/connect."""
+    request = await exchange.body.json(ConnectRequest)
+    await exchange.managers.containers.connect(exchange.name, request.Container or "", request.EndpointConfig)
+    return nothing(200)
+
+
+async def disconnect(exchange: Exchange) -> Answer:
+    """POST /networks/{id}/disconnect."""
+    request = await exchange.body.json(DisconnectRequest)
+    await exchange.managers.containers.disconnect(exchange.name, request.Container or "", bool(request.Force))
+    return nothing(200)

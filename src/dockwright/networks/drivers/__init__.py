@@ -1,6 +1,11 @@
 """Network drivers: what a kind of network does in the kernel, and what it puts into a sandbox's plan.
 
-A driver is a module or object with the functions of `Driver`. `bridge` has a link on the host, `host` and `null` have none.
+    check       may there be such a network?      before anything is made; pure
+    make        the link on the host              made again, or found, at each start of the daemon: it is idempotent
+    interface   one interface of a sandbox        pure; the shim makes it at a start, the daemon at a connect
+    remove      the link goes                     one that is gone is no error
+
+Every driver passes tests/root/networks/test_drivers.py.
 """
 
 from typing import Any, Protocol
@@ -9,10 +14,22 @@ from dockwright.networks.network import Endpoint, Network
 
 
 class Driver(Protocol):
-    """What the manager asks of a driver."""
+    """What the networks ask of a driver.
 
-    def plan(self, network: Network, endpoint: Endpoint) -> dict[str, Any]:
-        """The sandbox plan (docs/architecture.md) of a container on `network`. Pure."""
+    Attributes:
+        publishes: ports can be published by way of such a network.
+    """
 
-    def remove(self, network: Network) -> None:
-        """Take away what the network has in the kernel. Raises OSError."""
+    publishes: bool
+
+    def check(self, network: Network, others: list[Network]) -> None:
+        """Refuse a network that cannot be, and complete one that can (its link's name). Raises EngineError."""
+
+    def make(self, network: Network, owner: str) -> None:
+        """Make what it needs on the host, marked as `owner`'s, or find it there. Raises Internal; nothing is left then."""
+
+    def interface(self, network: Network, endpoint: Endpoint) -> dict[str, Any]:
+        """The interface of `endpoint`, as a sandbox plan has it (docs/architecture.md)."""
+
+    def remove(self, network: Network, owner: str) -> None:
+        """Take away what is marked as `owner`'s. Raises OSError."""

@@ -1,82 +1,165 @@
 """The bridge driver: one bridge link on the host, one veth pair per endpoint (made by the shim, from the plan)."""
 
 import errno
-import logging
 import os
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv6Interface, IPv6Network
 from typing import Any
 
-from dockwright.base.errors import Internal
+from dockwright.base.errors import Forbidden, Internal, InvalidParameter
 from dockwright.kernel import netlink
-from dockwright.networks.drivers.plain import SYSCTLS
+from dockwright.networks.ipam import Pool
 from dockwright.networks.network import Endpoint, Network
-
-log = logging.getLogger("dockwright.networks")
+from dockwright.networks.options import endpoint_sysctls
+from dockwright.networks.subnets import overlap
 
 BRIDGE_NETFILTER = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+IPV6 = "/proc/sys/net/ipv6"
+LINK_LOCAL = IPv6Network("fe80::/64")
+Interface = IPv4Interface | IPv6Interface
 
 
 class BridgeDriver:
     """Bridges of the network namespace this process is in."""
 
-    def plan(self, network: Network, endpoint: Endpoint) -> dict[str, Any]:
-        """One interface, eth0, with the endpoint's address and the bridge as gateway.
+    publishes = True
+
+    def check(self, network: Network, others: list[Network]) -> None:
+        """One subnet of each family, a bridge of its own, subnets that no other bridge has.
+
+        Raises:
+            Forbidden, InvalidParameter: in Docker's words.
+        """
+        settings = network.settings
+        if not network.ipv4 and not network.ipv6:
+            raise InvalidParameter("IPv4 or IPv6 must be enabled")
+        if any(len(network.of_family(version)) > 1 for version in (4, 6)):
+            raise Forbidden("bridge driver doesn't support multiple subnets")
+        for pool in network.of_family(6):
+            if overlap(pool.subnet, LINK_LOCAL):
+                raise InvalidParameter(f"'{pool.subnet}' clashes with the Link-Local prefix 'fe80::/64'")
+        if "isolated" in (settings.mode4, settings.mode6) and not network.internal:
+            raise InvalidParameter("gateway mode 'isolated' can only be used for an internal network")
+        network.link = settings.name or f"br-{network.id[:12]}"
+        for other in others:
+            _check_conflict(network, other)
+
+    def make(self, network: Network, owner: str) -> None:
+        """Make the bridge, or take one that is there. Raises Forbidden, Internal: nothing is left then."""
+        if not network.settings.icc:
+            isolate_ports()
+        with netlink.Netlink() as link:
+            make(link, network.link, addresses(network), network.mtu, owner)
+
+    def interface(self, network: Network, endpoint: Endpoint) -> dict[str, Any]:
+        """A veth pair into the bridge.
 
         arp_notify makes the kernel announce the address when the link comes up, so that the bridge and its neighbours
         find an address that another container had a moment ago. IPv6 is off on an interface without an IPv6 address.
         """
-        assert network.pool is not None
-        interface: dict[str, Any] = {
-            "name": "eth0",
-            "host": endpoint.host,
-            "bridge": network.link,
-            "mac": endpoint.mac,
-            "mtu": network.mtu,
-            "hairpin": bool(endpoint.bindings),
-            "addresses": [f"{endpoint.address}/{network.pool.subnet.prefixlen}"],
-            "sysctls": {"net.ipv6.conf.eth0.disable_ipv6": "1", "net.ipv4.conf.eth0.arp_notify": "1"},
-        }
-        if not os.path.exists("/proc/sys/net/ipv6"):
-            del interface["sysctls"]["net.ipv6.conf.eth0.disable_ipv6"]
-        routes = [{"to": "default", "via": network.gateway}] if network.gateway else []
-        return {"kind": "private", "interfaces": [interface], "routes": routes, "sysctls": dict(SYSCTLS)}
+        name = endpoint.interface
+        held = [*map(network.with_length, endpoint.addresses), *map(_link_local, endpoint.link_local)]
+        six = any(":" in address for address in held)
+        sysctls = {f"net.ipv4.conf.{_key(name)}.arp_notify": "1"}
+        if os.path.exists(IPV6):
+            sysctls[f"net.ipv6.conf.{_key(name)}.disable_ipv6"] = "0" if six else "1"
+        if endpoint.options:
+            sysctls.update(endpoint_sysctls(endpoint.options, name))
+        return {
+            "name": name, "host": endpoint.host, "bridge": network.link, "mac": endpoint.mac, "mtu": network.mtu,
+            "hairpin": bool(endpoint.bindings), "addresses": held, "sysctls": sysctls,
+        }  # fmt: skip
 
-    def remove(self, network: Network) -> None:
-        """Delete the bridge; one that is already gone is no error. Raises OSError."""
+    def remove(self, network: Network, owner: str) -> None:
+        """Delete the bridge if it is ours; one that is already gone is no error. Raises OSError."""
         with netlink.Netlink() as link:
+            found = netlink.link(link, network.link)
+            if found is None or found["alias"] != owner:
+                return
             try:
-                link.batch([netlink.link_delete(link.index(network.link))])
+                link.batch([netlink.link_delete(found["index"])])
             except OSError as error:
                 if error.errno != errno.ENODEV:
                     raise
 
 
-def make(link: netlink.Netlink, name: str, address: IPv4Interface, mtu: int, mark: str) -> None:
-    """Make the bridge `name` with an address, up, marked as ours; or bring an existing one of ours to that state.
+def _key(name: str) -> str:
+    """An interface's name in the key of a sysctl (sysctl.d(5))."""
+    return name.replace(".", "/")
+
+
+def _link_local(address: str) -> str:
+    """An address that is on the link only, with its prefix length (RFC 3927, RFC 4291)."""
+    return f"{address}/{64 if ':' in address else 16}"
+
+
+def _check_conflict(network: Network, other: Network) -> None:
+    """Raises Forbidden if two networks want one bridge, or addresses of each other's."""
+    if other.driver != "bridge" or other.config_only or other.id == network.id:
+        return
+    head = f"cannot create network {network.id} ({network.link}): conflicts with network {other.id} ({other.link}): networks have"
+    if other.link == network.link:
+        raise Forbidden(f"{head} same bridge name")
+    for one in network.pools:
+        if any(overlap(one.subnet, two.subnet) for two in other.pools):
+            raise Forbidden(f"{head} overlapping IPv{one.version}")
+
+
+def addresses(network: Network) -> list[Interface]:
+    """What the bridge itself has: the gateway of each family, as far as the options do not say otherwise."""
+    settings, found = network.settings, []
+    for pool, mode in ((pool, settings.mode4 if pool.version == 4 else settings.mode6) for pool in network.pools):
+        if pool.gateway is not None and mode != "isolated" and not (settings.inhibit and pool.version == 4):
+            found.append(_interface(pool))
+    return found
+
+
+def _interface(pool: Pool) -> Interface:
+    pair = (int(pool.gateway or 0), pool.subnet.prefixlen)
+    return IPv4Interface(pair) if pool.version == 4 else IPv6Interface(pair)
+
+
+def make(link: netlink.Netlink, name: str, wanted: list[Interface], mtu: int, mark: str) -> None:
+    """Make the bridge `name` with its addresses, up, marked as ours; bring an existing one of ours to that state.
+
+    A bridge of somebody else's is used as it is: it gets the addresses it lacks, and keeps its own, its MTU and its alias.
 
     Raises:
+        Forbidden: a link of that name is no bridge.
         Internal: naming what the kernel refused; a bridge made here is removed again.
     """
-    made = netlink.link(link, name) is None
+    before = netlink.link(link, name)
+    if before is not None and before["kind"] != "bridge":
+        raise Forbidden(f"existing interface {name} is not a bridge")
     try:
-        if made:
-            link.batch([netlink.bridge(name, mtu, _mac(address))])
-        index = link.index(name)
-        if os.path.exists(f"/proc/sys/net/ipv6/conf/{name}/accept_ra"):
-            netlink.write_sysctl(f"/proc/sys/net/ipv6/conf/{name}/accept_ra", "0")
-        present = [text for number, text in netlink.addresses(link) if number == index and ":" not in text]
-        messages = [netlink.address_delete(index, text) for text in present if text != str(address)]
-        messages += [] if str(address) in present else [netlink.address_add(index, str(address))]
-        link.batch([*messages, netlink.link_alias(index, mark), netlink.link_mtu(index, mtu), netlink.link_up(index)])
+        if before is None:
+            link.batch([netlink.bridge(name, mtu, _mac(wanted))])
+        _complete(link, name, wanted, mtu, mark if before is None or before["alias"] == mark else "")
     except OSError as error:
-        if made and netlink.link(link, name) is not None:
+        if before is None and netlink.link(link, name) is not None:
             link.batch([netlink.link_delete(link.index(name))])
         raise Internal(f"failed to set up bridge {name}: {error.strerror}") from None
 
 
-def _mac(address: IPv4Interface) -> str:
+def _complete(link: netlink.Netlink, name: str, wanted: list[Interface], mtu: int, mark: str) -> None:
+    """Addresses, mark, MTU, up. Raises OSError."""
+    index = link.index(name)
+    folder = f"{IPV6}/conf/{name}"
+    if os.path.exists(folder):
+        netlink.write_sysctl(f"{folder}/accept_ra", "0")
+        if any(address.version == 6 for address in wanted):
+            netlink.write_sysctl(f"{folder}/disable_ipv6", "0")
+    has = {text for number, text in netlink.addresses(link) if number == index and not text.startswith("fe80")}
+    shall = {str(address) for address in wanted}
+    messages = [netlink.address_delete(index, text) for text in sorted(has - shall)] if mark else []
+    messages += [netlink.address_add(index, text) for text in sorted(shall - has)]
+    messages += [netlink.link_alias(index, mark), netlink.link_mtu(index, mtu)] if mark else []
+    link.batch([*messages, netlink.link_up(index)])
+
+
+def _mac(wanted: list[Interface]) -> str:
     """A MAC address that stays the same when ports come and go, and when the bridge is made again."""
-    return "02:42:" + address.ip.packed.hex(":")
+    tail = wanted[0].packed[-4:] if wanted else os.urandom(4)
+    return "02:42:" + tail.hex(":")
 
 
 def isolate_ports() -> None:

@@ -1,48 +1,29 @@
-"""The drivers without a link: the host's namespace, one of the container's own with only lo, another container's."""
+"""The drivers of the networks that every engine has one of: the host's own, and none. Both put nothing into a sandbox."""
 
 from typing import Any
 
+from dockwright.base.errors import Forbidden
 from dockwright.networks.network import Endpoint, Network
 
 # What every private network namespace gets, as with Docker: low ports and ping need no privilege inside.
 SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
 
 
-class HostDriver:
-    """The host's own network namespace."""
+class PlainDriver:
+    """There is one network of it, made by the engine."""
 
-    def plan(self, network: Network, endpoint: Endpoint) -> dict[str, Any]:
-        """Nothing is made."""
-        return {"kind": "host"}
+    publishes = False
 
-    def remove(self, network: Network) -> None:
-        """Nothing to remove."""
+    def check(self, network: Network, others: list[Network]) -> None:
+        """A second one cannot be. Raises Forbidden."""
+        raise Forbidden(f'only one instance of "{network.driver}" network is allowed')
 
+    def make(self, network: Network, owner: str) -> None:
+        """Nothing to make."""
 
-class NullDriver:
-    """A namespace with nothing but lo."""
+    def interface(self, network: Network, endpoint: Endpoint) -> dict[str, Any]:
+        """No interface."""
+        return {}
 
-    def plan(self, network: Network, endpoint: Endpoint) -> dict[str, Any]:
-        """A namespace of its own."""
-        return {"kind": "none", "sysctls": dict(SYSCTLS)}
-
-    def remove(self, network: Network) -> None:
-        """Nothing to remove."""
-
-
-class JoinDriver:
-    """Another container's network namespace.
-
-    Args:
-        path: of that namespace.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def plan(self, network: Network, endpoint: Endpoint) -> dict[str, Any]:
-        """The namespace is joined, nothing is made."""
-        return {"kind": "join", "path": self._path}
-
-    def remove(self, network: Network) -> None:
+    def remove(self, network: Network, owner: str) -> None:
         """Nothing to remove."""

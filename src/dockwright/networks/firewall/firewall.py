@@ -38,7 +38,7 @@ class Firewall:
     def __init__(self, table: str = "dockwright") -> None:
         self.table = table
         self._nft: Nftables | None = None
-        self._bridges: list[BridgeRules] = []
+        self._bridges: dict[str, BridgeRules] = {}
         self._published: dict[Published, None] = {}
         self._monitor: Monitor | None = None
         self._repairing: asyncio.Task[None] | None = None
@@ -46,7 +46,7 @@ class Firewall:
 
     @property
     def _links(self) -> list[str]:
-        return [bridge.link for bridge in self._bridges]
+        return list(self._bridges)
 
     async def install(self, bridges: Iterable[BridgeRules], published: Iterable[Published] = ()) -> None:
         """Write the whole table, put our accepts where others would drop us, and watch both from now on.
@@ -58,36 +58,62 @@ class Firewall:
             self._nft = self._nft or Nftables()
         except NftablesError as error:
             raise Internal(f"firewall: {error}") from None
-        self._bridges = list(bridges)
+        self._bridges = {bridge.link: bridge for bridge in bridges}
         self._published = dict.fromkeys(published)
         self._write()
         await foreign.ensure(self._nft, self.table, self._links)
         self._monitor = self._monitor or Monitor(self._changed)
 
+    async def add(self, bridge: BridgeRules) -> None:
+        """Let a new bridge's packets through as its rules say: one transaction. Raises Internal; nothing has changed then."""
+        had_six = self._has_six
+        self._bridges[bridge.link] = bridge
+        try:
+            if had_six != self._has_six:
+                self._write()
+            else:
+                self._change(ruleset.bridge(self.table, bridge, "add"))
+        except Internal:
+            del self._bridges[bridge.link]
+            raise
+        assert self._nft is not None
+        await foreign.ensure(self._nft, self.table, self._links)
+
+    def remove(self, link: str) -> None:
+        """A bridge goes: one transaction."""
+        bridge = self._bridges.pop(link, None)
+        if bridge is not None:
+            self._change(ruleset.bridge(self.table, bridge, "delete"))
+
+    @property
+    def _has_six(self) -> bool:
+        """Whether the IPv6 table is needed."""
+        return any(bridge.subnet6 is not None for bridge in self._bridges.values())
+
+    def _change(self, text: str) -> None:
+        """One transaction in the table; a table that somebody changed is written again. Raises Internal."""
+        try:
+            self._run(text)
+        except NftablesError as error:
+            log.warning("firewall: %s; writing the table again", str(error).splitlines()[0])
+            self._write()
+
     def publish(self, published: list[Published]) -> None:
         """Open ports: one transaction. Raises Internal; nothing is open then."""
         self._published.update(dict.fromkeys(published))
         try:
-            self._run(ruleset.publish(self.table, published))
-        except NftablesError as error:
-            log.warning("firewall: %s; writing the table again", str(error).splitlines()[0])
-            try:
-                self._write()
-            except Internal:
-                for item in published:
-                    del self._published[item]
-                raise
+            self._change(ruleset.publish(self.table, published))
+        except Internal:
+            for item in published:
+                del self._published[item]
+            raise
 
     def unpublish(self, published: list[Published]) -> None:
         """Close ports: one transaction. A table that somebody removed is written again without them."""
         known = [item for item in published if item in self._published]
         for item in known:
             del self._published[item]
-        try:
-            self._run(ruleset.unpublish(self.table, known))
-        except NftablesError as error:
-            log.warning("firewall: %s; writing the table again", str(error).splitlines()[0])
-            self._write()
+        self._change(ruleset.unpublish(self.table, known))
 
     async def close(self, cleanup: bool = False) -> None:
         """Stop watching; with `cleanup` take away the table and every accept of ours."""
@@ -111,7 +137,7 @@ class Firewall:
     def _write(self) -> None:
         assert self._nft is not None
         try:
-            self._nft.run(ruleset.table(self.table, self._bridges, self._published))
+            self._nft.run(ruleset.table(self.table, self._bridges.values(), self._published))
         except NftablesError as error:
             raise Internal(f"firewall: {error}") from None
         self._shape = self._seen()

@@ -1,0 +1,229 @@
+"""The networks there are: found by id, name or prefix; made and removed, each as a row, a link and rules of the firewall.
+
+    create   row, link, rules        an error takes the earlier ones back
+    remove   row says so, rules, link, row gone        the row is the journal: the next daemon goes on with it
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+from dockwright.base.errors import Conflict as Taken
+from dockwright.base.errors import EngineError, Forbidden, Internal, InvalidParameter, NotFound
+from dockwright.base.ids import new_id
+from dockwright.base.times import now
+from dockwright.kernel import netlink
+from dockwright.networks import creation, forwarding, subnets
+from dockwright.networks.config import NetworkConfig
+from dockwright.networks.drivers import Driver
+from dockwright.networks.drivers.bridge import BridgeDriver
+from dockwright.networks.drivers.plain import PlainDriver
+from dockwright.networks.firewall.firewall import Firewall
+from dockwright.networks.firewall.ruleset import BridgeRules
+from dockwright.networks.network import Network
+from dockwright.networks.store import Store
+from dockwright.types.network import NetworkCreateRequest
+
+log = logging.getLogger("dockwright.networks")
+DRIVERS: dict[str, Driver] = {"bridge": BridgeDriver(), "host": PlainDriver(), "null": PlainDriver()}
+
+
+class Registry:
+    """All networks of one data root.
+
+    Args:
+        firewall: None where the engine writes no rules. owner: the mark of our links.
+    """
+
+    def __init__(self, store: Store, config: NetworkConfig, firewall: Firewall | None, owner: str) -> None:
+        self._store, self._config, self._firewall, self._owner = store, config, firewall, owner
+        self._by_id: dict[str, Network] = {}
+        self._by_name: dict[str, Network] = {}
+        self._lock = asyncio.Lock()
+
+    def __iter__(self) -> Iterator[Network]:
+        return iter(tuple(self._by_id.values()))
+
+    def get(self, ident: str) -> Network | None:
+        """By full id."""
+        return self._by_id.get(ident)
+
+    def named(self, name: str) -> Network | None:
+        """By exact name."""
+        return self._by_name.get(name)
+
+    def resolve(self, ref: str) -> Network:
+        """By full id, name, or unique prefix of an id.
+
+        Raises:
+            NotFound, InvalidParameter: in Docker's words.
+        """
+        found = self._by_id.get(ref) or self._by_name.get(ref)
+        if found:
+            return found
+        matches = [item for ident, item in self._by_id.items() if ref and ident.startswith(ref)]
+        if len(matches) > 1:
+            raise InvalidParameter(f"network {ref} is ambiguous ({len(matches)} matches found based on ID prefix)")
+        if not matches:
+            raise NotFound(f"network {ref} not found")
+        return matches[0]
+
+    def driver(self, network: Network) -> Driver:
+        """The driver of a network."""
+        return DRIVERS[network.driver]
+
+    # at start
+
+    async def load(self) -> None:
+        """Take up the user's networks of an earlier daemon: those whose removal had begun go, the others' links come back."""
+        for network in self._store.networks():
+            if network.removing:
+                await self._finish(network)
+            else:
+                self._add(network)
+
+    async def make_links(self) -> None:
+        """Make the links of the user's networks, or find them. One that cannot be made is told, and keeps its row."""
+        for network in self:
+            if network.predefined or network.config_only:
+                continue
+            try:
+                await asyncio.to_thread(self.driver(network).make, network, self._owner)
+            except EngineError as error:
+                log.error("network %s: %s", network.name, error.message)
+        forwarding.ensure(self._config.ip_forward, any(network.ipv6 for network in self))
+
+    def holders(self) -> list[subnets.Holder]:
+        """Who has which subnet."""
+        return [subnets.Holder(pool.subnet, f"network {item.name}") for item in self for pool in item.pools]
+
+    async def add_predefined(self, network: Network) -> None:
+        """Give a predefined network the id it had before, or a new one."""
+        known = self._store.predefined().get(network.name)
+        network.id, network.created = known or (new_id(), now())
+        if not known:
+            await self._store.save_network(network)
+        self._add(network)
+
+    def _add(self, network: Network) -> None:
+        self._by_id[network.id] = self._by_name[network.name] = network
+
+    def _drop(self, network: Network) -> None:
+        self._by_id.pop(network.id, None)
+        if self._by_name.get(network.name) is network:
+            del self._by_name[network.name]
+
+    def rules(self) -> list[BridgeRules]:
+        """What the firewall must know."""
+        return [rules_of(network) for network in self if network.driver == "bridge" and network.link]
+
+    # the user's
+
+    async def create(self, request: NetworkCreateRequest) -> Network:
+        """Make a network; an error leaves nothing behind.
+
+        Raises:
+            EngineError: in Docker's words.
+        """
+        creation.check(request)
+        async with self._lock:
+            network = await self._planned(request)
+            self._add(network)
+        try:
+            await self._store.save_network(network)
+            await self._make(network)
+        except BaseException:
+            self._drop(network)
+            await self._undo(network)
+            raise
+        return network
+
+    async def _planned(self, request: NetworkCreateRequest) -> Network:
+        """The network as it will be, with subnets that nobody else has."""
+        if request.Name in self._by_name:
+            raise Taken(f"network with name {request.Name} already exists")
+        source = self._source(request)
+        network = creation.planned(request, new_id(), now(), source)
+        if network.driver not in DRIVERS:
+            raise NotFound(f'plugin "{network.driver}" not found')
+        given = creation.configs(request, source)
+        host = await asyncio.to_thread(self._host)
+        gateways = network.driver == "bridge"
+        network.pools = creation.pools(network, given, self._config.network_pools, self, host, gateways)
+        if not network.config_only:
+            DRIVERS[network.driver].check(network, list(self))
+        return network
+
+    def _source(self, request: NetworkCreateRequest) -> Network | None:
+        """The configuration that a request names."""
+        name = (request.ConfigFrom.Network if request.ConfigFrom else "") or ""
+        if not name:
+            return None
+        try:
+            source = self.resolve(name)
+        except EngineError:
+            source = None
+        if source is None or not source.config_only:
+            raise NotFound(f'configuration network "{name}" does not exist')
+        return source
+
+    def _host(self) -> list[subnets.Holder]:
+        with netlink.Netlink() as link:
+            return subnets.occupied(link, self._owner)
+
+    async def _make(self, network: Network) -> None:
+        """Its link and rules."""
+        if network.config_only:
+            return
+        await asyncio.to_thread(self.driver(network).make, network, self._owner)
+        forwarding.ensure(self._config.ip_forward, network.ipv6)
+        if self._firewall and network.driver == "bridge":
+            await self._firewall.add(rules_of(network))
+
+    async def _undo(self, network: Network) -> None:
+        """A creation that failed half-way."""
+        try:
+            await self._finish(network)
+        except (EngineError, OSError) as error:
+            log.error("network %s is not wholly undone, the next daemon tries again: %s", network.name, error)
+
+    def refuse(self, network: Network) -> None:
+        """Raises Forbidden for a network that stays: the engine's own, a configuration that others were made from."""
+        if network.predefined:
+            raise Forbidden(f"{network.name} is a pre-defined network and cannot be removed")
+        if any(network.config_only and other.config_from == network.name for other in self):
+            raise Forbidden(f'configuration network "{network.name}" is in use')
+
+    async def remove(self, network: Network) -> None:
+        """Remove a network that nobody uses.
+
+        Raises:
+            NotFound: somebody else has begun to. Internal: the kernel refused; the next daemon tries again.
+        """
+        if network.removing:
+            raise NotFound(f"network {network.name} not found")
+        network.removing = True
+        self._drop(network)
+        await self._store.retire_network(network)
+        try:
+            await self._finish(network)
+        except OSError as error:
+            raise Internal(f"error while removing network: {error.strerror}") from None
+
+    async def _finish(self, network: Network) -> None:
+        """The end of a removal. Raises Internal, OSError."""
+        if not network.config_only:
+            if self._firewall and network.link:
+                self._firewall.remove(network.link)
+            await asyncio.to_thread(self.driver(network).remove, network, self._owner)
+        await self._store.drop_network(network.id)
+
+
+def rules_of(network: Network) -> BridgeRules:
+    """What the firewall must know of a bridge."""
+    settings = network.settings
+    four, six = (next((pool.subnet for pool in network.of_family(version)), None) for version in (4, 6))
+    return BridgeRules(
+        network.link, four, settings.icc, settings.masquerade, network.internal, six, settings.source4, settings.source6,  # type: ignore[arg-type]
+        settings.mode4 == "nat-unprotected", settings.mode6 == "nat-unprotected", settings.trusted,
+    )  # fmt: skip

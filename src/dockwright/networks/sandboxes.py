@@ -1,0 +1,379 @@
+"""The containers' sandboxes: each container's endpoints, from the start to what is left after the end.
+
+    attach      addresses, host ports reserved, the sandbox's plan  before the shim makes the namespace
+    activate    ports opened                                        namespace there, process not yet running
+    connect     one more interface                                  while it runs
+    disconnect  one interface less                                  while it runs
+    close       ports closed                                        before the exit is answered
+    release     addresses free again, row dropped                   after the namespace has really gone
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from typing import Any
+
+from dockwright.base.errors import EngineError, Forbidden, Internal, InvalidParameter
+from dockwright.base.ids import new_id
+from dockwright.base.paths import Paths
+from dockwright.base.steps import Step, perform
+from dockwright.networks import keys, live, plans
+from dockwright.networks.ipam import Address, mac_of
+from dockwright.networks.network import Endpoint, Network, Sandbox
+from dockwright.networks.plans import Joined, Wanted
+from dockwright.networks.ports import Ports
+from dockwright.networks.publish import Binding
+from dockwright.networks.registry import Registry
+from dockwright.networks.request import SandboxRequest
+from dockwright.networks.store import Store
+from dockwright.types.network import EndpointSettings
+
+log = logging.getLogger("dockwright.networks")
+GONE_WITHIN = 2.0  # seconds for the kernel to take a veth away with its namespace (DECISIONS 27)
+Steps = list[Step]
+Watcher = Callable[[Sandbox], None]
+
+
+class Sandboxes:
+    """The sandboxes of all containers that run, and of those that have just ended."""
+
+    def __init__(self, store: Store, registry: Registry, ports: Ports, paths: Paths) -> None:
+        self._store, self._registry, self._ports, self._paths = store, registry, ports, paths
+        self._by_container = {sandbox.container: sandbox for sandbox in store.sandboxes()}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._watchers: list[Watcher] = []
+
+    def __iter__(self) -> Iterator[Sandbox]:
+        return iter(tuple(self._by_container.values()))
+
+    def get(self, container: str) -> Sandbox | None:
+        """The sandbox of a container."""
+        return self._by_container.get(container)
+
+    def endpoints(self) -> list[Endpoint]:
+        """All endpoints."""
+        return [endpoint for sandbox in self for endpoint in sandbox]
+
+    def joined(self, sandbox: Sandbox) -> list[Joined]:
+        """Its endpoints, each with its network."""
+        pairs = ((self._registry.get(endpoint.network), endpoint) for endpoint in sandbox)
+        return [(network, endpoint) for network, endpoint in pairs if network is not None]
+
+    def watch(self, watcher: Watcher) -> None:
+        """Call `watcher` with each sandbox whose endpoints or names have changed: activated, connected, closed, and so on."""
+        self._watchers.append(watcher)
+
+    def _changed(self, sandbox: Sandbox) -> None:
+        for watcher in self._watchers:
+            watcher(sandbox)
+
+    def take_again(self) -> None:
+        """After a restart: the endpoints of an earlier daemon keep their addresses. All count as active until `keep_only`."""
+        for sandbox in self:
+            sandbox.active = True
+            for network, endpoint in self.joined(sandbox):
+                endpoint.active = True
+                for address in endpoint.addresses:
+                    pool = network.pool_of(address)
+                    if pool is not None and address not in pool:
+                        pool.take(address)
+
+    def key(self, sandbox: Sandbox) -> str:
+        """SandboxKey: a path by which the network namespace can be entered."""
+        return f"{self._paths.netns}/{sandbox.id[:12]}"
+
+    def place(self, container: str, network: Network) -> Endpoint:
+        """The endpoint of a running container on a network. Raises Internal, in Docker's words, if there is none."""
+        sandbox = self._by_container.get(container)
+        if sandbox is None or network.id not in sandbox.endpoints:
+            raise Internal(f"container {container} is not connected to network {network.name}")
+        return sandbox.endpoints[network.id]
+
+    # the start of a container
+
+    async def attach(self, request: SandboxRequest, networks: Wanted) -> tuple[Sandbox, dict[str, Any]]:
+        """Take addresses and reserve the ports of a container that is about to start; answers its plan, too.
+
+        Args:
+            networks: by name, in the order in which they are joined.
+
+        Raises:
+            EngineError: in Docker's words; nothing is taken then.
+        """
+        kind = next((name for name, _ in networks if name in ("host", "none")), "private")
+        sandbox = Sandbox(
+            new_id(), request.container, request.name, kind, exposed=sorted(request.exposed), hostname=request.hostname
+        )
+        self._by_container[request.container] = sandbox
+        try:
+            for name, wanted in networks:
+                self._add(sandbox, self._registry.resolve(name), wanted, request)
+            if publisher := self._publisher(sandbox):
+                await self._ports.reserve(publisher, request)
+            self._store.save_sandbox(sandbox)
+            return sandbox, self._plan(sandbox)
+        except BaseException:
+            del self._by_container[request.container]
+            for endpoint in sandbox:
+                await self._ports.close(endpoint)
+                self._give_back(endpoint)
+            raise
+
+    def _add(self, sandbox: Sandbox, network: Network, wanted: EndpointSettings, request: SandboxRequest) -> Endpoint:
+        """A new endpoint, with its addresses. Raises EngineError; nothing is taken then."""
+        endpoint = Endpoint(
+            new_id(), network.id, sandbox.container, sandbox.name, aliases=list(wanted.Aliases or ()),
+            names=plans.dns_names(network, request, wanted.Aliases or ()), links=list(wanted.Links or ()),
+            link_local=list(wanted.addresses.LinkLocalIPs or ()), priority=wanted.GwPriority or 0,
+            options=dict(wanted.DriverOpts or {}),
+        )  # fmt: skip
+        if sandbox.kind == "private":
+            endpoint.interface = plans.interface_name(network, sandbox, endpoint.options)
+            endpoint.host = "veth" + endpoint.id[:7]
+        self._take(network, endpoint, wanted)
+        if sandbox.kind == "private":
+            endpoint.mac = wanted.MacAddress or mac_of(endpoint.address)
+        sandbox.endpoints[network.id] = endpoint
+        return endpoint
+
+    def _take(self, network: Network, endpoint: Endpoint, wanted: EndpointSettings) -> None:
+        """Addresses of each family the network has. Raises EngineError; nothing is taken then."""
+        try:
+            if network.ipv4 and network.of_family(4):
+                endpoint.address = self._address(network, 4, wanted.addresses.IPv4Address)  # type: ignore[assignment]
+            if network.ipv6 and network.of_family(6):
+                endpoint.address6 = self._address(network, 6, wanted.addresses.IPv6Address)  # type: ignore[assignment]
+        except EngineError:
+            self._free(network, endpoint)
+            raise
+
+    def _address(self, network: Network, version: int, text: str | None) -> Address:
+        """An address, the one asked for or the lowest free one. Raises EngineError."""
+        pools = network.of_family(version)
+        if text:
+            wanted = ip_address(text)
+            pool = network.pool_of(wanted)
+            if pool is None:
+                raise InvalidParameter(f"no configured subnet contains IP address {text}")
+            try:
+                return pool.take(wanted)
+            except Forbidden as error:
+                raise Forbidden(error.message + self._holder(network, wanted)) from None
+        for pool in pools:
+            try:
+                return pool.take()
+            except Internal as error:
+                refusal = error
+        raise Internal(f"{refusal.message}: {network.name} ({network.id})")
+
+    def _holder(self, network: Network, address: Address) -> str:
+        """Who has an address of a network."""
+        for sandbox in self:
+            endpoint = sandbox.endpoints.get(network.id)
+            if endpoint is not None and address in endpoint.addresses:
+                return f" ({address} is container {sandbox.name}'s)"
+        return f" ({address} is the network's own)"
+
+    def _publisher(self, sandbox: Sandbox) -> Endpoint | None:
+        """The endpoint whose default route the answers take: ports are published by way of it."""
+        found = plans.gateway(self.joined(sandbox), 4) or plans.gateway(self.joined(sandbox), 6)
+        return found[1] if found and self._registry.driver(found[0]).publishes else None
+
+    def _plan(self, sandbox: Sandbox) -> dict[str, Any]:
+        pairs = self.joined(sandbox)
+        planned = [self._registry.driver(network).interface(network, endpoint) for network, endpoint in pairs]
+        return plans.sandbox(sandbox.kind, [interface for interface in planned if interface], pairs)
+
+    async def activate(self, container: str, namespace: str) -> Steps:
+        """The namespace is there: make its key, open the ports. Answers what was done, with times.
+
+        Args:
+            namespace: a path of the network namespace; "" for the host's.
+
+        Raises:
+            Internal: a port cannot be opened.
+        """
+        sandbox = self._by_container.get(container)
+        if sandbox is None:
+            return []
+        if namespace:
+            keys.make(self.key(sandbox), namespace)
+        done: Steps = []
+        for endpoint in sandbox:
+            done += await self._open(endpoint)
+        sandbox.active = True
+        self._changed(sandbox)
+        return done
+
+    async def _open(self, endpoint: Endpoint) -> Steps:
+        done: Steps = []
+        if rule := self._ports.rule(endpoint):
+            perform([rule])
+            done.append(rule)
+        await self._ports.open(endpoint)
+        endpoint.active = True
+        return done
+
+    # while it runs
+
+    async def connect(self, network: Network, wanted: EndpointSettings, request: SandboxRequest) -> Endpoint:
+        """One more interface for a running container; an error leaves nothing behind.
+
+        Raises:
+            EngineError: in Docker's words.
+        """
+        sandbox = self._by_container[request.container]
+        if network.id in sandbox.endpoints:
+            raise Forbidden(f"endpoint with name {request.name} already exists in network {network.name}")
+        before = self._publisher(sandbox)
+        endpoint = self._add(sandbox, network, wanted, request)
+        try:
+            await self._store.keep_sandbox(sandbox)
+            interface = self._registry.driver(network).interface(network, endpoint)
+            await live.attach(self.key(sandbox), interface, plans.routes(self.joined(sandbox)))
+            await self._move_ports(sandbox, before, request)
+        except BaseException as error:
+            await self._take_back(sandbox, endpoint)
+            if isinstance(error, EngineError):
+                raise error.prefixed("failed to set up container networking: ") from None
+            raise
+        endpoint.active = True
+        self._store.save_sandbox(sandbox)
+        self._changed(sandbox)
+        return endpoint
+
+    async def _take_back(self, sandbox: Sandbox, endpoint: Endpoint) -> None:
+        """A connect that failed: the interface (if it came to that), the addresses, the row."""
+        sandbox.endpoints.pop(endpoint.network, None)
+        try:
+            await live.detach(self.key(sandbox), endpoint.interface, plans.routes(self.joined(sandbox)))
+        except EngineError as error:
+            log.error("the interface %s of %s: %s", endpoint.interface, sandbox.name, error.message)
+        self._give_back(endpoint)
+        self._store.save_sandbox(sandbox)
+
+    async def _move_ports(self, sandbox: Sandbox, before: Endpoint | None, request: SandboxRequest) -> None:
+        """The published ports follow the default route. Raises EngineError; they stay where they were then."""
+        after = self._publisher(sandbox)
+        if after is before:
+            return
+        held = list(before.bindings) if before else []
+        if before:
+            await self._ports.close(before)
+            before.active = True
+        if after:
+            await self._publish_again(after, request, held)
+
+    async def _publish_again(self, endpoint: Endpoint, request: SandboxRequest, held: list[Binding]) -> None:
+        """Publish what another endpoint has `held`; what could not be published until now is as the request says."""
+        if held:
+            await self._ports.hand_over(endpoint, held)
+        else:
+            await self._ports.reserve(endpoint, request)
+        await self._open(endpoint)
+
+    async def disconnect(self, network: Network, request: SandboxRequest) -> Endpoint:
+        """One interface less. An interface that somebody has already taken away is fine.
+
+        Raises:
+            EngineError: in Docker's words.
+        """
+        sandbox = self._by_container[request.container]
+        endpoint = self.place(request.container, network)
+        before, held = self._publisher(sandbox), list(endpoint.bindings)
+        await self._ports.close(endpoint)
+        endpoint.active = False
+        del sandbox.endpoints[network.id]
+        await live.detach(self.key(sandbox), endpoint.interface, plans.routes(self.joined(sandbox)))
+        self._give_back(endpoint)
+        await self._store.keep_sandbox(sandbox)
+        if before is endpoint and (after := self._publisher(sandbox)):
+            await self._follow(after, request, held)
+        self._changed(sandbox)
+        return endpoint
+
+    async def _follow(self, after: Endpoint, request: SandboxRequest, held: list[Binding]) -> None:
+        """The ports of an endpoint that has gone move to another. That they cannot does not undo the disconnect."""
+        try:
+            await self._publish_again(after, request, held)
+        except EngineError as error:
+            log.error("the ports of %s are not published any more: %s", request.name, error.message)
+
+    # the end of a container
+
+    async def close(self, container: str) -> Sandbox | None:
+        """The container has ended: nobody reaches its ports any more. Answers the sandbox if it was active."""
+        sandbox = self._by_container.get(container)
+        if sandbox is None:
+            return None
+        was_active, sandbox.active, sandbox.leaving = sandbox.active, False, True
+        for endpoint in sandbox:
+            await self._ports.close(endpoint)
+            endpoint.active = False
+        self._changed(sandbox)
+        return sandbox if was_active else None
+
+    async def release(self, container: str) -> Sandbox | None:
+        """Forget the sandbox; its addresses are free as soon as the kernel has taken its links away.
+
+        Returns:
+            the sandbox, if it was still active.
+        """
+        sandbox = self._by_container.get(container)
+        if sandbox is None:
+            return None
+        was_active = await self.close(container)
+        keys.remove(self.key(sandbox))
+        await self._store.drop_sandbox(container)
+        if self._by_container.get(container) is sandbox:
+            del self._by_container[container]
+        for endpoint in sandbox:
+            if endpoint.addresses:
+                self.later(self._give_back_when_gone(endpoint))
+        return was_active
+
+    async def _give_back_when_gone(self, endpoint: Endpoint) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + GONE_WITHIN
+        while keys.link_is_there(endpoint.host) and loop.time() < deadline:
+            await asyncio.sleep(0.01)
+        self._give_back(endpoint)
+
+    def _give_back(self, endpoint: Endpoint) -> None:
+        network = self._registry.get(endpoint.network)
+        if network is not None:
+            self._free(network, endpoint)
+
+    def _free(self, network: Network, endpoint: Endpoint) -> None:
+        for address in endpoint.addresses:
+            pool = network.pool_of(address)
+            if pool is not None:
+                pool.give_back(address)
+        endpoint.address = endpoint.address6 = None
+
+    def later(self, work: Any) -> None:
+        """Do something nobody waits for, but `settle`."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def settle(self) -> None:
+        """Wait for what was begun by `later`."""
+        if self._leaving:
+            await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    # who uses a network
+
+    def users(self, network: Network) -> list[Endpoint]:
+        """The endpoints on a network, of containers that are about to run or run."""
+        found = ((sandbox, sandbox.endpoints.get(network.id)) for sandbox in self)
+        return [endpoint for sandbox, endpoint in found if endpoint is not None and not sandbox.leaving]
+
+    async def left(self, network: Network) -> None:
+        """Wait until what has ended has let go of a network, at most two seconds."""
+        deadline = asyncio.get_running_loop().time() + GONE_WITHIN
+        while any(network.id in sandbox.endpoints for sandbox in self):
+            if self.users(network) or asyncio.get_running_loop().time() > deadline:
+                return
+            await asyncio.sleep(0.005)
