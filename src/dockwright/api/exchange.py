@@ -95,14 +95,14 @@ class Exchange:
         if self.chunked:
             self.connection.write(b"0\r\n\r\n")
 
-    async def stream(self, pieces: AsyncIterator[bytes], content_type: str) -> None:
+    async def stream(self, pieces: AsyncIterator[bytes], content_type: str, fields: Fields | None = None) -> None:
         """Stream `pieces`; the head goes out before the first of them, the status of an early error is still ours.
 
         Raises:
             EngineError: before the first piece. StreamBroken: later; the connection is cut then.
         """
         first = await anext(pieces, b"")
-        self.begin(content_type=content_type)
+        self.begin(content_type=content_type, fields=fields)
         try:
             await self.send(first)
             async for piece in pieces:

@@ -1,6 +1,6 @@
 """Every path of the Engine API: what is served, and what is refused by name."""
 
-from dockwright.api.handlers import containers, execs, images, networks, streams, system, unimplemented, volumes
+from dockwright.api.handlers import containers, execs, files, images, networks, streams, system, unimplemented, volumes
 from dockwright.api.router import Handler, Route
 
 SERVED = [
@@ -28,6 +28,11 @@ SERVED = [
     Route("POST", "/containers/{name}/attach", streams.attach),
     Route("POST", "/containers/{name}/wait", containers.wait, streams=True),
     Route("DELETE", "/containers/{name}", containers.remove),
+    Route("HEAD", "/containers/{name}/archive", files.path_stat),
+    Route("GET", "/containers/{name}/archive", files.get_archive, streams=True),
+    Route("PUT", "/containers/{name}/archive", files.put_archive),
+    Route("GET", "/containers/{name}/changes", files.changes),
+    Route("GET", "/containers/{name}/export", files.export, streams=True),
     Route("POST", "/containers/{name}/exec", execs.create),
     Route("POST", "/exec/{name}/start", execs.start),
     Route("POST", "/exec/{name}/resize", execs.resize),
@@ -67,12 +72,10 @@ def _refused(handler: Handler, *lines: str) -> list[Route]:
 
 NOT_YET = _refused(
     unimplemented.not_yet,
-    "GET /system/df /containers/{name}/changes /containers/{name}/export /containers/{name}/attach/ws",
+    "GET /system/df /containers/{name}/attach/ws",
     "POST /containers/{name}/update /build /build/prune /build/cancel /commit",
     "POST /session /grpc /containers/{name}/copy",
-    "HEAD /containers/{name}/archive",
-    "GET /containers/{name}/archive /images/{name}/attestations /images/search /distribution/{name}/json",
-    "PUT /containers/{name}/archive",
+    "GET /images/{name}/attestations /images/search /distribution/{name}/json",
     "POST /containers/{name}/checkpoints",
     "GET /containers/{name}/checkpoints",
     "POST /dockwright/v1/plan",

@@ -33,8 +33,8 @@ def page(found: Found) -> str:
 
 
 def usage(found: Found) -> str:
-    """The usage line of a command without "Usage:"."""
-    return _own_usage(_text(_key(found)), found).partition("\n")[0].removeprefix("Usage:  ")
+    """The usage of a command without "Usage:"."""
+    return _own_usage(_text(_key(found)), found).partition("\n\n")[0].removeprefix("Usage:  ")
 
 
 def _key(found: Found) -> str:
@@ -75,7 +75,7 @@ def render(text: str, width: int) -> str:
     for line in text.removesuffix("\n").split("\n"):
         if line.startswith("\t") and options:
             options[-1] = (options[-1][0], options[-1][1] + "\n" + line[1:])
-        elif "\t" in line:
+        elif "\t" in line.lstrip("\t"):
             flag, _, what = line.partition("\t")
             options.append((flag, what))
         else:

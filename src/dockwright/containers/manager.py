@@ -8,6 +8,7 @@ from typing import Any
 
 from dockwright.base.paths import Paths
 from dockwright.containers import logopts
+from dockwright.containers.archives import Archives
 from dockwright.containers.connecting import Connecting
 from dockwright.containers.container import Container
 from dockwright.containers.creation import Creation
@@ -56,6 +57,7 @@ class ContainerManager:
         life = Life(store, paths, images, supervisor, execs, stopping, removal, networks, mounting)
         restoring = Restoring(store, paths, supervisor, stopping, removal, life, networks, mounting)
         streams, seeing = Streams(store, paths), Seeing(store, paths, images, networks)
+        archives = Archives(store, images.layers, mounting)
 
         connecting = Connecting(store, paths, networks)
         self.connect, self.disconnect = connecting.connect, connecting.disconnect
@@ -67,6 +69,8 @@ class ContainerManager:
         self.exec_check, self.exec_start = execs.check, execs.start
         self.exec_inspect, self.exec_resize = execs.inspect, execs.resize
         self.inspect, self.list, self.top, self.stats = seeing.inspect, seeing.list, seeing.top, seeing.stats
+        self.path_stat, self.get_archive, self.put_archive = archives.stat, archives.get, archives.put
+        self.export, self.changes = archives.export, archives.changes
         self.trace, self.restore, self.shutdown = seeing.trace, restoring.restore, restoring.shutdown
 
     def find(self, ref: str) -> Container:

@@ -3,6 +3,9 @@
 import asyncio
 import os
 import stat
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from dockwright.base.errors import EngineError, Internal, InvalidParameter, NotFound
 from dockwright.base.paths import Paths
@@ -10,7 +13,7 @@ from dockwright.containers import mountplan
 from dockwright.containers.container import Container
 from dockwright.containers.mountplan import Planned
 from dockwright.containers.mountpoint import MountPoint
-from dockwright.containers.rootfs import in_root
+from dockwright.containers.rootfs import detached, in_root
 from dockwright.containers.store import Store
 from dockwright.host.mountinfo import mount_of
 from dockwright.images.layers import Layers
@@ -112,10 +115,13 @@ class Mounting:
             if point.destination == "/":
                 raise InvalidParameter("invalid specification: destination can't be '/'")  # a VOLUME may say so
             if point.type == "volume":
-                await self._activate(point, container)
+                await self._activate(point, container.id)
                 self._check_subpath(point)
             elif point.type == "bind":
                 _prepare_bind(point)
+        self._tell_mounted(container)
+
+    def _tell_mounted(self, container: Container) -> None:
         for point in container.mounts:
             if point.type == "volume":
                 self._volumes.publish(
@@ -123,9 +129,9 @@ class Mounting:
                     propagation=point.propagation, **{"read/write": str(point.writable).lower()},
                 )  # fmt: skip
 
-    async def _activate(self, point: MountPoint, container: Container) -> None:
+    async def _activate(self, point: MountPoint, user: str) -> None:
         try:
-            await self._volumes.activate(point.name, container.id)
+            await self._volumes.activate(point.name, user)
         except OSError as error:
             text = f"error while mounting volume '{point.source}': {os.strerror(error.errno or 0).lower()}"
             raise Internal(text) from None
@@ -150,9 +156,58 @@ class Mounting:
 
     async def ended(self, container: Container) -> None:
         """The container's process has ended, or did not start."""
+        await self._let_go(container, container.id)
+
+    async def _let_go(self, container: Container, user: str) -> None:
         for point in container.mounts:
-            if point.type == "volume" and await self._volumes.deactivate(point.name, container.id):
+            if point.type == "volume" and await self._volumes.deactivate(point.name, user):
                 self._volumes.publish(point.name, "unmount", container=container.id)
+
+    # a look at the files of one that does not run
+
+    @asynccontextmanager
+    async def detached(self, container: Container) -> AsyncIterator[int]:
+        """A descriptor of the root with everything mounted in it but tmpfs, for the time of one call.
+
+        Raises:
+            EngineError: in Docker's words.
+        """
+        user = f"files {container.id}"
+        try:
+            for point in container.mounts:
+                if point.type == "volume":
+                    await self._activate(point, user)
+            self._tell_mounted(container)
+            binds = [point.oci() for point in container.mounts if point.type != "tmpfs"] + self._engine_files(container)
+            async with self._opened(
+                self._layers.mount(container.id), binds, bool(container.host.ReadonlyRootfs)
+            ) as root:
+                yield root
+        finally:
+            await self._let_go(container, user)
+
+    def bare(self, container: Container) -> AbstractAsyncContextManager[int]:
+        """A descriptor of the root alone, to be read; the container may run meanwhile."""
+        return self._opened(self._layers.view(container.id), [], True)
+
+    @asynccontextmanager
+    async def _opened(self, mount: dict[str, Any], binds: list[dict[str, Any]], read_only: bool) -> AsyncIterator[int]:
+        base = self._layers.base
+        root = await asyncio.to_thread(detached, mount, base, self._paths.temporary, binds, read_only)
+        try:
+            yield root
+        finally:
+            await asyncio.to_thread(os.close, root)  # which unmounts
+
+    def _engine_files(self, container: Container) -> list[dict[str, Any]]:
+        """hostname, hosts and resolv.conf, once they have been written by a start."""
+        folder, taken = self._paths.container(container.id), {point.destination for point in container.mounts}
+        wanted = {f"/etc/{name}": f"{folder}/{name}" for name in ("hostname", "hosts", "resolv.conf")}
+        return [
+            {"destination": target, "type": "bind", "source": source, "options": ["bind", "rprivate"]}
+            for target, source in wanted.items()
+            if target not in taken and os.path.exists(source)
+        ]
 
     async def restore(self) -> None:
         """At the daemon's start: volumes of containers that run are in use, those of containers that never were made are not."""

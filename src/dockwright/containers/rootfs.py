@@ -1,65 +1,119 @@
-"""The root of a container that does not run, opened for the time of one call."""
+"""The root of a container that does not run, mounted for the time of one call where nobody else sees it.
 
+It is put together by a thread in a mount namespace of its own, whose end takes everything that was mounted there; what is
+kept is a detached copy, which lives as long as its descriptor. So a daemon that is killed leaves nothing mounted.
+"""
+
+import asyncio
 import os
 import tempfile
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from dockwright.kernel import mount as m
-from dockwright.kernel.process import CLONE_FS, unshare
+from dockwright.kernel.process import CLONE_NEWNS, unshare
 from dockwright.runtime import tree
+from dockwright.runtime.mounts import Mount
 
 T = TypeVar("T")
+Document = dict[str, Any]
 
 
-def _own_directory() -> None:
-    """A working directory of this thread's own: an overlay's lower names are relative, to fit mount(2)'s one page."""
-    unshare(CLONE_FS)
+class _Root:
+    """What `runtime.mounts` must know of the container."""
+
+    bundle = ""
+
+    def __init__(self, root: int) -> None:
+        self.root = root
 
 
-_threads = ThreadPoolExecutor(2, "rootfs", initializer=_own_directory)
-
-
-async def in_root(mount: dict[str, Any], base: str, temporary: str, work: Callable[[int], T]) -> T:
-    """Run `work(descriptor of the root)` in a thread, with the root mounted where nobody else sees it.
-
-    Args:
-        mount: type and options, as `images.layers.mount` gives them; base: the directory its names are relative to.
-        temporary: a directory of the engine's own.
+async def in_root(mount: Document, base: str, temporary: str, work: Callable[[int], T]) -> T:
+    """Run `work(descriptor of the root)` in a thread; see `detached`.
 
     Raises:
         OSError: it cannot be mounted; and what `work` raises.
     """
-    import asyncio
 
     def call() -> T:
-        root = mounted(mount, base, temporary)
+        root = detached(mount, base, temporary)
         try:
             return work(root)
         finally:
             os.close(root)
 
-    return await asyncio.get_running_loop().run_in_executor(_threads, call)
+    return await asyncio.to_thread(call)
 
 
-def mounted(mount: dict[str, Any], base: str, temporary: str) -> int:
-    """A detached mount; it goes with the last descriptor of it."""
-    if not tree.plain(mount):
-        root = tree.mounted(mount, base)
-        m.mount_setattr(root, propagation=m.MS_PRIVATE, recursive=True)
-        return root
+def detached(
+    mount: Document, base: str, temporary: str, binds: Sequence[Document] = (), read_only: bool = False
+) -> int:  # fmt: skip
+    """A descriptor of the root, which is mounted until that is closed. To be called in a worker thread.
+
+    Args:
+        mount: type and options, as `images.layers.mount` gives them; base: the directory its names are relative to.
+        temporary: a directory of the engine's own.
+        binds: mounts in it, in the runtime's terms. read_only: nothing but they can be written.
+
+    Raises:
+        OSError: something cannot be mounted.
+    """
     os.makedirs(temporary, 0o700, exist_ok=True)
+    result: list[int | BaseException] = []
+
+    def make() -> None:
+        try:
+            result.append(_assembled(mount, base, temporary, binds, read_only))
+        except BaseException as error:  # noqa: BLE001 -- raised again by whoever waits for this thread
+            result.append(error)
+
+    thread = threading.Thread(target=make, name="rootfs")
+    thread.start()
+    thread.join()
+    if isinstance(result[0], BaseException):
+        raise result[0]
+    return result[0]
+
+
+def _assembled(mount: Document, base: str, temporary: str, binds: Sequence[Document], read_only: bool) -> int:
+    """In a thread that ends afterwards: its mount namespace and working directory are its own."""
+    unshare(CLONE_NEWNS)
+    m.mount("", "/", "", m.MS_REC | m.MS_SLAVE)
     point = tempfile.mkdtemp(prefix="root-", dir=temporary)
     try:
-        os.chdir(base)
-        m.mount("overlay", point, "overlay", 0, ",".join(mount["options"]))
+        os.chdir(base)  # an overlay's lower names are relative, to fit mount(2)'s one page
+        root = _mounted(mount, base, point)
         try:
-            root = m.open_tree(m.AT_FDCWD, point, m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC)
-            m.mount_setattr(root, propagation=m.MS_PRIVATE)
-            return root
+            _attach(root, binds)
+            if read_only:
+                m.mount_setattr(root, m.MOUNT_ATTR_RDONLY)
         finally:
-            m.umount2(point, m.MNT_DETACH)
+            os.close(root)
+        copy = m.open_tree(m.AT_FDCWD, point, m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | m.AT_RECURSIVE)
+        m.mount_setattr(copy, propagation=m.MS_PRIVATE, recursive=True)
+        m.umount2(point, m.MNT_DETACH)
+        return copy
     finally:
-        os.chdir("/")
         os.rmdir(point)
+
+
+def _mounted(mount: Document, base: str, point: str) -> int:
+    """Mount the root at `point`; a descriptor of it."""
+    if tree.plain(mount):
+        m.mount("overlay", point, "overlay", 0, ",".join(mount["options"]))
+    else:
+        made, target = tree.mounted(mount, base), os.open(point, m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        m.move_mount(made, target)
+        os.close(made)
+        os.close(target)
+    return os.open(point, m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _attach(root: int, binds: Sequence[Document]) -> None:
+    """Outer ones first; a source that has vanished is left out, as nothing can be seen in it."""
+    for entry in sorted(binds, key=lambda entry: str(entry["destination"]).count("/")):
+        if os.path.exists(entry["source"]):
+            step = Mount(entry, _Root(root))
+            step.prepare()
+            step.execute()

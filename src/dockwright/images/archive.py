@@ -16,7 +16,7 @@ from dockwright.images import oci, platforms
 from dockwright.images.arrival import Remote
 from dockwright.images.content import Blob, Ingest
 from dockwright.images.inflate import Source
-from dockwright.images.tarstream import FILE, HARDLINK, SYMLINK, TarReader
+from dockwright.tar.reader import FILE, HARDLINK, SYMLINK, TarReader
 
 MANIFEST, INDEX = "manifest.json", "index.json"
 MOST_MEMBERS = 1 << 17

@@ -49,24 +49,28 @@ def _changed(top: str, below: list[str], flat: bool) -> _Found:
     found: _Found = []
     root = os.open(top, _DIRECTORY)
     try:
-        waiting = [("", below)]
+        waiting = [("", below, flat)]
         while waiting:
-            path, stack = waiting.pop()
-            _compare(root, path, stack, flat, found, waiting)
+            path, stack, whole = waiting.pop()
+            _compare(root, path, stack, whole, flat, found, waiting)
     finally:
         os.close(root)
     return found
 
 
 def _compare(
-    root: int, path: str, stack: list[str], flat: bool, found: _Found, waiting: list[tuple[str, list[str]]]
+    root: int, path: str, stack: list[str], whole: bool, flat: bool, found: _Found, waiting: list[tuple[str, list[str], bool]]
 ) -> None:
-    """One directory: its changes go to `found`, its directories to `waiting`."""
+    """One directory: its changes go to `found`, its directories to `waiting`.
+
+    Args:
+        whole: nothing of `stack` shows through: it, or one above it, is opaque or a tree of its own.
+    """
     fd = _directory(root, path)
     if fd < 0:
         return
     try:
-        names = os.listdir(fd)
+        names, whole = os.listdir(fd), whole or opaque(fd)
         for name in names:
             info = os.stat(name, dir_fd=fd, follow_symlinks=False)
             old, under = lookup(stack, name)
@@ -74,8 +78,8 @@ def _compare(
             if kind is not None:
                 found.append((f"{path}/{name}", kind, info))
             if stat.S_ISDIR(info.st_mode):
-                waiting.append((f"{path}/{name}", under))
-        if flat or opaque(fd):
+                waiting.append((f"{path}/{name}", under, whole))
+        if whole:
             gone = _listing(stack).difference(names)
             found += [(f"{path}/{name}", DELETED, None) for name in gone if lookup(stack, name)[0]]
     finally:

@@ -6,22 +6,16 @@ zstd:chunked); zeros after the last one are padding, anything else is an error, 
 
 import sys
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from dockwright.base.errors import InvalidParameter
+from dockwright.tar.reader import CHUNK, Source
 
-CHUNK = 1 << 20
+__all__ = ["CHUNK", "Inflater", "Prefixed", "Source", "compression", "opened"]
 LARGEST_WINDOW = 256 << 20  # bytes an xz stream may make us hold; zstd's own limit is 128 MiB
 _PACKED = 1 << 16  # compressed bytes taken at a time
 GZIP, ZSTD, XZ, BZIP2 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\x00", b"BZh"
 SKIPPABLE = b"*M\x18"  # zstd frames that carry no data, after their first byte 0x50..0x5f
-
-
-class Source(Protocol):
-    """Where bytes come from: at most `size` of them at a time, b"" at the end."""
-
-    def read(self, size: int, /) -> bytes:
-        """The next bytes."""
 
 
 def _gzip() -> Any:

@@ -117,6 +117,23 @@ class Layers:
         driver, key = self._existing(container)
         return driver.mounts(key)[0]
 
+    def view(self, container: str) -> dict[str, Any]:
+        """How a container's root is mounted to be read while the container itself may be using it."""
+        mount = self.mount(container)
+        options = mount["options"]
+        upper = next((option.partition("=")[2] for option in options if option.startswith("upperdir=")), "")
+        if not upper:
+            return mount
+        kept = ["ro", *(option for option in options if not option.startswith(("upperdir=", "workdir=")))]
+        if mount.get("lowers"):
+            return {**mount, "options": kept, "lowers": [{"type": "bind", "source": upper, "options": []}, *mount["lowers"]]}
+        first = next(index for index, option in enumerate(kept) if option.startswith("lowerdir"))
+        if kept[first].startswith("lowerdir="):
+            kept[first] = f"lowerdir={upper}:{kept[first].partition('=')[2]}"
+        else:
+            kept.insert(first, f"lowerdir+={upper}")
+        return {**mount, "options": kept}
+
     def graph_driver(self, container: str) -> dict[str, Any]:
         """GraphDriver of a container's inspect."""
         driver, key = self._existing(container)

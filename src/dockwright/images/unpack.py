@@ -9,30 +9,18 @@ import logging
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Iterator
 from typing import Protocol
 
 from dockwright.base.errors import InvalidParameter
 from dockwright.images.inflate import Source
 from dockwright.images.room import Room
-from dockwright.images.tarstream import (
-    BLOCKDEV,
-    CHARACTER,
-    DIRECTORY,
-    FIFO,
-    FILE,
-    HARDLINK,
-    SYMLINK,
-    Entry,
-    TarReader,
-)  # fmt: skip
 from dockwright.images.trash import remove_tree
 from dockwright.kernel.mount import O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2
+from dockwright.tar.entries import LARGEST_ID, clamped, clean, set_xattr, wanted
+from dockwright.tar.reader import BLOCKDEV, CHARACTER, DIRECTORY, FIFO, FILE, HARDLINK, SYMLINK, Entry, TarReader
 
 log = logging.getLogger("dockwright.images")
 WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"
-LARGEST_ID = (1 << 32) - 2
-LATEST = 1 << 62  # ns; beyond it no file system keeps a time
 KEPT_OPEN = 64  # parent directories
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -40,7 +28,6 @@ _NODES = {CHARACTER: stat.S_IFCHR, BLOCKDEV: stat.S_IFBLK, FIFO: stat.S_IFIFO}
 _ITS_FAULT = (
     errno.ENAMETOOLONG, errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.EMLINK, errno.EFBIG,
 )  # fmt: skip
-_XATTRS = ("user.", "system.posix_acl_", "security.capability")
 
 
 class Whiteouts(Protocol):
@@ -127,7 +114,7 @@ class Unpacker:
             return self._hard_link(entry, parent, base)
         if entry.kind == DIRECTORY:
             self._directory(parent, base)
-            self._times.append((name, _clamped(entry.mtime)))
+            self._times.append((name, clamped(entry.mtime)))
         elif entry.kind == SYMLINK:
             self._clear(parent, base)
             os.symlink(entry.link, base, dir_fd=parent)
@@ -143,7 +130,7 @@ class Unpacker:
         if entry.kind != DIRECTORY:
             raise InvalidParameter(f"invalid entry name {entry.name!r}: the root is a directory")
         self._owner(entry, self._root, ".")
-        self._times.append(("", _clamped(entry.mtime)))
+        self._times.append(("", clamped(entry.mtime)))
 
     # parents, which most entries share with the one before
 
@@ -249,9 +236,9 @@ class Unpacker:
             if not plain:
                 os.fchown(fd, entry.uid, entry.gid)  # before the mode: it clears setuid
                 os.fchmod(fd, entry.mode)
-            for name, value in _wanted(entry):
-                _set_xattr(fd, name, value)
-            mtime = _clamped(entry.mtime)
+            for name, value in wanted(entry):
+                set_xattr(fd, name, value)
+            mtime = clamped(entry.mtime)
             os.utime(fd, ns=(mtime, mtime))
         finally:
             os.close(fd)
@@ -281,55 +268,17 @@ class Unpacker:
             os.chown(base, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
         if entry.kind != SYMLINK:
             os.chmod(base, entry.mode, dir_fd=parent)  # never a link: we have just made it, or found a directory
-        attributes = list(_wanted(entry))
+        attributes = list(wanted(entry))
         if attributes and entry.kind == DIRECTORY:
             fd = os.open(base, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
             try:
                 for name, value in attributes:
-                    _set_xattr(fd, name, value)
+                    set_xattr(fd, name, value)
             finally:
                 os.close(fd)
         if entry.kind != DIRECTORY:
-            mtime = _clamped(entry.mtime)
+            mtime = clamped(entry.mtime)
             os.utime(base, ns=(mtime, mtime), dir_fd=parent, follow_symlinks=False)
-
-
-def clean(name: str) -> str:
-    """An entry's name as a path below the root: no leading slash, no `..` that leads out."""
-    if name[:1] not in ("/", ".", "") and "//" not in name and "/." not in name:
-        return name.removesuffix("/")
-    parts: list[str] = []
-    for part in name.split("/"):
-        if part == "..":
-            if not parts:
-                raise InvalidParameter(f"invalid entry name {name!r}: it leads out of the layer")
-            parts.pop()
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/".join(parts)
-
-
-def _clamped(mtime: int) -> int:
-    return min(max(mtime, 0), LATEST)
-
-
-def _wanted(entry: Entry) -> Iterator[tuple[str, bytes]]:
-    """The attributes a layer may set: not what steers overlayfs, nor labels of the host's security modules."""
-    for name, value in entry.xattrs.items():
-        if name.startswith(_XATTRS) and not name.startswith("user.overlay."):
-            yield name, value
-
-
-def _set_xattr(fd: int, name: str, value: bytes) -> None:
-    """Raises OSError where the file system cannot keep a capability; other attributes it lacks are only reported."""
-    try:
-        os.setxattr(fd, name, value)
-    except OSError as error:
-        if error.errno in (errno.E2BIG, errno.ERANGE, errno.ENOSPC) and len(value) > 1024:
-            raise InvalidParameter(f"extended attribute {name!r} of {len(value)} bytes is too large") from error
-        if error.errno != errno.ENOTSUP or name == "security.capability":
-            raise
-        log.warning("the file system keeps no extended attribute %s", name)
 
 
 def _umask() -> int:

@@ -358,7 +358,7 @@ def test_the_digest_covers_what_follows_the_end() -> None:
 
     data = archive(("f", FILE, b"x")) + b"trailing" * 1000
     hashed = Hashed(io.BytesIO(data))
-    from dockwright.images.tarstream import TarReader
+    from dockwright.tar.reader import TarReader
 
     assert [entry.name for entry in TarReader(hashed)] == ["f"]
     assert hashed.digest == "sha256:" + hashlib.sha256(data).hexdigest()

@@ -18,11 +18,16 @@ PEERS = ROOT / ".venv/peers/usr"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 START_PATIENCE, COMMAND_PATIENCE = 40, 60
 
-# what the script's commands can call beside programs: a terminal, a plain HTTP request, the status of a line
+# what the script's commands can call beside programs: a terminal, a plain HTTP request, what an archive says of a path
 PRELUDE = """
 tty() { script -qec "$*" /dev/null; }
 api() { local path=$1; shift; curl -s --unix-socket "$SOCKET" -w '\\n%{http_code}\\n' "$@" "http://localhost$path"; }
 post() { local path=$1; shift; api "$path" -X POST -H 'Content-Type: application/json' "$@"; }
+put() { local path=$1; shift; api "$path" -X PUT -H 'Content-Type: application/x-tar' "$@"; }
+path_stat() { curl -sI --unix-socket "$SOCKET" -o "$W/head" -w '%{http_code}\\n' "http://localhost/v1.43/containers/$1/archive?path=$2"
+    tr -d '\\r' <"$W/head" | sed -n 's/^[Xx]-[Dd]ocker-[Cc]ontainer-[Pp]ath-[Ss]tat: //p' | base64 -d; }
+names() { curl -s --unix-socket "$SOCKET" "http://localhost/v1.43/containers/$1/archive?path=$2" |
+    tar tvf - --full-time --utc --numeric-owner | sort -k 6; }
 until_line() { for i in $(seq 100); do docker logs "$1" 2>&1 | grep -q "$2" && return; sleep 0.05; done; return 1; }
 until_status() { for i in $(seq 100); do
     [ "$(docker inspect -f '{{.State.Status}}' "$1" 2>/dev/null)" = "$2" ] && return; sleep 0.05; done; return 1; }

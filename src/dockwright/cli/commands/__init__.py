@@ -5,7 +5,7 @@ from __future__ import annotations
 COMMANDS = {
     name: name
     for name in (
-        "run exec ps images version info attach commit create diff events export history import inspect kill load logs pause "
+        "run exec ps images version info attach commit cp create diff events export history import inspect kill load logs pause "
         "port pull rename restart rm rmi save start stats stop tag top unpause update wait"
     ).split()
 }
@@ -14,8 +14,8 @@ GROUPS = {
         **{
             name: name
             for name in (
-                "attach commit create diff exec export kill logs pause port rename restart rm run start stats stop top unpause "
-                "update wait"
+                "attach commit cp create diff exec export kill logs pause port rename restart rm run start stats stop top "
+                "unpause update wait"
             ).split()
         },
         "ls": "ps",

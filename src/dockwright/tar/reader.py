@@ -7,16 +7,25 @@ Formats: POSIX ustar and pax, GNU (long names, base-256 numbers, sparse files ol
 import base64
 import os
 from collections.abc import Iterator
+from typing import Protocol
 from urllib.parse import unquote
 
 from dockwright.base.errors import InvalidParameter
-from dockwright.images.inflate import CHUNK, Source
 
 BLOCK = 512
+CHUNK = 1 << 20
 LARGEST_META = 1 << 20  # bytes of one pax header or GNU long name
 LARGEST_SIZE = 1 << 53
 MOST_PIECES = 1 << 17  # pieces of a sparse file
-FILE, DIRECTORY, SYMLINK, HARDLINK, CHARACTER, BLOCKDEV, FIFO = "file", "dir", "symlink", "hardlink", "char", "block", "fifo"
+FILE, DIRECTORY, SYMLINK, HARDLINK, CHARACTER, BLOCKDEV, FIFO = (
+    "file",
+    "dir",
+    "symlink",
+    "hardlink",
+    "char",
+    "block",
+    "fifo",
+)
 _KINDS = {
     b"0": FILE, b"\0": FILE, b"7": FILE, b"S": FILE, b"1": HARDLINK, b"2": SYMLINK, b"3": CHARACTER, b"4": BLOCKDEV,
     b"5": DIRECTORY, b"6": FIFO,
@@ -25,6 +34,13 @@ _XATTR, _LIBARCHIVE = "SCHILY.xattr.", "LIBARCHIVE.xattr."
 
 Piece = tuple[int, int]
 Records = list[tuple[str, bytes]]
+
+
+class Source(Protocol):
+    """Where bytes come from: at most `size` of them at a time, b"" at the end."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes."""
 
 
 class Entry:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dockwright.base.errors import InvalidParameter
-from dockwright.images.tarstream import TarReader
+from dockwright.tar.reader import TarReader
 
 
 def sample() -> bytes:
