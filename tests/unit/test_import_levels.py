@@ -13,6 +13,7 @@ LEVELS = {
     2: ("metadata", "events", "supervisor"),
     3: ("images", "networks", "volumes", "spec"),
     4: ("containers",),
+    5: ("upkeep",),
     6: ("api", "client"),
     7: ("daemon",),
     8: ("cli",),

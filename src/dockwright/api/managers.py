@@ -14,6 +14,7 @@ class Managers:
         containers, images, networks, volumes: the managers.
         events: the daemon's event bus.
         system: answers `info()` and `version()`; see `api.system.System`.
+        usage, disk: what things take, and whose the disk is; see `upkeep`.
     """
 
     containers: Any
@@ -22,3 +23,5 @@ class Managers:
     volumes: Any
     events: EventBus
     system: Any
+    usage: Any
+    disk: Any

@@ -48,6 +48,8 @@ SERVED = [
     Route("POST", "/images/load", images.load),
     Route("POST", "/images/prune", images.prune),
     Route("POST", "/images/{name}/push", images.push),
+    Route("GET", "/system/df", system.usage),
+    Route("POST", "/build/prune", system.build_prune),
     Route("GET", "/plugins", system.plugins),
     Route("GET", "/networks", networks.list_),
     Route("POST", "/networks/create", networks.create),
@@ -62,6 +64,8 @@ SERVED = [
     Route("GET", "/volumes/{name}", volumes.inspect),
     Route("DELETE", "/volumes/{name}", volumes.remove),
     Route("GET", "/dockwright/v1/containers/{name}/trace", containers.trace),
+    Route("GET", "/dockwright/v1/system/disk", system.disk),
+    Route("POST", "/dockwright/v1/system/check", system.check),
 ]
 
 
@@ -72,8 +76,8 @@ def _refused(handler: Handler, *lines: str) -> list[Route]:
 
 NOT_YET = _refused(
     unimplemented.not_yet,
-    "GET /system/df /containers/{name}/attach/ws",
-    "POST /containers/{name}/update /build /build/prune /build/cancel /commit",
+    "GET /containers/{name}/attach/ws",
+    "POST /containers/{name}/update /build /build/cancel /commit",
     "POST /session /grpc /containers/{name}/copy",
     "GET /images/{name}/attestations /images/search /distribution/{name}/json",
     "POST /containers/{name}/checkpoints",

@@ -9,6 +9,7 @@ from typing import Any
 from dockwright.base.paths import Paths
 from dockwright.containers import logopts
 from dockwright.containers.archives import Archives
+from dockwright.containers.checking import Checker
 from dockwright.containers.connecting import Connecting
 from dockwright.containers.container import Container
 from dockwright.containers.creation import Creation
@@ -71,6 +72,8 @@ class ContainerManager:
         self.inspect, self.list, self.top, self.stats = seeing.inspect, seeing.list, seeing.top, seeing.stats
         self.path_stat, self.get_archive, self.put_archive = archives.stat, archives.get, archives.put
         self.export, self.changes = archives.export, archives.changes
+        checker = Checker(store, paths, images)
+        self.findings, self.owned = checker.findings, checker.owned
         self.trace, self.restore, self.shutdown = seeing.trace, restoring.restore, restoring.shutdown
 
     def find(self, ref: str) -> Container:

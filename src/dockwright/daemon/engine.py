@@ -28,6 +28,8 @@ from dockwright.metadata import Database, identity
 from dockwright.networks import NetworkManager
 from dockwright.supervisor.manager import Supervisor
 from dockwright.types.container import LogConfig
+from dockwright.upkeep.check import Disk
+from dockwright.upkeep.usage import Usage
 from dockwright.volumes.manager import VolumeManager
 
 log = logging.getLogger("dockwright.daemon")
@@ -84,7 +86,7 @@ class Engine:
         await apparmor.load_default()
         await containers.restore()
         await images.layers.forget_strangers({row["Id"] for row in await containers.list(True, 0, False, {})})
-        server = self._server(ident, containers, images, networks, volumes, events)
+        server = self._server(ident, database, containers, images, networks, volumes, events)
         hosts = self._config.hosts or default_hosts()
         await server.serve(listen(hosts, self._group()))
         self._signals(events, ident)
@@ -103,11 +105,12 @@ class Engine:
         database.close()
 
     def _server(
-        self, ident: str, containers: ContainerManager, images: ImageManager, networks: NetworkManager,
+        self, ident: str, database: Database, containers: ContainerManager, images: ImageManager, networks: NetworkManager,
         volumes: VolumeManager, events: EventBus,
     ) -> ApiServer:  # fmt: skip
         system = System(ident, self._config, containers, images, events, RUNTIMES)
-        managers = Managers(containers, images, networks, volumes, events, system)
+        usage, disk = Usage(images, containers, volumes), Disk(database, self._paths, images, containers, volumes)
+        managers = Managers(containers, images, networks, volumes, events, system, usage, disk)
         return ApiServer(managers, self._config)
 
     def _group(self) -> str:

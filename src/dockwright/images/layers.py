@@ -112,6 +112,10 @@ class Layers:
         found = self._database.read().execute("SELECT 1 FROM image_layer WHERE chain = ?", (chain,)).fetchone()
         return found is not None
 
+    def containers(self) -> list[str]:
+        """The ids of all containers that have a layer."""
+        return [row["container"] for row in self._database.read().execute("SELECT container FROM container_layer")]
+
     def mount(self, container: str) -> dict[str, Any]:
         """How a container's root is mounted."""
         driver, key = self._existing(container)
@@ -186,10 +190,9 @@ class Layers:
         Args:
             containers: ids of those that exist.
         """
-        rows = self._database.read().execute("SELECT container FROM container_layer").fetchall()
-        for row in rows:
-            if row["container"] not in containers:
-                await self.remove(row["container"])
+        for container in self.containers():
+            if container not in containers:
+                await self.remove(container)
 
     def _key(self, chain: str) -> str:
         row = (

@@ -2,16 +2,18 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from functools import partial
 from typing import Any
 
 from dockwright.base.errors import InvalidParameter, NotFound, NotSupported
+from dockwright.base.findings import Place
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.grammar import reference
-from dockwright.images import documents, progress, recovery, removal, snapshotters, store
+from dockwright.images import documents, owned, progress, recovery, removal, snapshotters, store
 from dockwright.images.assembly import Assembler
+from dockwright.images.checking import Checker
 from dockwright.images.content import Content
 from dockwright.images.importing import Importer
 from dockwright.images.layers import Layers, chain_ids
@@ -60,6 +62,8 @@ class ImageManager:
         self.layers = Layers(database, drivers, self._assembler)
         self._loader = Loader(database, content, self._assembler, events)
         self._saver = Saver(database, content, self._assembler, events)
+        self._owned = partial(owned.owned, drivers=drivers, content=content, trash=trash)
+        self.findings = Checker(database, drivers, content, self._assembler, trash).findings
         self._pruner = Pruner(database, events)
         self._registries = Registries(registry or RegistrySettings())
         self._puller = Puller(database, content, self._loader, events, self._registries)
@@ -88,6 +92,14 @@ class ImageManager:
         connection = self._database.read()
         sizes = documents.shared_sizes(connection) if shared_size else None
         return documents.summaries(store.every(connection), filters, self.resolve, sizes)
+
+    def owned(self) -> Sequence[Place]:
+        """Every place of the room on the disk, with what it is and whose."""
+        return list(self._owned(self._database.read()))
+
+    def layers_size(self) -> int:
+        """Bytes of all image layers, each of them once."""
+        return store.layers_size(self._database.read(), self._driver.name)
 
     async def inspect(self, name: str) -> dict[str, Any]:
         """GET /images/{name}/json."""

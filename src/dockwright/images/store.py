@@ -218,6 +218,50 @@ def ready(connection: sqlite3.Connection, layers: Sequence[tuple[str, int]]) -> 
         connection.execute(update, (size, chain))
 
 
+def above(connection: sqlite3.Connection, driver: str, chain: str) -> list[str]:
+    """A layer and all that stand on it, by chain ID."""
+    rows = connection.execute(
+        "WITH RECURSIVE up(chain) AS (SELECT ? UNION SELECT layer.chain FROM layer JOIN up ON layer.parent = up.chain"
+        " WHERE layer.driver = ? AND layer.state = 'ready') SELECT chain FROM up", (chain, driver),
+    )  # fmt: skip
+    return [row["chain"] for row in rows]
+
+
+def can_be_unpacked(connection: sqlite3.Connection, driver: str, chains: Sequence[str]) -> bool:
+    """Whether layers could be made anew: no container stands on them, and their blobs, and those below, are here."""
+    marks = ",".join("?" * len(chains))
+    used = f"SELECT 1 FROM container_layer WHERE driver = ? AND chain IN ({marks})"
+    lacking = (
+        f"SELECT 1 FROM image_layer WHERE image IN (SELECT image FROM image_layer WHERE chain IN ({marks}))"
+        " AND blob NOT IN (SELECT digest FROM blob WHERE state = 'ready')"
+    )
+    if connection.execute(used, (driver, *chains)).fetchone() or connection.execute(lacking, chains).fetchone():
+        return False
+    return bool(images_of(connection, chains[0]))
+
+
+def condemn_layers(connection: sqlite3.Connection, driver: str, chains: Sequence[str]) -> list[str]:
+    """Layers that will be removed, ready or not; returns their keys."""
+    keys = []
+    for chain in chains:
+        row = unpacked(connection, driver, chain)
+        if row:
+            keys.append(row[0])
+            connection.execute("UPDATE layer SET state = 'removing' WHERE key = ?", (row[0],))
+    return keys
+
+
+def images_of(connection: sqlite3.Connection, chain: str) -> list[str]:
+    """The ids of images that have a layer."""
+    return [row["image"] for row in connection.execute("SELECT image FROM image_layer WHERE chain = ?", (chain,))]
+
+
+def layers_size(connection: sqlite3.Connection, driver: str) -> int:
+    """Bytes of all layers that `driver` has on disk."""
+    total = "SELECT coalesce(sum(size), 0) AS size FROM layer WHERE driver = ? AND state = 'ready'"
+    return int(connection.execute(total, (driver,)).fetchone()["size"])
+
+
 def insert(connection: sqlite3.Connection, ident: str, config: bytes, manifest: str, rows: Sequence[LayerRow]) -> None:
     """Make an image of layers and blobs that are there; they are `ready` from now on. One that is known stays as it is."""
     size = sum(row.size for row in rows)
@@ -234,11 +278,13 @@ def insert(connection: sqlite3.Connection, ident: str, config: bytes, manifest: 
 
 def claim_blobs(connection: sqlite3.Connection, image: str, blobs: Sequence[tuple[str, int]]) -> set[str]:
     """Rows for blobs (digest, size) of an image that are about to get their places; returns the digests of those not there
-    yet. An image that is known has its own already."""
-    if connection.execute("SELECT 1 FROM image WHERE id = ?", (image,)).fetchone():
-        return set()
+    yet. An image that is known keeps those it has, and gets back those it has lost."""
+    known = connection.execute("SELECT manifest FROM image WHERE id = ?", (image,)).fetchone()
+    own = {row.blob for row in layers(connection, image)} | {image, known["manifest"]} if known else set()
     fresh = set()
     for digest, size in blobs:
+        if known and digest not in own:
+            continue
         there = connection.execute("SELECT 1 FROM blob WHERE digest = ? AND state = 'ready'", (digest,)).fetchone()
         if there is None:
             fresh.add(digest)

@@ -24,6 +24,14 @@ class Directories:
         os.makedirs(self._root, 0o701, exist_ok=True)
         os.makedirs(self._trash, 0o700, exist_ok=True)
 
+    def names(self) -> list[str]:
+        """All there are, with a row or not."""
+        return sorted(os.listdir(self._root))
+
+    def folder(self, name: str) -> str:
+        """All of a volume."""
+        return f"{self._root}/{name}"
+
     def path(self, name: str) -> str:
         """The volume's root, which is what containers see."""
         return f"{self._root}/{name}/_data"

@@ -8,10 +8,12 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from dockwright.base.errors import Conflict, EngineError, InvalidParameter, NotFound
+from dockwright.base.findings import Place
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.metadata import Database, references
 from dockwright.volumes import documents, options, store
+from dockwright.volumes.checking import KIND, Checker
 from dockwright.volumes.directories import Directories
 from dockwright.volumes.documents import DRIVER
 from dockwright.volumes.store import ANONYMOUS, Request, Volume
@@ -29,6 +31,7 @@ class VolumeManager:
     def __init__(self, database: Database, paths: Paths, events: EventBus) -> None:
         self._database, self._events = database, events
         self._directories = Directories(paths)
+        self.findings = Checker(database, self._directories).findings
         self._lock = asyncio.Lock()
         self._active: dict[str, set[str]] = {}
         self._pruning = False
@@ -67,6 +70,23 @@ class VolumeManager:
         connection = self._database.read()
         chosen = documents.listed(store.every(connection), filters, lambda name: bool(store.users(connection, name)))
         return {"Volumes": [self._document(volume) for volume in chosen], "Warnings": None}
+
+    async def measured(self) -> Sequence[dict[str, Any]]:
+        """All volumes with their size and how many containers use them: a part of GET /system/df."""
+        rows = []
+        for volume in store.every(self._database.read()):
+            size = await asyncio.to_thread(self._directories.size, volume.name)
+            users = len(store.users(self._database.read(), volume.name))
+            rows.append({**self._document(volume), "UsageData": {"RefCount": users, "Size": size}})
+        return rows
+
+    def owned(self) -> Sequence[Place]:
+        """Every volume's folder: path, kind, name; those without a row are nobody's."""
+        known = {volume.name for volume in store.every(self._database.read())}
+        return [
+            (self._directories.folder(name), *((KIND, name) if name in known else ("", "")))
+            for name in self._directories.names()
+        ]
 
     async def remove(self, name: str, force: bool) -> None:
         """DELETE /volumes/{name}; `force` only forgives a volume that is not there.

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent
 OURS = str(FOLDER.parents[2] / ".venv/bin/dockwright")
 LINES = [line for line in (FOLDER / "same-commands.txt").read_text().splitlines() if line and not line.startswith("#")]
 PATHS = [*commands.COMMANDS, *(f"{group} {name}" for group, names in commands.GROUPS.items() for name in names)]
-LATER = {"load", "save", "run"}  # --platform takes a list since 28.3; --explain is ours
+LATER = {"load", "save", "run", "check"}  # --platform takes a list since 28.3; --explain and system check are ours
 AFTER = ("rm -f s1 t1", "network rm n1 n2", "rmi comm:1")
 SCENARIOS = [
     ["create --name s1 busybox sleep 1000", "start s1", "pause s1", "ps --filter name=^s1$ --format {{.Status}}", "unpause s1",
@@ -38,7 +38,8 @@ SCENARIOS = [
      "save -o /dev/full busybox", "save -o /tmp busybox", "save -o /nosuch/x busybox", "save -o nosuch/x busybox",
      "commit -m m -a me -c 'CMD [\"y\"]' s1 comm:1", "history -q --format {{.Comment}} comm:1", "commit s1 A", "rmi comm:1",
      "update --restart always s1", "update --restart x s1", "update s1", "update -m 1 nosuch",
-     "container prune -f --filter label=q", "image prune -f --filter label=q", "image prune", "container prune", "rm s1"],
+     "container prune -f --filter label=q", "image prune -f --filter label=q", "image prune", "container prune", "system prune",
+     "system prune -a --volumes --filter label=q --filter label=a", "rm s1"],
     ["create --name s1 -v v9:/v:ro busybox true", "cp x s1:/tmp", "cp s1:/etc/passwd pw", "cp pw s1:/tmp/pw2",
      "cp s1:/tmp/pw2 -", "cp -q=false pw s1:/tmp", "cp -q=false s1:/tmp/. out", "cp out s1:/tmp/new", "cp out/. s1:/tmp/new",
      "cp s1:/tmp/new/. out", "cp out/pw2 s1:/tmp/new", "cp s1:/tmp/new pw", "cp pw s1:/nope/", "cp pw s1:/nope/x",

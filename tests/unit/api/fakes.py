@@ -183,7 +183,7 @@ class Running:
         self.path = path
         self.containers, self.images = Containers(), Images()
         self.events = EventBus()
-        self.server = ApiServer(Managers(self.containers, self.images, Networks(), None, self.events, System()))
+        self.server = ApiServer(Managers(self.containers, self.images, Networks(), None, self.events, System(), None, None))
 
     async def connect(self):
         return await asyncio.open_unix_connection(self.path)

@@ -1,13 +1,15 @@
-"""ping, version, info, events, auth."""
+"""ping, version, info, events, auth, disk usage."""
 
 from dockwright.api.answers import Answer, document
 from dockwright.api.encoding import line
 from dockwright.api.exchange import Exchange
 from dockwright.api.query import Query
-from dockwright.api.shapes import shaped
+from dockwright.api.shapes import container, shaped
+from dockwright.api.shapes import image as summary
 from dockwright.api.shapes import system as shapes
 from dockwright.base.errors import Internal, InvalidParameter, NotSupported
 
+CACHE_FILTERS = ("until", "id", "parent", "type", "description", "inuse", "shared", "private", "label", "label!")
 PING_FIELDS = {
     "Builder-Version": "1",
     "Cache-Control": "no-cache, no-store, must-revalidate",
@@ -62,3 +64,32 @@ async def plugins(exchange: Exchange) -> Answer:
 async def auth(exchange: Exchange) -> Answer:
     """POST /auth: there is no registry client yet, so nothing could be checked."""
     raise NotSupported("login to a registry is not implemented yet")
+
+
+async def usage(exchange: Exchange) -> Answer:
+    """GET /system/df; `type` chooses since 1.42."""
+    types = exchange.query.all("type") if exchange.version >= (1, 42) else []
+    measured = await exchange.managers.usage.measure(types)
+    images = [shaped(dict(row), exchange.version, summary.USAGE) for row in measured["Images"] or ()]
+    containers = [shaped(dict(row), exchange.version, container.LIST) for row in measured["Containers"] or ()]
+    parts = {"Images": images, "Containers": containers}
+    return document({name: parts.get(name, value) if value is not None else None for name, value in measured.items()})
+
+
+async def build_prune(exchange: Exchange) -> Answer:
+    """POST /build/prune: there is no cache before there is a builder."""
+    for name in exchange.query.filters():
+        if name not in CACHE_FILTERS:
+            raise InvalidParameter(f"failed to prune build cache: invalid filter '{name}'")
+    return document({"CachesDeleted": None, "SpaceReclaimed": 0})
+
+
+async def disk(exchange: Exchange) -> Answer:
+    """GET /dockwright/v1/system/disk: whose every block of the data root is."""
+    return document(await exchange.managers.disk.account())
+
+
+async def check(exchange: Exchange) -> Answer:
+    """POST /dockwright/v1/system/check: whether rows and disk agree; `repair` does what can be done, `quick` reads no blob."""
+    query = exchange.query
+    return document(await exchange.managers.disk.check(not query.flag("quick"), query.flag("repair")))

@@ -31,6 +31,8 @@ SUMMARY = (
     Rule((1, 44), (), copied("VirtualSize", "Size")),
 )
 
+USAGE = (Rule((1, 44), (), copied("VirtualSize", "Size")),)  # in /system/df
+
 INSPECT = (
     Rule((1, 45), (), with_(ContainerConfig=NO_CONTAINER)),
     Rule((1, 44), (), copied("VirtualSize", "Size")),

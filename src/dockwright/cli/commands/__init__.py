@@ -35,7 +35,7 @@ GROUPS = {
         "tag": "tag",
     },
     "network": {name: f"network_{name}" for name in "connect create disconnect inspect ls prune rm".split()},
-    "system": {"events": "events", "info": "info"},
+    "system": {"check": "system_check", "df": "system_df", "events": "events", "info": "info", "prune": "system_prune"},
     "volume": {name: f"volume_{name}" for name in "create inspect ls prune rm".split()},
 }
 ALIASES = {

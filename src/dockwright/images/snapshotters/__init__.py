@@ -14,6 +14,7 @@ which chain ID or container it belongs to. `tests/root/images/test_snapshotters.
 """
 
 import os
+import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -172,6 +173,12 @@ class Drivers:
         """The daemon ends."""
         for driver in self._made.values():
             driver.close()
+
+    def used(self, connection: sqlite3.Connection) -> list[Snapshotter]:
+        """The chosen driver, and those that rows name."""
+        rows = connection.execute("SELECT driver FROM layer UNION SELECT driver FROM container_layer")
+        names = {self.chosen.name, *(row["driver"] for row in rows)}
+        return [self.of(name) for name in sorted(names)]
 
     def of(self, name: str) -> Snapshotter:
         """The driver called `name`."""

@@ -1,0 +1,1 @@
+"""What is on the data root: what it takes, whose it is, whether it is whole."""
