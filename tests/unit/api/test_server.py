@@ -73,7 +73,6 @@ def test_head_ping_has_no_body(tmp_path):
         ("/containers/json?filters={%22a%22:1}", 400, "invalid filter"),
         ("/events?since=10&until=5", 400, "`since` time (10) cannot be after `until` time (5)"),
         ("/containers/web/logs", 400, "Bad parameters: you must choose at least one stream"),
-        ("/system/df", 501, "GET /system/df is not implemented yet"),
         ("/containers/web/checkpoints", 501, "GET /containers/web/checkpoints is not implemented yet"),
         ("/images/get?names=nope", 404, "No such image: nope:latest"),
     ],
