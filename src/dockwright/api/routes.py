@@ -32,6 +32,7 @@ SERVED = [
     Route("GET", "/containers/{name}/archive", files.get_archive, streams=True),
     Route("PUT", "/containers/{name}/archive", files.put_archive),
     Route("GET", "/containers/{name}/changes", files.changes),
+    Route("POST", "/commit", files.commit),
     Route("GET", "/containers/{name}/export", files.export, streams=True),
     Route("POST", "/containers/{name}/exec", execs.create),
     Route("POST", "/exec/{name}/start", execs.start),
@@ -77,7 +78,7 @@ def _refused(handler: Handler, *lines: str) -> list[Route]:
 NOT_YET = _refused(
     unimplemented.not_yet,
     "GET /containers/{name}/attach/ws",
-    "POST /containers/{name}/update /build /build/cancel /commit",
+    "POST /containers/{name}/update /build /build/cancel",
     "POST /session /grpc /containers/{name}/copy",
     "GET /images/{name}/attestations /images/search /distribution/{name}/json",
     "POST /containers/{name}/checkpoints",

@@ -99,7 +99,7 @@ class Archives:
     async def export(self, ref: str) -> AsyncIterator[Pieces]:
         """GET /containers/{id}/export: a tar of the container's own root, without what is mounted in it."""
         container = self._store.find(ref)
-        self._refuse_removed(container, f"You cannot export container {container.id} which is ")
+        refuse_removed(self._store, container, f"You cannot export container {container.id} which is ")
         async with self._mounting.bare(container) as root, aclosing(pulled(_exported(root))) as pieces:
             self._store.event(container, "export")
             yield pieces
@@ -119,7 +119,7 @@ class Archives:
                 await stack.enter_async_context(container.lock)
                 root = await _running(container)  # perhaps it was being started
                 if root < 0:
-                    self._refuse_removed(container, f"container {container.id} is ")
+                    refuse_removed(self._store, container, f"container {container.id} is ")
                     yield await stack.enter_async_context(self._mounting.detached(container))
                     return
                 await stack.aclose()
@@ -128,9 +128,11 @@ class Archives:
             finally:
                 os.close(root)
 
-    def _refuse_removed(self, container: Container, text: str) -> None:
-        if container.state.removing or container not in self._store:
-            raise Conflict(f"{text}being removed")
+
+def refuse_removed(store: Store, container: Container, text: str) -> None:
+    """Raises Conflict, in Docker's words, if a container is being removed."""
+    if container.state.removing or container not in store:
+        raise Conflict(f"{text}being removed")
 
 
 async def _running(container: Container) -> int:

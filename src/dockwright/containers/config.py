@@ -32,6 +32,19 @@ def merged(request: CreateRequest, image: Image | None, ident: str, host_name: s
     """
     if request.NetworkDisabled:
         raise NotSupported("Config.NetworkDisabled is not implemented: use the network mode none")
+    config = given(request)
+    inherit(config, image.container_config if image else {})
+    config["Hostname"] = config["Hostname"] or host_name or ident[:12]
+    _check(config)
+    return config
+
+
+def given(request: CreateRequest) -> dict[str, Any]:
+    """What a request says of the configuration, as inspect shows it.
+
+    Raises:
+        InvalidParameter: a health check that cannot be.
+    """
     health.check(request.Healthcheck)
     given = msgspec.to_builtins(request)
     config = {name: given.get(name) for name in _PLAIN if given.get(name) or name not in _OPTIONAL}
@@ -44,13 +57,11 @@ def merged(request: CreateRequest, image: Image | None, ident: str, host_name: s
         config[name] = bool(config.get(name))
     for name in ("Cmd", "Entrypoint"):
         config[name] = [config[name]] if isinstance(config.get(name), str) else config.get(name)
-    _inherit(config, image.container_config if image else {})
-    config["Hostname"] = config["Hostname"] or host_name or ident[:12]
-    _check(config)
     return config
 
 
-def _inherit(config: dict[str, Any], image: dict[str, Any]) -> None:
+def inherit(config: dict[str, Any], image: dict[str, Any]) -> None:
+    """Complete a configuration by an image's, or by that of the container an image is made of."""
     for name in ("User", "WorkingDir", "StopSignal"):
         if not config.get(name) and image.get(name):
             config[name] = image[name]

@@ -10,6 +10,7 @@ from dockwright.base.paths import Paths
 from dockwright.containers import logopts
 from dockwright.containers.archives import Archives
 from dockwright.containers.checking import Checker
+from dockwright.containers.commits import Commits
 from dockwright.containers.connecting import Connecting
 from dockwright.containers.container import Container
 from dockwright.containers.creation import Creation
@@ -74,6 +75,7 @@ class ContainerManager:
         self.export, self.changes = archives.export, archives.changes
         checker = Checker(store, paths, images)
         self.findings, self.owned = checker.findings, checker.owned
+        self.commit = Commits(store, images, life).commit
         self.trace, self.restore, self.shutdown = seeing.trace, restoring.restore, restoring.shutdown
 
     def find(self, ref: str) -> Container:

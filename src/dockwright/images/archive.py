@@ -39,13 +39,14 @@ class Found:
 
     Attributes:
         config: its document's blob. layers: their blobs, lowest first, here or elsewhere. names: full references.
-        manifest: the OCI manifest it came with.
+        manifest: the OCI manifest it came with. parent: the image it was made of here.
     """
 
     config: Blob
     layers: Sequence[Blob | Remote]
     names: list[reference.Reference]
     manifest: Blob | None = None
+    parent: str = ""
 
     def documents(self) -> list[Blob]:
         """What it is made of beside layers."""

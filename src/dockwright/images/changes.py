@@ -40,6 +40,9 @@ def apply(config: Config, changes: list[str]) -> Config:
         if word.upper() in _EXPANDED:
             rest = expanded(rest, config)
         instruction(config, rest.strip())
+    words = {line.split()[0].upper() for line in changes}
+    if "ENTRYPOINT" in words and "CMD" not in words:
+        config.pop("Cmd", None)  # what was meant for the old one
     return config
 
 

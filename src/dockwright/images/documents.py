@@ -18,12 +18,13 @@ Filters = dict[str, list[str]]
 
 
 def summaries(
-    images: list[Image], filters: Filters, resolve: Callable[[str], Image], shared: dict[str, int] | None
-) -> list[dict[str, Any]]:
+    images: list[Image], filters: Filters, resolve: Callable[[str], Image], shared: dict[str, int] | None,
+    parents: dict[str, str], all: bool,
+) -> list[dict[str, Any]]:  # fmt: skip
     """The list, filtered, newest first.
 
     Args:
-        shared: SharedSize by image id, None to leave it out (-1).
+        shared: SharedSize by image id, None to leave it out (-1). parents: of images. all: also those that only are parents.
 
     Raises:
         InvalidParameter: an unknown filter or a bad value. NotFound: `before` or `since` of no image.
@@ -32,7 +33,9 @@ def summaries(
         if name not in FILTERS:
             raise InvalidParameter(f"invalid filter '{name}'")
     patterns = filters.get("reference") or []
-    rows = [_summary(image, patterns, shared) for image in filtered(images, filters, resolve)]
+    only_parents = set() if all else {image.id for image in images if not image.references} & set(parents.values())
+    chosen = [image for image in filtered(images, filters, resolve) if image.id not in only_parents]
+    rows = [{**_summary(image, patterns, shared), "ParentId": parents.get(image.id, "")} for image in chosen]
     return [row for row in rows if row["RepoTags"] or row["RepoDigests"] or not patterns]
 
 
@@ -113,11 +116,11 @@ def shared_sizes(connection: sqlite3.Connection) -> dict[str, int]:
     return {row["image"]: row["size"] for row in rows}
 
 
-def inspect(image: Image, graph_driver: dict[str, Any]) -> dict[str, Any]:
+def inspect(image: Image, graph_driver: dict[str, Any], parent: str) -> dict[str, Any]:
     """One image."""
     config, history = image.config, image.config.get("history") or []
     return {
-        "Id": image.id, "RepoTags": image.familiar_tags, "RepoDigests": image.familiar_digests, "Parent": "",
+        "Id": image.id, "RepoTags": image.familiar_tags, "RepoDigests": image.familiar_digests, "Parent": parent,
         "Comment": config.get("comment") or (history[-1].get("comment") or "" if history else ""),
         "Created": config.get("created") or ZERO, "DockerVersion": config.get("docker_version") or "",
         "Author": config.get("author") or "", "Config": _config(image), "Architecture": config.get("architecture") or "",

@@ -4,9 +4,11 @@ Row first, folder second; at the end the row says `removing`, then the folder go
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 from dockwright.base.errors import NotFound
@@ -178,6 +180,13 @@ class Layers:
         )
         values = (chain, driver, driver)
         return int(self._database.read().execute(total, values).fetchone()[0])
+
+    @contextlib.contextmanager
+    def changed(self, container: str) -> Iterator[tuple[str, list[Change]]]:
+        """The directory that has what a container has added and changed, and the changes. In a worker thread."""
+        driver, key = self._existing(container)
+        with driver.opened(key) as (top, *_):
+            yield top, driver.changes(key)
 
     async def changes(self, container: str) -> list[Change]:
         """(path, kind) of all that a container has changed, by path; kinds as in GET /containers/{id}/changes."""

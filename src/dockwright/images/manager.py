@@ -11,9 +11,10 @@ from dockwright.base.findings import Place
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.grammar import reference
-from dockwright.images import documents, owned, progress, recovery, removal, snapshotters, store
+from dockwright.images import documents, owned, parents, progress, recovery, removal, snapshotters, store
 from dockwright.images.assembly import Assembler
 from dockwright.images.checking import Checker
+from dockwright.images.committing import Committer, Wanted
 from dockwright.images.content import Content
 from dockwright.images.importing import Importer
 from dockwright.images.layers import Layers, chain_ids
@@ -64,6 +65,7 @@ class ImageManager:
         self._saver = Saver(database, content, self._assembler, events)
         self._owned = partial(owned.owned, drivers=drivers, content=content, trash=trash)
         self.findings = Checker(database, drivers, content, self._assembler, trash).findings
+        self._committer = Committer(database, content, self.layers, self._loader, events)
         self._pruner = Pruner(database, events)
         self._registries = Registries(registry or RegistrySettings())
         self._puller = Puller(database, content, self._loader, events, self._registries)
@@ -88,10 +90,12 @@ class ImageManager:
         return (chain_ids(image.diff_ids) or [""])[-1]
 
     async def list(self, *, all: bool, filters: dict[str, Names], shared_size: bool) -> Rows:
-        """GET /images/json. `all` adds nothing: images that are only parents come with building."""
+        """GET /images/json. `all`: also images that only are parents of others."""
         connection = self._database.read()
         sizes = documents.shared_sizes(connection) if shared_size else None
-        return documents.summaries(store.every(connection), filters, self.resolve, sizes)
+        return documents.summaries(
+            store.every(connection), filters, self.resolve, sizes, parents.every(connection), all
+        )
 
     def owned(self) -> Sequence[Place]:
         """Every place of the room on the disk, with what it is and whose."""
@@ -104,7 +108,8 @@ class ImageManager:
     async def inspect(self, name: str) -> dict[str, Any]:
         """GET /images/{name}/json."""
         image = self.resolve(name)
-        return documents.inspect(image, self.layers.image_graph_driver(self.chain_of(image)))
+        graph = self.layers.image_graph_driver(self.chain_of(image))
+        return documents.inspect(image, graph, parents.of(self._database.read(), image.id))
 
     async def history(self, name: str) -> Rows:
         """GET /images/{name}/history."""
@@ -129,16 +134,18 @@ class ImageManager:
         """DELETE /images/{name}; returns the Untagged and Deleted lines.
 
         Args:
-            noprune: keep untagged parents; only built images have any, and those are not built here yet.
+            noprune: keep parents that have no name and no other child.
             running: ids of the containers that run.
 
         Raises:
             Conflict: something uses it.
         """
         image = self.resolve(name)
-        used = references.users(self._database.read(), "image", image.id)
-        users = [owner for kind, owner in used if kind == "container"]
-        plan = removal.plan(image, store.meant(image, name), name, force, users, running)
+        connection = self._database.read()
+        used = references.users(connection, "image", image.id)
+        users, parent = [owner for kind, owner in used if kind == "container"], parents.of(connection, image.id)
+        is_parent = bool(parents.children(connection, image.id))
+        plan = removal.plan(image, store.meant(image, name), name, force, users, running, is_parent)
         await self._database.write(lambda c: _carry_out(c, image, plan))
         rows = [{"Untagged": reference.parse(tag).familiar} for tag in plan.untagged]
         for _ in plan.untagged:
@@ -148,7 +155,18 @@ class ImageManager:
             gone = await self._assembler.settle()
             chains = [chain for chain in reversed(chain_ids(image.diff_ids)) if chain in gone]
             rows += [{"Deleted": ident} for ident in (image.id, *chains)]
+            if parent and not noprune and self._only_a_parent(parent):
+                rows += await self.delete(parent, False, False, running)
         return rows
+
+    def _only_a_parent(self, ident: str) -> bool:
+        """Whether nobody has any use for an image but that others were made of it, and now none is."""
+        connection = self._database.read()
+        return not self.resolve(ident).references and not references.users(connection, "image", ident)
+
+    async def commit(self, wanted: Wanted) -> str:
+        """POST /commit: an image of a container; returns its id."""
+        return await self._committer.commit(wanted)
 
     async def prune(self, filters: dict[str, Names], running: Collection[str] = ()) -> dict[str, Any]:
         """POST /images/prune; see `Pruner.prune`."""

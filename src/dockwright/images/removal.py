@@ -22,25 +22,26 @@ class Plan:
 
 
 def plan(
-    image: Image, target: str, name: str, force: bool, users: Sequence[str], running: Collection[str]
-) -> Plan:
+    image: Image, target: str, name: str, force: bool, users: Sequence[str], running: Collection[str],
+    is_parent: bool = False,
+) -> Plan:  # fmt: skip
     """Decide.
 
     Args:
         target: which of its references was meant, "" for the image itself by its id. name: as the user wrote it.
-        users: containers of this image. running: those that run, of all.
+        users: containers of this image. running: those that run, of all. is_parent: other images were made of it.
 
     Raises:
         Conflict: in Docker's words.
     """
     active = [user for user in users if user in running]
     if not target:
-        return _by_id(image, force, users, active)
-    return _by_name(image, target, name, force, users, active)
+        return _by_id(image, force, users, active, is_parent)
+    return _by_name(image, target, name, force, users, active or is_parent)
 
 
 def _by_name(
-    image: Image, target: str, name: str, force: bool, users: Sequence[str], active: Sequence[str]
+    image: Image, target: str, name: str, force: bool, users: Sequence[str], needed: object
 ) -> Plan:
     if users and not force and _is_single(image):
         raise Conflict(
@@ -50,7 +51,7 @@ def _by_name(
     untagged = (target, *_orphans(image, target))
     if set(image.references) - set(untagged):
         return Plan(untagged, deleted=False)
-    return Plan(untagged, deleted=not active)  # what a running container uses stays, without a name
+    return Plan(untagged, deleted=not needed)  # what a running container or an image uses stays, without a name
 
 
 def _orphans(image: Image, target: str) -> list[str]:
@@ -68,7 +69,9 @@ def _is_single(image: Image) -> bool:
     return len(image.names) < 2 and len({reference.parse(other).name for other in image.references}) < 2
 
 
-def _by_id(image: Image, force: bool, users: Sequence[str], active: Sequence[str]) -> Plan:
+def _by_id(image: Image, force: bool, users: Sequence[str], active: Sequence[str], is_parent: bool) -> Plan:
+    if is_parent:
+        raise _conflict(image, "cannot be forced", "image has dependent child images")
     if active:
         raise _conflict(image, "cannot be forced", f"image is being used by running container {short(active[0])}")
     if not force and not _is_single(image):

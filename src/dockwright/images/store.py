@@ -15,6 +15,7 @@ from typing import Any
 
 from dockwright.base.errors import NotFound
 from dockwright.grammar import reference
+from dockwright.metadata import references
 
 MIGRATIONS = [
     """
@@ -336,6 +337,7 @@ def drop(connection: sqlite3.Connection, ident: str) -> None:
     connection.execute("DELETE FROM image_digest WHERE image = ?", (ident,))
     connection.execute("DELETE FROM image_layer WHERE image = ?", (ident,))
     connection.execute("DELETE FROM image WHERE id = ?", (ident,))
+    references.drop_owner(connection, "image", ident)  # it uses its parent no more
 
 
 _USED_LAYERS = """

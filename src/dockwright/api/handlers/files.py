@@ -1,11 +1,13 @@
-"""A container's files: archive, export, changes."""
+"""A container's files: archive, export, changes, commit."""
 
 import base64
 import json
 from typing import Any
 
 from dockwright.api.answers import Answer, Fields, document, nothing
+from dockwright.api.encoding import decode
 from dockwright.api.exchange import Exchange
+from dockwright.types.container import CreateRequest
 
 TAR = "application/x-tar"
 
@@ -45,6 +47,17 @@ async def export(exchange: Exchange) -> None:
     """GET /containers/{id}/export: a tar of its root."""
     async with exchange.managers.containers.export(exchange.name) as pieces:
         await exchange.stream(pieces, "application/octet-stream")
+
+
+async def commit(exchange: Exchange) -> Answer:
+    """POST /commit: an image of a container; a body gives it another configuration."""
+    query, body = exchange.query, b"" if exchange.body.empty else await exchange.body.text()
+    config = decode(body, CreateRequest) if body.strip() not in (b"", b"null") else None
+    ident = await exchange.managers.containers.commit(
+        query.text("container"), config, repo=query.text("repo"), tag=query.text("tag"), author=query.text("author"),
+        comment=query.text("comment"), changes=query.all("changes"), pause=query.flag("pause", default=True),
+    )  # fmt: skip
+    return document({"Id": ident}, 201)
 
 
 async def changes(exchange: Exchange) -> Answer:
