@@ -179,7 +179,6 @@ LEAN = {
     "logging",
     "dataclasses",
     "socket",
-    "struct",
     "subprocess",
 }
 
