@@ -180,7 +180,9 @@ class NetdClient:
         self._answers = asyncio.Queue()
         self._reader, self._writer = reader, writer
         self._watch = asyncio.get_running_loop().create_task(self._listen(reader, self._answers))
-        hello = await self._exchange({"op": "hello"})
+        hello = await self._hello()
+        if hello is None:
+            return False
         if hello["version"] != protocol.VERSION:  # of another release: what it holds is made again by a new one
             log.warning("netd speaks version %d, this daemon %d: replaced", hello["version"], protocol.VERSION)
             await self._exchange({"op": "stop"})
@@ -190,19 +192,25 @@ class NetdClient:
         self.held = {owner: [tuple(item) for item in held] for owner, held in hello["held"].items()}
         return True
 
+    async def _hello(self) -> dict[str, Any] | None:
+        """netd's first answer; None: it is just dying, its socket was the last of it."""
+        assert self._writer is not None
+        self._writer.write(protocol.frame({"op": "hello"}))
+        return await asyncio.wait_for(self._answers.get(), self._deadline)
+
     async def _listen(self, reader: asyncio.StreamReader, answers: "asyncio.Queue[dict[str, Any] | None]") -> None:
         try:
             while True:
                 length = int.from_bytes(await reader.readexactly(4), "big")
                 answers.put_nowait(marshal.loads(await reader.readexactly(length)))
         except (asyncio.IncompleteReadError, OSError):
-            if self._writer is None:
-                return
-            self._writer = None
+            left, self._writer = self._writer is None, None
             answers.put_nowait(None)
             self._reap()
-            log.warning("netd (pid %d) has died", self.pid)
-            self._lost()
+            if not left and self.pid:
+                log.warning("netd (pid %d) has died", self.pid)
+                self.pid = 0
+                self._lost()
 
     def _reap(self) -> None:
         if self._child:
