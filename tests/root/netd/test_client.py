@@ -169,6 +169,19 @@ def test_a_port_that_is_taken_reserves_nothing(tmp_path: Path) -> None:
     asyncio.run(script())
 
 
+def test_sctp_takes_no_udp_port(tmp_path: Path) -> None:
+    async def script() -> None:
+        async with connected(tmp_path) as netd:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                other.bind(("127.0.0.1", 0))
+                binding = ("sctp", *other.getsockname())
+                await netd.reserve("box", [binding])
+                await netd.open("box", [(*binding, "172.20.0.2", 80)])
+            await netd.release("box")
+
+    asyncio.run(script())
+
+
 LEAN = {
     "asyncio",
     "re",

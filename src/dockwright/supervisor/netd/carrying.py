@@ -42,6 +42,7 @@ class Flow:
         try:
             data = self.socket.recv(CHUNK)
             self.used = time.monotonic()
+            assert self.port.socket
             self.port.socket.sendmsg([data], [self.source()], 0, self.client)
         except OSError as error:
             if error.errno not in NEVER:

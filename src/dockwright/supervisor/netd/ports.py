@@ -16,22 +16,32 @@ SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
 IPV6_V6ONLY = 26
 IP_PKTINFO, IPV6_RECVPKTINFO = 8, 49
 
+KINDS = {"tcp": _socket.SOCK_STREAM, "udp": _socket.SOCK_DGRAM, "sctp": _socket.SOCK_STREAM}
+NUMBERS = {"tcp": _socket.IPPROTO_TCP, "udp": _socket.IPPROTO_UDP, "sctp": 132}
+
 Binding = tuple[str, str, int]
 
 
-def bind(binding: Binding) -> _socket.socket:
-    """A socket bound to a published address, which answers nobody yet. Raises OSError."""
+def bind(binding: Binding) -> _socket.socket | None:
+    """A socket bound to a published address, which answers nobody yet. Raises OSError.
+
+    None where the kernel has no SCTP sockets: then no program of the host can take the port either.
+    """
     protocol, address, port = binding
-    kind = _socket.SOCK_STREAM if protocol == "tcp" else _socket.SOCK_DGRAM
     family = family_of(address)
-    sock = _socket.socket(family, kind | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
+    try:
+        sock = _socket.socket(family, KINDS[protocol] | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC, NUMBERS[protocol])
+    except OSError as error:
+        if protocol == "sctp" and error.errno in (errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT):
+            return None
+        raise
     try:
         if family == _socket.AF_INET6:
             sock.setsockopt(_socket.IPPROTO_IPV6, IPV6_V6ONLY, 1)
-        if protocol == "tcp":
-            sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
-        else:
+        if protocol == "udp":
             prepare_udp(sock, family)
+        else:
+            sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
         sock.bind((address, port))
     except OSError:
         sock.close()
@@ -53,7 +63,10 @@ def prepare_udp(sock: _socket.socket, family: int) -> None:
 
 
 class Port:
-    """One reserved port; with a target it also carries connections (or datagrams) to the container."""
+    """One reserved port; with a target it also carries connections (or datagrams) to the container.
+
+    SCTP is reserved only: its messages are not a stream that could be carried.
+    """
 
     def __init__(self, loop: Loop, binding: Binding) -> None:
         self.loop = loop
@@ -65,6 +78,8 @@ class Port:
 
     def open(self, target: tuple[str, int]) -> None:
         """Begin to carry to `target`. Raises OSError when another listener has the port."""
+        if self.socket is None or self.binding[0] == "sctp":
+            return
         if not self.target[1]:
             if self.binding[0] == "tcp":
                 self.socket.listen(BACKLOG)
@@ -75,13 +90,15 @@ class Port:
 
     def close(self) -> None:
         """Give the port up and end what it carries."""
-        self.loop.forget(self.socket.fileno())
-        self.socket.close()
+        if self.socket is not None:
+            self.loop.forget(self.socket.fileno())
+            self.socket.close()
         for carried in list(self.carried) + list(self.flows.values()):
             carried.close()  # type: ignore[attr-defined]
 
     def ready(self, events: int) -> None:
         """Accept a connection, or carry a datagram."""
+        assert self.socket
         try:
             if self.binding[0] == "tcp":
                 fd, _ = self.socket._accept()  # type: ignore[attr-defined]
@@ -94,6 +111,7 @@ class Port:
 
     def datagram(self) -> None:
         """Send one datagram on, by the flow of its client and of the address it was sent to."""
+        assert self.socket
         data, control, _, client = self.socket.recvmsg(CHUNK, 128)
         info = control[0][2] if control else b""
         key = (client, info)
