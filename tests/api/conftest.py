@@ -35,6 +35,7 @@ class Daemon:
         subprocess.run(["ip", "netns", "add", self.netns], check=True)
         self.inside = ["nsenter", f"--net=/run/netns/{self.netns}"]
         subprocess.run([*self.inside, "ip", "link", "set", "lo", "up"], check=True)
+        self.through: list[str] = []  # what starts the daemon's command, beside `inside`
         self.process: subprocess.Popen[bytes] | None = None
         self.host = f"unix://{self.root}/s"
 
@@ -43,7 +44,7 @@ class Daemon:
         arguments = ["-H", self.host, "--data-root", f"{self.root}/data", "--exec-root", f"{self.root}/exec", *self.extra]
         log = open(f"{self.root}/log", "ab")
         command = [sys.executable, "-c", code, *arguments, "--pidfile", f"{self.root}/pid"]
-        self.process = subprocess.Popen([*self.inside, *command], stdout=log, stderr=log)
+        self.process = subprocess.Popen([*self.inside, *self.through, *command], stdout=log, stderr=log)
         log.close()
         deadline = time.monotonic() + 20
         while not os.path.exists(f"{self.root}/s") or self.docker("version").returncode:
@@ -54,6 +55,12 @@ class Daemon:
         return subprocess.run(
             ["docker", "-H", self.host, *arguments], input=stdin, capture_output=True, timeout=60, check=False
         )
+
+    def load(self) -> None:
+        made = images()
+        archive = made.docker_archive([made.busybox_layer()], ["busybox:latest"])
+        loaded = self.docker("load", stdin=archive)
+        assert loaded.stdout == b"Loaded image: busybox:latest\n", loaded
 
     def end(self, number: int = signal.SIGTERM) -> None:
         assert self.process
@@ -74,9 +81,12 @@ class Daemon:
 def daemon() -> Iterator[Daemon]:
     daemon = Daemon()
     daemon.start()
-    made = images()
-    archive = made.docker_archive([made.busybox_layer()], ["busybox:latest"])
-    loaded = daemon.docker("load", stdin=archive)
-    assert loaded.stdout == b"Loaded image: busybox:latest\n", loaded
+    daemon.load()
     yield daemon
     daemon.close()
+
+
+@pytest.fixture
+def daemon_class() -> type[Daemon]:
+    """For daemons that a test starts itself."""
+    return Daemon

@@ -67,6 +67,7 @@ SERVED = [
     Route("GET", "/dockwright/v1/containers/{name}/trace", containers.trace),
     Route("GET", "/dockwright/v1/system/disk", system.disk),
     Route("POST", "/dockwright/v1/system/check", system.check),
+    Route("GET", "/dockwright/v1/dns", networks.explain_name),
 ]
 
 

@@ -48,7 +48,9 @@ class Connecting:
             del container.networks[network.name]
             await self._networks.disconnect(network, networking.wishes(container))
             raise
-        networking.add_lines(f"{self._paths.container(container.id)}/hosts", lines)
+        folder = self._paths.container(container.id)
+        networking.add_lines(f"{folder}/hosts", lines)
+        networking.rewrite_resolv_conf(folder, self._networks.resolv_conf(networking.wishes(container)).encode())
 
     async def _connect_stopped(self, container: Container, ref: str, wanted: EndpointSettings) -> None:
         """Write down what the next start does. A network that does not exist may do so by then."""

@@ -99,4 +99,5 @@ class Creation:
         except EngineError as error:
             raise error.prefixed("Error when allocating new name: ") from None
         await self._store.rename(container, wanted)
+        await self._networks.rename(container.id, wanted)
         self._store.event(container, "rename", oldName=f"/{old}")

@@ -1,7 +1,6 @@
 """A container's wishes of the network: checked at create, handed to the network manager at start."""
 
 import contextlib
-import os
 import re
 from typing import Any
 
@@ -203,13 +202,32 @@ def write_resolv_conf(folder: str, content: bytes) -> None:
     """Write resolv.conf anew at each start, unless somebody has edited it since (the hash beside it tells)."""
     import hashlib
 
-    path, mark = f"{folder}/resolv.conf", f"{folder}/resolv.conf.hash"
-    if os.path.exists(path) and os.path.exists(mark):
-        with open(path, "rb") as file, open(mark, encoding="ascii") as kept:
-            if hashlib.sha256(file.read()).hexdigest() != kept.read():
-                return
-    write_atomic(path, content, mode=0o644)
-    write_atomic(mark, hashlib.sha256(content).hexdigest().encode(), mode=0o644)
+    if not _edited(folder):
+        write_atomic(f"{folder}/resolv.conf", content, mode=0o644)
+        write_atomic(f"{folder}/resolv.conf.hash", hashlib.sha256(content).hexdigest().encode(), mode=0o644)
+
+
+def rewrite_resolv_conf(folder: str, content: bytes) -> None:
+    """Change resolv.conf while the container runs, in place: it has the file itself. An edited one stays as it is."""
+    import hashlib
+
+    if not content or _edited(folder):
+        return
+    with open(f"{folder}/resolv.conf", "r+b") as file:
+        file.write(content)
+        file.truncate()
+    write_atomic(f"{folder}/resolv.conf.hash", hashlib.sha256(content).hexdigest().encode(), mode=0o644)
+
+
+def _edited(folder: str) -> bool:
+    """Whether somebody has changed resolv.conf since it was written."""
+    import hashlib
+
+    try:
+        with open(f"{folder}/resolv.conf", "rb") as file, open(f"{folder}/resolv.conf.hash", encoding="ascii") as kept:
+            return hashlib.sha256(file.read()).hexdigest() != kept.read()
+    except FileNotFoundError:
+        return False
 
 
 def add_lines(path: str, lines: str) -> None:

@@ -22,6 +22,7 @@ DEFAULT_SERVERS = ("8.8.8.8", "8.8.4.4")
 STUB = "127.0.0.53"
 STUB_SOURCE = "/run/systemd/resolve/resolv.conf"
 RESOLV_CONF = "/etc/resolv.conf"
+RESOLVER = "127.0.0.11"  # netd, in every container on a user-defined network
 
 
 def hosts(extra: Iterable[tuple[str, str]], addresses: Iterable[str], hostname: str) -> str:
@@ -94,9 +95,14 @@ class ResolvConf:
                 self.other.append(" ".join(words))
 
 
+def read_resolv_conf(path: str = RESOLV_CONF) -> ResolvConf:
+    """The host's file as it is. A missing file is an empty one."""
+    return ResolvConf(_read(path), path)
+
+
 def host_resolv_conf(path: str = RESOLV_CONF, stub_source: str = STUB_SOURCE) -> ResolvConf:
     """The host's file; behind systemd's stub resolver the file with the real servers. A missing file is an empty one."""
-    conf = ResolvConf(_read(path), path)
+    conf = read_resolv_conf(path)
     if conf.servers == [STUB] and (text := _read(stub_source)):
         return ResolvConf(text, stub_source)
     return conf
@@ -135,6 +141,35 @@ def resolv_conf(
     ndots = [option for option in options or host.options if option.startswith("ndots:")]
     tail += f"# Option ndots from: {'override' if options else 'host'}\n" if ndots else ""
     return HEADER + "".join(lines) + tail
+
+
+def resolver_conf(host: ResolvConf, dns: Sequence[str], search: Sequence[str], options: Sequence[str]) -> str:
+    """The resolv.conf of a container on a user-defined network: it asks our resolver, which knows the servers.
+
+    Args:
+        host: the host's. dns, search, options: as for `resolv_conf`.
+    """
+    domains = [domain for domain in search or host.search if domain != "."]
+    chosen = list(options or host.options)
+    ndots = "override" if options else "host"
+    if not sets_ndots(chosen):
+        chosen, ndots = [*chosen, "ndots:0"], "internal"
+    servers = list(dns) or [f"host({server})" for server in host.servers]
+    replaced = [word for word, given in (("nameservers", dns), ("search", search), ("options", options)) if given]
+    return (
+        f"{HEADER}nameserver {RESOLVER}\n"
+        + (f"search {' '.join(domains)}\n" if domains else "")
+        + f"options {' '.join(chosen)}\n"
+        + "".join(f"{line}\n" for line in host.other)
+        + f"\n# Based on host file: '{host.source}' (internal resolver)\n"
+        + (f"# ExtServers: [{' '.join(servers)}]\n" if servers else "")
+        + f"# Overrides: [{' '.join(replaced)}]\n# Option ndots from: {ndots}\n"
+    )
+
+
+def sets_ndots(options: Iterable[str]) -> bool:
+    """Whether the options of a resolv.conf say how many dots a name needs to be asked for as it is."""
+    return any(option.startswith("ndots:") for option in options)
 
 
 def _reachable(server: str) -> bool:

@@ -1,7 +1,9 @@
 """The network manager: the face of this room. `Registry` has the networks, `Sandboxes` the containers' places on them."""
 
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dockwright.base.errors import Conflict, EngineError, Forbidden
@@ -13,7 +15,8 @@ from dockwright.networks.config import NetworkConfig
 from dockwright.networks.drivers.bridge import isolate_ports
 from dockwright.networks.firewall.firewall import Firewall
 from dockwright.networks.ipam import Pool
-from dockwright.networks.network import BRIDGE_OPTION, Endpoint, Network, Sandbox
+from dockwright.networks.names import Names, host_addresses
+from dockwright.networks.network import BRIDGE_OPTION, PREDEFINED, Endpoint, Network, Sandbox
 from dockwright.networks.ports import Ports, published
 from dockwright.networks.registry import Registry
 from dockwright.networks.request import Attachment, SandboxRequest
@@ -22,6 +25,7 @@ from dockwright.networks.store import Store
 from dockwright.supervisor.netd_client import NetdClient
 from dockwright.types.network import EndpointSettings, NetworkCreateRequest
 
+log = logging.getLogger("dockwright.networks")
 Documents = list[dict[str, Any]]
 JOIN = "container:"
 
@@ -41,6 +45,8 @@ class NetworkManager:
         self._ports = Ports(self._netd, self._firewall, config.default_ip)
         self.registry = Registry(store, config, self._firewall, self._owner)
         self.sandboxes = Sandboxes(store, self.registry, self._ports, paths)
+        self.names = Names(self._netd, self.sandboxes.joined, self.sandboxes.key, config.host_gateway)
+        self.sandboxes.watch(self.names.changed)
         self._host_gateway = config.host_gateway
         self._pruning = False
 
@@ -62,6 +68,7 @@ class NetworkManager:
         if self._firewall and (rules := self.registry.rules()):
             await self._firewall.install(rules, [item for endpoint in endpoints for item in published(endpoint)])
         await self._ports.restore(endpoints)
+        await self.names.again(list(self.sandboxes))
 
     async def _start_bridge(self) -> None:
         config = self._config
@@ -86,10 +93,16 @@ class NetworkManager:
         }
 
     def _netd_lost(self) -> None:
-        """netd has died: another holds the ports from now on."""
-        held = [endpoint for endpoint in self.sandboxes.endpoints() if endpoint.bindings]
-        if held:
-            self.sandboxes.later(self._ports.again(held))
+        """netd has died: another holds the ports and answers for the names from now on."""
+        self.sandboxes.later(self._take_over())
+
+    async def _take_over(self) -> None:
+        self._netd.resolvers = {}
+        try:
+            await self._ports.again([endpoint for endpoint in self.sandboxes.endpoints() if endpoint.bindings])
+            await self.names.again(list(self.sandboxes))
+        except EngineError as error:
+            log.error("netd cannot be replaced: %s", error.message)
 
     # the networks
 
@@ -170,7 +183,9 @@ class NetworkManager:
         if request.mode.startswith(JOIN):
             return Attachment({"kind": "join", "path": request.join})
         networks = plans.order(self._joined(request), self._main(request.mode))
-        resolv, extra = self._resolv_conf(request, networks), files.extra_hosts(request.extra_hosts, self._host_gateway)
+        request = self._with_defaults(request)
+        resolv = self._resolv_conf(request, [name for name, _ in networks])
+        extra = files.extra_hosts(request.extra_hosts, self._host_of(networks))
         sandbox, plan = await self.sandboxes.attach(request, networks)
         if sandbox.kind == "host" and not extra:
             return Attachment(plan, files.host_hosts(), resolv)
@@ -189,12 +204,35 @@ class NetworkManager:
         network = self.registry.get(mode)
         return network.name if network else mode
 
-    def _resolv_conf(self, request: SandboxRequest, networks: plans.Wanted) -> str:
-        config, legacy = self._config, not any(name in ("host", "none") for name, _ in networks)
-        return files.resolv_conf(
-            files.host_resolv_conf(), request.dns or config.dns, request.dns_search or config.dns_search,
-            request.dns_options or config.dns_options, legacy,
+    def _with_defaults(self, request: SandboxRequest) -> SandboxRequest:
+        """The wishes, with the daemon's where the container has none."""
+        config = self._config
+        return replace(
+            request, dns=request.dns or config.dns, dns_search=request.dns_search or config.dns_search,
+            dns_options=request.dns_options or config.dns_options,
         )  # fmt: skip
+
+    def _host_of(self, networks: plans.Wanted) -> str:
+        """The host's address as those networks know it: what `host-gateway` means."""
+        if self._config.host_gateway:
+            return self._config.host_gateway
+        found = [network for name, _ in networks if (network := self.registry.named(name))]
+        own = [address for network in found for address in host_addresses(network)]
+        return own[0] if own else self._host_gateway
+
+    def _resolv_conf(self, request: SandboxRequest, networks: Iterable[str]) -> str:
+        """The text for a container on those networks."""
+        joined = set(networks)
+        if joined - set(PREDEFINED):
+            return files.resolver_conf(files.read_resolv_conf(), request.dns, request.dns_search, request.dns_options)
+        legacy, host = not joined & {"host", "none"}, files.host_resolv_conf()
+        return files.resolv_conf(host, request.dns, request.dns_search, request.dns_options, legacy)
+
+    def resolv_conf(self, request: SandboxRequest) -> str:
+        """The text for a running container, as its networks are now; "" if it stays as it is."""
+        sandbox = self.sandboxes.get(request.container)
+        joined = [network.name for network, _ in self.sandboxes.joined(sandbox)] if sandbox else []
+        return self._resolv_conf(self._with_defaults(request), joined) if set(joined) - set(PREDEFINED) else ""
 
     async def activate(self, container: str, namespace: str) -> Steps:
         """The namespace is there: make its key, open the ports. Answers what was done, with times.
@@ -244,6 +282,24 @@ class NetworkManager:
             InvalidParameter: in Docker's words.
         """
         settings.check(name, wanted, self.registry.named(name))
+
+    async def explain_name(self, name: str, kind: str, container: str = "") -> Documents:
+        """How a name is answered, and why.
+
+        Args:
+            kind: the record type. container: who asks, by id; "": one container of each of the user's networks.
+
+        Raises:
+            InvalidParameter: no such type or name. NotFound: a container without a resolver. Conflict: one that does not run.
+        """
+        chosen = self.sandboxes.get(container) if container else None
+        if container and chosen is None:
+            raise Conflict("the container is not running")
+        return await self.names.explain([chosen] if chosen else self.names.askers(self.sandboxes), name, kind)
+
+    async def rename(self, container: str, name: str) -> None:
+        """A container is called `name` from now on; where it runs it is found by that."""
+        await self.sandboxes.rename(container, name)
 
     async def close(self, container: str) -> None:
         """The container has ended: nobody reaches its ports any more."""

@@ -169,6 +169,7 @@ class Sandbox:
         id: of the namespace. container, name: of the container. kind: "private", "none", "host" (docs/architecture.md).
         exposed: ports that are shown though they are not published.
         hostname: the container's, with its domain.
+        dns: the servers it has chosen, empty for the host's. ndots: its resolv.conf sets that option.
         active: it is being used: activated, and not closed yet. leaving: closed; what is left of it goes soon.
     """
 
@@ -179,6 +180,8 @@ class Sandbox:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     exposed: list[str] = field(default_factory=list)
     hostname: str = ""
+    dns: list[str] = field(default_factory=list)
+    ndots: bool = False
     active: bool = False
     leaving: bool = False
 
@@ -187,7 +190,7 @@ class Sandbox:
 
     def row(self) -> dict[str, Any]:
         """What the database keeps of it."""
-        plain = {name: getattr(self, name) for name in ("id", "name", "kind", "exposed", "hostname", "active")}
+        plain = {name: getattr(self, name) for name in ("id", "name", "kind", "exposed", "hostname", "dns", "ndots", "active")}
         return {**plain, "endpoints": [endpoint.row() for endpoint in self]}
 
     @classmethod

@@ -10,7 +10,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import ip_address
 from typing import Any
 
@@ -19,6 +19,7 @@ from dockwright.base.ids import new_id
 from dockwright.base.paths import Paths
 from dockwright.base.steps import Step, perform
 from dockwright.networks import keys, live, plans
+from dockwright.networks.files import read_resolv_conf, sets_ndots
 from dockwright.networks.ipam import Address, mac_of
 from dockwright.networks.network import Endpoint, Network, Sandbox
 from dockwright.networks.plans import Joined, Wanted
@@ -32,7 +33,7 @@ from dockwright.types.network import EndpointSettings
 log = logging.getLogger("dockwright.networks")
 GONE_WITHIN = 2.0  # seconds for the kernel to take a veth away with its namespace (DECISIONS 27)
 Steps = list[Step]
-Watcher = Callable[[Sandbox], None]
+Watcher = Callable[[Sandbox], Awaitable[None]]
 
 
 class Sandboxes:
@@ -42,6 +43,7 @@ class Sandboxes:
         self._store, self._registry, self._ports, self._paths = store, registry, ports, paths
         self._by_container = {sandbox.container: sandbox for sandbox in store.sandboxes()}
         self._leaving: set[asyncio.Task[None]] = set()
+        self._going: dict[tuple[str, str], asyncio.Task[None]] = {}  # (network, address) of links that are not gone yet
         self._watchers: list[Watcher] = []
 
     def __iter__(self) -> Iterator[Sandbox]:
@@ -64,9 +66,17 @@ class Sandboxes:
         """Call `watcher` with each sandbox whose endpoints or names have changed: activated, connected, closed, and so on."""
         self._watchers.append(watcher)
 
-    def _changed(self, sandbox: Sandbox) -> None:
+    async def changed(self, sandbox: Sandbox) -> None:
+        """Tell the watchers, who are waited for: a name is known before the program that may ask for it runs."""
         for watcher in self._watchers:
-            watcher(sandbox)
+            await watcher(sandbox)
+
+    async def _told(self, sandbox: Sandbox) -> None:
+        """Tell the watchers of what has happened: that they cannot follow undoes nothing."""
+        try:
+            await self.changed(sandbox)
+        except EngineError as error:
+            log.error("%s: %s", sandbox.name, error.message)
 
     def take_again(self) -> None:
         """After a restart: the endpoints of an earlier daemon keep their addresses. All count as active until `keep_only`."""
@@ -103,12 +113,15 @@ class Sandboxes:
         """
         kind = next((name for name, _ in networks if name in ("host", "none")), "private")
         sandbox = Sandbox(
-            new_id(), request.container, request.name, kind, exposed=sorted(request.exposed), hostname=request.hostname
-        )
+            new_id(), request.container, request.name, kind, exposed=sorted(request.exposed), hostname=request.hostname,
+            dns=list(request.dns), ndots=sets_ndots(request.dns_options or read_resolv_conf().options),
+        )  # fmt: skip
         self._by_container[request.container] = sandbox
         try:
             for name, wanted in networks:
-                self._add(sandbox, self._registry.resolve(name), wanted, request)
+                network = self._registry.resolve(name)
+                await self._gone(network, wanted)
+                self._add(sandbox, network, wanted, request)
             if publisher := self._publisher(sandbox):
                 await self._ports.reserve(publisher, request)
             self._store.save_sandbox(sandbox)
@@ -203,7 +216,7 @@ class Sandboxes:
         for endpoint in sandbox:
             done += await self._open(endpoint)
         sandbox.active = True
-        self._changed(sandbox)
+        await self.changed(sandbox)
         return done
 
     async def _open(self, endpoint: Endpoint) -> Steps:
@@ -227,20 +240,21 @@ class Sandboxes:
         if network.id in sandbox.endpoints:
             raise Forbidden(f"endpoint with name {request.name} already exists in network {network.name}")
         before = self._publisher(sandbox)
+        await self._gone(network, wanted)
         endpoint = self._add(sandbox, network, wanted, request)
         try:
             await self._store.keep_sandbox(sandbox)
             interface = self._registry.driver(network).interface(network, endpoint)
             await live.attach(self.key(sandbox), interface, plans.routes(self.joined(sandbox)))
             await self._move_ports(sandbox, before, request)
+            endpoint.active = True
+            await self.changed(sandbox)
         except BaseException as error:
             await self._take_back(sandbox, endpoint)
             if isinstance(error, EngineError):
                 raise error.prefixed("failed to set up container networking: ") from None
             raise
-        endpoint.active = True
         self._store.save_sandbox(sandbox)
-        self._changed(sandbox)
         return endpoint
 
     async def _take_back(self, sandbox: Sandbox, endpoint: Endpoint) -> None:
@@ -290,7 +304,7 @@ class Sandboxes:
         await self._store.keep_sandbox(sandbox)
         if before is endpoint and (after := self._publisher(sandbox)):
             await self._follow(after, request, held)
-        self._changed(sandbox)
+        await self._told(sandbox)
         return endpoint
 
     async def _follow(self, after: Endpoint, request: SandboxRequest, held: list[Binding]) -> None:
@@ -299,6 +313,18 @@ class Sandboxes:
             await self._publish_again(after, request, held)
         except EngineError as error:
             log.error("the ports of %s are not published any more: %s", request.name, error.message)
+
+    async def rename(self, container: str, name: str) -> None:
+        """A running container is called `name` from now on, and found by it."""
+        sandbox = self._by_container.get(container)
+        if sandbox is None:
+            return
+        old, sandbox.name = sandbox.name, name
+        for endpoint in sandbox:
+            endpoint.name = name
+            endpoint.names = list(dict.fromkeys(name if each == old else each for each in endpoint.names))
+        await self._store.keep_sandbox(sandbox)
+        await self._told(sandbox)
 
     # the end of a container
 
@@ -311,7 +337,7 @@ class Sandboxes:
         for endpoint in sandbox:
             await self._ports.close(endpoint)
             endpoint.active = False
-        self._changed(sandbox)
+        await self._told(sandbox)
         return sandbox if was_active else None
 
     async def release(self, container: str) -> Sandbox | None:
@@ -329,9 +355,22 @@ class Sandboxes:
         if self._by_container.get(container) is sandbox:
             del self._by_container[container]
         for endpoint in sandbox:
-            if endpoint.addresses:
-                self.later(self._give_back_when_gone(endpoint))
+            self._await_end(endpoint)
         return was_active
+
+    def _await_end(self, endpoint: Endpoint) -> None:
+        """Its addresses are free when its link is gone."""
+        own = [(endpoint.network, str(address)) for address in endpoint.addresses]
+        if own:
+            task = self.later(self._give_back_when_gone(endpoint))
+            self._going.update(dict.fromkeys(own, task))
+            task.add_done_callback(lambda _: [self._going.pop(each, None) for each in own])
+
+    async def _gone(self, network: Network, wanted: EndpointSettings) -> None:
+        """Wait for the end of a container that still has an address that is wanted now."""
+        for text in (wanted.addresses.IPv4Address, wanted.addresses.IPv6Address):
+            if text and (task := self._going.get((network.id, str(ip_address(text))))):
+                await asyncio.shield(task)
 
     async def _give_back_when_gone(self, endpoint: Endpoint) -> None:
         loop = asyncio.get_running_loop()
@@ -352,11 +391,12 @@ class Sandboxes:
                 pool.give_back(address)
         endpoint.address = endpoint.address6 = None
 
-    def later(self, work: Any) -> None:
+    def later(self, work: Any) -> asyncio.Task[None]:
         """Do something nobody waits for, but `settle`."""
         task = asyncio.get_running_loop().create_task(work)
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
+        return task
 
     async def settle(self) -> None:
         """Wait for what was begun by `later`."""

@@ -6,7 +6,7 @@ import logging
 import marshal
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from dockwright.base.errors import Internal, InvalidParameter, NotFound
@@ -20,6 +20,7 @@ EXPLAIN_DEADLINE = 15.0  # three servers have four seconds each
 
 Binding = tuple[str, str, int]
 Record = tuple[list[str], list[str], list[tuple[int, str]]]  # names, addresses, (port, protocol) for SRV
+Request = dict[str, Any]
 
 
 class PortTaken(Exception):
@@ -89,35 +90,21 @@ class NetdClient:
         """Give up every port of `owner`; without netd there is nothing to give up."""
         await self._call({"op": "release", "owner": owner}, start=False)
 
-    async def name(self, network: str, called: str, endpoint: str, record: Record) -> None:
-        """Tell the names of an endpoint on the network `network`, whose name is `called`.
-
-        Raises:
-            Internal: netd cannot be started or does not answer.
-        """
-        request = {"op": "name", "network": network, "called": called, "endpoint": endpoint, "record": record}
-        await self._call(request, start=True)
-
-    async def unname(self, network: str, endpoint: str) -> None:
-        """Nobody finds that endpoint any more."""
-        await self._call({"op": "unname", "network": network, "endpoint": endpoint}, start=False)
-
-    async def directory(self, networks: dict[str, tuple[str, dict[str, Record]]]) -> None:
-        """Replace all names: by network's id its name, and the records by endpoint."""
-        await self._call({"op": "directory", "networks": networks}, start=bool(networks))
-
-    async def resolve(self, owner: str, namespace: str, view: dict[str, Any]) -> None:
-        """Answer at 127.0.0.11 inside `namespace`, or see names by another `view` from now on.
+    async def perform(self, requests: Sequence[Request], start: bool = True) -> None:
+        """Do what `requests` (see below the class) ask, in order, in one message.
 
         Args:
-            view: the arguments of netd.dns.names.View, addresses as texts.
+            start: netd is started if it is not there.
 
         Raises:
-            Internal: the kernel refused.
+            Internal: one of them failed, the others were done; netd cannot be started or does not answer.
         """
-        answer = await self._call({"op": "resolve", "owner": owner, "namespace": namespace, "view": view}, start=True)
-        if "errno" in answer:
-            raise Internal(f"failed to set up the resolver: {os.strerror(answer['errno'])}")
+        if not requests:
+            return
+        answers = (await self._call({"op": "several", "requests": list(requests)}, start=start)).get("answers", ())
+        for request, answer in zip(requests, answers, strict=False):
+            if "errno" in answer:
+                raise Internal(f"{request['op']}: {os.strerror(answer['errno'])}")
 
     async def explain(self, owner: str, name: str, kind: int) -> dict[str, Any]:
         """What `owner` would be answered, on a connection of its own since it can take seconds: {"answer", "why"}.
@@ -236,6 +223,35 @@ class NetdClient:
         if not word or not await self._connect():
             raise Internal("netd did not start")
         log.info("netd started (pid %d)", self.pid)
+
+
+def name(network: str, called: str, endpoint: str, record: Record) -> Request:
+    """Tell the names of an endpoint on the network `network`, whose name is `called`."""
+    return {"op": "name", "network": network, "called": called, "endpoint": endpoint, "record": record}
+
+
+def unname(network: str, endpoint: str) -> Request:
+    """Nobody finds that endpoint any more."""
+    return {"op": "unname", "network": network, "endpoint": endpoint}
+
+
+def directory(networks: dict[str, tuple[str, dict[str, Record]]]) -> Request:
+    """Replace all names: by network's id its name, and the records by endpoint."""
+    return {"op": "directory", "networks": networks}
+
+
+def resolve(owner: str, namespace: str, view: dict[str, Any]) -> Request:
+    """Answer at 127.0.0.11 inside `namespace`, or see names by another `view` from now on.
+
+    Args:
+        view: the arguments of netd.dns.names.View, addresses as texts.
+    """
+    return {"op": "resolve", "owner": owner, "namespace": namespace, "view": view}
+
+
+def release(owner: str) -> Request:
+    """Give up every port of `owner`, and its resolver."""
+    return {"op": "release", "owner": owner}
 
 
 def _spawn(path: str, out: int) -> int:

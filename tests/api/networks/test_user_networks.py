@@ -234,3 +234,10 @@ def test_networks_survive_a_killed_daemon(daemon: Any) -> None:
 def test_what_cannot_be_is_refused(daemon: Any, options: list[str], text: str) -> None:
     assert text in refused(daemon, "network", "create", *options, "wrong")
     assert "wrong" not in docker(daemon, "network", "ls")
+
+
+def test_an_address_is_free_for_the_next_container_at_once(daemon: Any) -> None:
+    docker(daemon, "network", "create", "--subnet", "10.88.0.0/24", "one")
+    for _ in range(8):
+        shown = docker(daemon, "run", "--rm", "--network", "one", "--ip", "10.88.0.9", "busybox", "ip", "-4", "addr")
+        assert "10.88.0.9/24" in shown

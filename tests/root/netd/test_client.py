@@ -15,7 +15,7 @@ import pytest
 
 from dockwright.base.errors import Internal, InvalidParameter, NotFound
 from dockwright.supervisor.netd import protocol
-from dockwright.supervisor.netd_client import NetdClient, PortTaken
+from dockwright.supervisor.netd_client import NetdClient, PortTaken, directory, name, release, resolve, unname
 
 from .conftest import OWN, Place, question
 
@@ -50,18 +50,18 @@ def ask(place: Place, name: str) -> bytes:
 def test_names_are_served_and_changed(tmp_path: Path, place: Place) -> None:
     async def script() -> None:
         async with connected(tmp_path) as netd:
-            await netd.name("n1", "front", "e1", RECORD)
-            await netd.resolve("box", place.path, VIEW)
+            await netd.perform([name("n1", "front", "e1", RECORD)])
+            await netd.perform([resolve("box", place.path, VIEW)])
             assert ask(place, "web").endswith(b"\xac\x14\0\2")
-            await netd.name("n1", "front", "e1", (["other"], ["172.20.0.3"], []))
+            await netd.perform([name("n1", "front", "e1", (["other"], ["172.20.0.3"], []))])
             assert ask(place, "other").endswith(b"\xac\x14\0\3")
             assert ask(place, "web")[3] & 15 == 2
-            await netd.directory({"n1": ("front", {"e2": RECORD})})
+            await netd.perform([directory({"n1": ("front", {"e2": RECORD})})])
             assert ask(place, "web.front").endswith(b"\xac\x14\0\2")
-            await netd.resolve("box", place.path, {**VIEW, "networks": []})
+            await netd.perform([resolve("box", place.path, {**VIEW, "networks": []})])
             assert ask(place, "web")[3] & 15 == 2
-            await netd.unname("n1", "e2")
-            await netd.release("box")
+            await netd.perform([unname("n1", "e2")])
+            await netd.perform([release("box")])
             with pytest.raises(ConnectionRefusedError):
                 ask(place, "web")
 
@@ -71,8 +71,8 @@ def test_names_are_served_and_changed(tmp_path: Path, place: Place) -> None:
 def test_the_next_daemon_finds_it(tmp_path: Path, place: Place) -> None:
     async def script() -> None:
         async with connected(tmp_path) as first:
-            await first.name("n1", "front", "e1", RECORD)
-            await first.resolve("box", place.path, VIEW)
+            await first.perform([name("n1", "front", "e1", RECORD)])
+            await first.perform([resolve("box", place.path, VIEW)])
             await first.close()
             assert ask(place, "web").endswith(b"\xac\x14\0\2")
             async with connected(tmp_path) as second:
@@ -85,8 +85,8 @@ def test_the_next_daemon_finds_it(tmp_path: Path, place: Place) -> None:
 def test_an_answer_is_explained(tmp_path: Path, place: Place) -> None:
     async def script() -> None:
         async with connected(tmp_path) as netd:
-            await netd.name("n1", "front", "e1", RECORD)
-            await netd.resolve("box", place.path, VIEW)
+            await netd.perform([name("n1", "front", "e1", RECORD)])
+            await netd.perform([resolve("box", place.path, VIEW)])
             known = await netd.explain("box", "web", 1)
             assert known["why"] == ["a name on network front"] and known["answer"].endswith(b"\xac\x14\0\2")
             unknown = await netd.explain("box", "example.org.", 1)
@@ -102,8 +102,8 @@ def test_an_answer_is_explained(tmp_path: Path, place: Place) -> None:
 def test_a_namespace_that_is_gone(tmp_path: Path) -> None:
     async def script() -> None:
         async with connected(tmp_path) as netd:
-            with pytest.raises(Internal, match="failed to set up the resolver: No such file or directory"):
-                await netd.resolve("box", "/run/netns/nosuch", VIEW)
+            with pytest.raises(Internal, match="resolve: No such file or directory"):
+                await netd.perform([resolve("box", "/run/netns/nosuch", VIEW)])
             assert netd.pid
 
     asyncio.run(script())
@@ -113,13 +113,13 @@ def test_its_death_is_told_and_another_takes_over(tmp_path: Path, place: Place) 
     async def script() -> None:
         lost = asyncio.Event()
         client = NetdClient(f"{tmp_path}/n/s", lost.set)
-        await client.name("n1", "front", "e1", RECORD)
-        await client.resolve("box", place.path, VIEW)
+        await client.perform([name("n1", "front", "e1", RECORD)])
+        await client.perform([resolve("box", place.path, VIEW)])
         first = client.pid
         os.kill(first, signal.SIGKILL)
         await asyncio.wait_for(lost.wait(), 5)
-        await client.directory({"n1": ("front", {"e1": RECORD})})
-        await client.resolve("box", place.path, VIEW)
+        await client.perform([directory({"n1": ("front", {"e1": RECORD})})])
+        await client.perform([resolve("box", place.path, VIEW)])
         assert client.pid != first and ask(place, "web").endswith(b"\xac\x14\0\2")
         await client.stop()
 
@@ -146,8 +146,8 @@ def test_one_of_another_release_is_replaced(tmp_path: Path, monkeypatch: pytest.
 def test_it_ends_when_it_holds_nothing(tmp_path: Path, place: Place) -> None:
     async def script() -> int:
         client = NetdClient(f"{tmp_path}/n/s")
-        await client.resolve("box", place.path, VIEW)
-        await client.release("box")
+        await client.perform([resolve("box", place.path, VIEW)])
+        await client.perform([release("box")])
         await client.close()
         return client.pid
 
@@ -177,7 +177,7 @@ def test_sctp_takes_no_udp_port(tmp_path: Path) -> None:
                 binding = ("sctp", *other.getsockname())
                 await netd.reserve("box", [binding])
                 await netd.open("box", [(*binding, "172.20.0.2", 80)])
-            await netd.release("box")
+            await netd.perform([release("box")])
 
     asyncio.run(script())
 

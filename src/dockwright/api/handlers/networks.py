@@ -51,3 +51,11 @@ async def disconnect(exchange: Exchange) -> Answer:
     request = await exchange.body.json(DisconnectRequest)
     await exchange.managers.containers.disconnect(exchange.name, request.Container or "", bool(request.Force))
     return nothing(200)
+
+
+async def explain_name(exchange: Exchange) -> Answer:
+    """GET /dockwright/v1/dns?name=&type=&container=: how a name is answered, and why."""
+    query, asker = exchange.query, ""
+    if wanted := query.text("container"):
+        asker = (await exchange.managers.containers.inspect(wanted, False))["Id"]
+    return document(await exchange.managers.networks.explain_name(query.text("name"), query.text("type", "A"), asker))

@@ -34,7 +34,7 @@ GROUPS = {
         "save": "save",
         "tag": "tag",
     },
-    "network": {name: f"network_{name}" for name in "connect create disconnect inspect ls prune rm".split()},
+    "network": {name: f"network_{name}" for name in "connect create disconnect dns inspect ls prune rm".split()},
     "system": {"check": "system_check", "df": "system_df", "events": "events", "info": "info", "prune": "system_prune"},
     "volume": {name: f"volume_{name}" for name in "create inspect ls prune rm".split()},
 }

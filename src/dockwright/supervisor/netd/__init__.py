@@ -14,6 +14,7 @@ is opened with a target. The control socket speaks frames: four bytes of length,
     {"op": "directory", "networks": {id: [name, {endpoint: record}]}} -> {}     replaces all that was known
     {"op": "name", "network", "called", "endpoint", "record"} -> {} ; {"op": "unname", "network", "endpoint"} -> {}
     {"op": "resolve", "owner", "namespace": path, "view"} -> {} or {"errno"}    serve 127.0.0.11 there, or see names anew
+    {"op": "several", "requests": [any of the above, ...]} -> {"answers": [...]}
     {"op": "explain", "owner", "name", "kind"} -> {"answer": message, "why": [...]} when there is one, or {"errno"}
 
 A record is [names, addresses, [[port, protocol], ...]], a view has the arguments of dns.names.View; addresses are texts.

@@ -108,6 +108,8 @@ class Server:
         if operation == "stop":
             self.running = False
             return {}
+        if operation == "several":
+            return {"answers": [self.handle(request, control) for request in message["requests"]]}
         if operation == "explain":
             return self.names.explain(owner, message["name"], message["kind"], control.say)
         answer = self.names.handle(operation, message)
