@@ -23,6 +23,14 @@ class Settings(Protocol):
     log_driver: str
     insecure_registries: list[str]
     registry_mirrors: list[str]
+    init_path: str
+    seccomp_profile: str
+    no_new_privileges: bool
+
+    @property
+    def cdi_directories(self) -> tuple[str, ...]:
+        """Where devices are described."""
+        ...
 
 
 class System:
@@ -100,10 +108,10 @@ class System:
             "Swarm": _no_swarm(),
             "LiveRestoreEnabled": self._config.live_restore,
             "Isolation": "",
-            "InitBinary": "docker-init",
+            "InitBinary": self._config.init_path or "docker-init",
             **_commits(),
-            "SecurityOptions": facts.security_options,
-            "CDISpecDirs": [],
+            "SecurityOptions": _security(facts.security_options, self._config),
+            "CDISpecDirs": list(self._config.cdi_directories),
             "Warnings": facts.warnings or None,
         }
 
@@ -118,6 +126,12 @@ class System:
             "ContainersStopped": len(states) - running - paused,
             "Images": len(await self._images.list(all=True, filters={}, shared_size=False)),
         }
+
+
+def _security(options: list[str], config: Settings) -> list[str]:
+    """What confines containers, as the daemon was told."""
+    found = [option.replace("profile=builtin", f"profile={config.seccomp_profile}") for option in options]
+    return found + (["name=no-new-privileges"] if config.no_new_privileges else [])
 
 
 def _limits(facts: host.HostFacts) -> dict[str, bool]:

@@ -11,25 +11,27 @@ from dockwright.base.times import now
 from dockwright.containers import config as configs
 from dockwright.containers import groups, hostconfig, logopts, names, networking, platforms, versions
 from dockwright.containers.container import Container
+from dockwright.containers.defaults import Defaults
 from dockwright.containers.mounting import Mounting
 from dockwright.containers.store import Store
 from dockwright.host.limits import read as read_limits
 from dockwright.images.manager import ImageManager
 from dockwright.networks import NetworkManager
-from dockwright.types.container import CreateRequest, LogConfig
+from dockwright.types.container import CreateRequest
 
 
 class Creation:
     """create and rename.
 
     Args:
-        log: the daemon's log driver and options.
+        defaults: of the daemon.
     """
 
     def __init__(
-        self, store: Store, paths: Paths, images: ImageManager, mounting: Mounting, networks: NetworkManager, log: LogConfig
+        self, store: Store, paths: Paths, images: ImageManager, mounting: Mounting, networks: NetworkManager,
+        defaults: Defaults,
     ) -> None:  # fmt: skip
-        self._store, self._paths, self._images, self._log = store, paths, images, log
+        self._store, self._paths, self._images, self._defaults = store, paths, images, defaults
         self._mounting, self._networks, self._limits = mounting, networks, read_limits()
 
     async def create(
@@ -53,8 +55,8 @@ class Creation:
         """The container as it will be, and warnings; every check of the request is made here."""
         versions.adapt(request, version)
         assert request.HostConfig
-        request.HostConfig.LogConfig = logopts.merged(request.HostConfig.LogConfig, self._log)
-        host, warnings = hostconfig.completed(request, self._limits, self._store)
+        request.HostConfig.LogConfig = logopts.merged(request.HostConfig.LogConfig, self._defaults.log)
+        host, warnings = hostconfig.completed(request, self._limits, self._store, self._defaults)
         warnings += networking.check(request, host, self._store)
         networks = networking.joined(request, host, self._networks, version)
         image = self._images.resolve(request.Image) if request.Image else None

@@ -6,6 +6,7 @@ import stat
 from typing import Any
 
 from dockwright.base.errors import Internal
+from dockwright.host import cdi
 from dockwright.types.container import HostConfig
 
 _RULE = re.compile(r"([acb]) ([0-9]+|\*):([0-9]+|\*) ([rwm]{1,3})")
@@ -17,11 +18,8 @@ def planned(host: HostConfig) -> tuple[list[dict[str, Any]], list[dict[str, Any]
     """The devices to make and the rules for the device cgroup (OCI runtime spec, config-linux.md).
 
     Raises:
-        Internal: in Docker's words: a device is not there, or is none; a rule cannot be read; a request has no driver.
+        Internal: in Docker's words: a device is not there, or is none; a rule cannot be read.
     """
-    for request in host.DeviceRequests or ():
-        words = " ".join(f"[{' '.join(group)}]" for group in request.Capabilities or ())
-        raise Internal(f'could not select device driver "{request.Driver or ""}" with capabilities: [{words}]')
     if host.Privileged:
         return _every(), []
     devices: list[dict[str, Any]] = []
@@ -32,6 +30,21 @@ def planned(host: HostConfig) -> tuple[list[dict[str, Any]], list[dict[str, Any]
             devices.append(found)
             rules.append(_rule(found, device.CgroupPermissions or ALL))
     return devices, rules + [_given(rule) for rule in host.DeviceCgroupRules or ()]
+
+
+def described(host: HostConfig, directories: tuple[str, ...]) -> list[cdi.Edits]:
+    """What the devices ask for that vendors describe in the files of `directories`.
+
+    Raises:
+        Internal: in Docker's words: a device is not described; a request is for a driver that is not there.
+    """
+    names: list[str] = []
+    for request in host.DeviceRequests or ():
+        if request.Driver != "cdi" or not directories:
+            words = " ".join(f"[{' '.join(group)}]" for group in request.Capabilities or ())
+            raise Internal(f'could not select device driver "{request.Driver or ""}" with capabilities: [{words}]')
+        names += request.DeviceIDs or []
+    return cdi.edits(names, directories) if names else []
 
 
 def _rule(device: dict[str, Any], access: str) -> dict[str, Any]:

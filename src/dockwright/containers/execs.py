@@ -68,10 +68,14 @@ class Exec:
 
 
 class Execs:
-    """All execs of the daemon's life; finished ones expire."""
+    """All execs of the daemon's life; finished ones expire.
 
-    def __init__(self, store: Store, layers: Layers) -> None:
-        self._store, self._layers = store, layers
+    Args:
+        no_new_privileges: whether that holds in containers that do not say.
+    """
+
+    def __init__(self, store: Store, layers: Layers, no_new_privileges: bool) -> None:
+        self._store, self._layers, self._no_new_privileges = store, layers, no_new_privileges
         self._execs: dict[str, Exec] = {}
 
     def _find(self, ident: str) -> Exec:
@@ -168,7 +172,7 @@ class Execs:
         caps = capabilities.effective(
             host.CapAdd, host.CapDrop, bool(given.Privileged or host.Privileged), capget()[1]
         )
-        effective, chosen = caps if identity.uid == 0 else [], security.parse(host.SecurityOpt or [])
+        effective, chosen = caps if identity.uid == 0 else [], security.parse(host.SecurityOpt or [], self._no_new_privileges)
         variables = environment({**config, "Tty": bool(given.Tty)}, config["Hostname"], identity.home)
         return {
             "terminal": bool(given.Tty), "consoleSize": {"height": made.size[0], "width": made.size[1]},

@@ -6,6 +6,7 @@ Nothing is accepted and ignored: each field is implemented with Docker's checks,
 
 from dockwright.base.errors import Internal, InvalidParameter, NotSupported
 from dockwright.containers import limits, logopts, modes, mountplan, restarts
+from dockwright.containers.defaults import Defaults
 from dockwright.containers.store import Store
 from dockwright.grammar.mounts import clean
 from dockwright.host.files import HostFiles
@@ -17,11 +18,12 @@ from dockwright.spec.capabilities import normalise
 from dockwright.types.container import CreateRequest, HostConfig, LogConfig, RestartPolicy
 
 NOT_YET = ("Links", "Cgroup", "CpuCount")
-SHM_SIZE = 64 << 20
 
 
-def completed(request: CreateRequest, can: Limits, store: Store) -> tuple[HostConfig, list[str]]:
-    """The request's HostConfig with Docker's defaults filled in, after checking it, and warnings.
+def completed(
+    request: CreateRequest, can: Limits, store: Store, defaults: Defaults
+) -> tuple[HostConfig, list[str]]:  # fmt: skip
+    """The request's HostConfig with the defaults filled in, after checking it, and warnings.
 
     Raises:
         EngineError: a value that cannot be, in Docker's words; NotSupported: a field that is not implemented.
@@ -31,7 +33,8 @@ def completed(request: CreateRequest, can: Limits, store: Store) -> tuple[HostCo
     for name in NOT_YET:
         if getattr(host, name):
             raise NotSupported(f"HostConfig.{name} is not implemented yet")
-    _fill_in(host, can.v2)
+    defaults.fill_in(host, can.v2)
+    _fill_in(host)
     _check(host)
     modes.check(request, host, store)
     _secure(host)
@@ -45,14 +48,9 @@ def _without_nulls(host: HostConfig) -> None:
             setattr(host, name, zero)
 
 
-def _fill_in(host: HostConfig, cgroup_v2: bool) -> None:
-    for name, default in (
-        ("NetworkMode", "bridge"), ("IpcMode", "private"), ("ShmSize", SHM_SIZE), ("Runtime", "runc"),
-        ("CgroupnsMode", "private" if cgroup_v2 else "host"),
-    ):  # fmt: skip
-        if not getattr(host, name):
-            setattr(host, name, default)
-    if host.NetworkMode == "default":
+def _fill_in(host: HostConfig) -> None:
+    host.Runtime = host.Runtime or "runc"
+    if host.NetworkMode in ("", "default"):
         host.NetworkMode = "bridge"
     if not host.Privileged:
         host.MaskedPaths = list(MASKED) if host.MaskedPaths is None else host.MaskedPaths

@@ -10,6 +10,7 @@ from dockwright.base.steps import Step
 from dockwright.base.times import now, rfc3339, seconds
 from dockwright.containers import networking, restarts, starting
 from dockwright.containers.container import Container
+from dockwright.containers.defaults import Defaults
 from dockwright.containers.execs import Execs
 from dockwright.containers.health import HealthChecks
 from dockwright.containers.mounting import Mounting
@@ -32,10 +33,11 @@ class Life:
     def __init__(
         self, store: Store, paths: Paths, images: ImageManager, supervisor: Supervisor, execs: Execs,
         stopping: Stopping, removal: Removal, networks: NetworkManager, mounting: Mounting,
+        defaults: Defaults,
     ) -> None:  # fmt: skip
         self._store, self._paths, self._images, self._supervisor = store, paths, images, supervisor
         self._networks, self._mounting, self.health = networks, mounting, HealthChecks(store, execs)
-        self._execs, self._stopping, self._removal = execs, stopping, removal
+        self._execs, self._stopping, self._removal, self._defaults = execs, stopping, removal, defaults
 
     async def start(self, ref: str) -> None:
         """POST /containers/{id}/start."""
@@ -68,7 +70,9 @@ class Life:
         self.listen(container, task)
         prepared = task.prepare(container.cgroup, attachment.sandbox, streams)  # and meanwhile we plan on
         try:
-            spec = starting.task_spec(container, self._paths, self._images.layers, attachment, self._store)
+            spec = starting.task_spec(
+                container, self._paths, self._images.layers, attachment, self._store, self._defaults
+            )
         except EngineError as error:
             await asyncio.wait([prepared])
             await self._failed(container, NOT_STARTED, error)

@@ -14,6 +14,7 @@ from dockwright.containers.commits import Commits
 from dockwright.containers.connecting import Connecting
 from dockwright.containers.container import Container
 from dockwright.containers.creation import Creation
+from dockwright.containers.defaults import Defaults
 from dockwright.containers.execs import Execs
 from dockwright.containers.life import Life
 from dockwright.containers.mounting import Mounting
@@ -30,7 +31,6 @@ from dockwright.images.manager import ImageManager
 from dockwright.metadata import Database
 from dockwright.networks import NetworkManager
 from dockwright.supervisor.manager import Supervisor
-from dockwright.types.container import LogConfig
 from dockwright.types.streams import ExecCreateRequest
 from dockwright.volumes.manager import VolumeManager
 
@@ -39,7 +39,7 @@ class ContainerManager:
     """All containers of one data root. The methods are those of docs/architecture.md, "containers".
 
     Args:
-        log: log driver and options of containers that name none.
+        defaults: what containers get that do not say otherwise.
 
     Raises:
         InvalidParameter, NotSupported: the log driver or one of its options.
@@ -47,16 +47,16 @@ class ContainerManager:
 
     def __init__(
         self, database: Database, paths: Paths, events: EventBus, images: ImageManager, supervisor: Supervisor,
-        networks: NetworkManager, volumes: VolumeManager, log: LogConfig,
+        networks: NetworkManager, volumes: VolumeManager, defaults: Defaults,
     ) -> None:  # fmt: skip
-        logopts.check(log)
+        logopts.check(defaults.log)
         store = self._store = Store(database, events)
-        execs = self._execs = Execs(store, images.layers)
+        execs = self._execs = Execs(store, images.layers, defaults.no_new_privileges)
         mounting = Mounting(store, paths, images.layers, volumes)
-        creation = Creation(store, paths, images, mounting, networks, log)
+        creation = Creation(store, paths, images, mounting, networks, defaults)
         stopping = Stopping(store)
         removal = Removal(store, paths, images, supervisor, stopping, networks, mounting)
-        life = Life(store, paths, images, supervisor, execs, stopping, removal, networks, mounting)
+        life = Life(store, paths, images, supervisor, execs, stopping, removal, networks, mounting, defaults)
         restoring = Restoring(store, paths, supervisor, stopping, removal, life, networks, mounting)
         streams, seeing = Streams(store, paths), Seeing(store, paths, images, networks)
         archives = Archives(store, images.layers, mounting)

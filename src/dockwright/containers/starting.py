@@ -2,20 +2,23 @@
 
 import asyncio
 import os
+from typing import Any
 
 from dockwright.base.errors import EngineError, Internal, InvalidParameter
 from dockwright.base.paths import Paths
 from dockwright.containers import confinement, devices, initprogram, limits, logopts, modes, networking
 from dockwright.containers.container import Container
+from dockwright.containers.defaults import Defaults
 from dockwright.containers.store import Store
 from dockwright.images.layers import Layers
 from dockwright.kernel.process import capget
 from dockwright.networks import Attachment
 from dockwright.runtime.cgroups.layout import layout
-from dockwright.spec import security
+from dockwright.spec import cdi, security
 from dockwright.spec.build import Inputs, build
 from dockwright.spec.users import identify
 from dockwright.supervisor.task import Position, Streams, Task, TaskSpec
+from dockwright.types.container import HostConfig
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 NOFILE_SOFT, NOFILE_HARD = 1024, 524288
@@ -38,12 +41,12 @@ def log_path(container: Container, paths: Paths) -> str:
 
 
 def task_spec(
-    container: Container, paths: Paths, layers: Layers, attachment: Attachment, store: Store
+    container: Container, paths: Paths, layers: Layers, attachment: Attachment, store: Store, defaults: Defaults
 ) -> TaskSpec:  # fmt: skip
     """Write the engine's files and plan the container.
 
     Raises:
-        Internal: an unknown user or group, in Docker's words.
+        Internal: an unknown user or group, a device that is not there, in Docker's words.
     """
     own = [point.oci() for point in container.mounts]
     taken = {mount["destination"] for mount in own}
@@ -51,7 +54,7 @@ def task_spec(
     bundle = paths.task(container.id)
     os.makedirs(f"{bundle}/rootfs", mode=0o700, exist_ok=True)
     return TaskSpec(
-        spec=build(_inputs(container, layers, binds, store)), bundle=bundle, rootfs=layers.mount(container.id),
+        spec=oci(container, layers, binds, store, defaults), bundle=bundle, rootfs=layers.mount(container.id),
         overlay_base=layers.base, seccomp_cache=paths.seccomp_cache,
     )  # fmt: skip
 
@@ -74,12 +77,28 @@ def _engine_files(container: Container, paths: Paths, attachment: Attachment) ->
     ]
 
 
-def _inputs(container: Container, layers: Layers, binds: list[dict[str, object]], store: Store) -> Inputs:
+def oci(
+    container: Container, layers: Layers, binds: list[dict[str, object]], store: Store, defaults: Defaults
+) -> dict[str, Any]:  # fmt: skip
+    """The container's OCI spec; what described devices ask for comes last.
+
+    Raises:
+        Internal: as `task_spec`.
+    """
+    spec = build(_inputs(container, layers, binds, store, defaults))
+    if described := devices.described(container.host, defaults.cdi_directories):
+        cdi.inject(spec, described)
+    return spec
+
+
+def _inputs(
+    container: Container, layers: Layers, binds: list[dict[str, object]], store: Store, defaults: Defaults
+) -> Inputs:  # fmt: skip
     passwd = layers.read_file(container.id, "etc/passwd")
     group = layers.read_file(container.id, "etc/group")
     host, held = container.host, capget()[1]
     identity = identify(container.config["User"], host.GroupAdd or [], passwd, group)
-    chosen, privileged = security.parse(host.SecurityOpt or []), bool(host.Privileged)
+    chosen, privileged = security.parse(host.SecurityOpt or [], defaults.no_new_privileges), bool(host.Privileged)
     nodes, rules = devices.planned(host)
     limits.check_shares(host, layout().is_v2)
     return Inputs(
@@ -87,9 +106,16 @@ def _inputs(container: Container, layers: Layers, binds: list[dict[str, object]]
         "host" if host.NetworkMode == "host" else "private", identity, held, layout().is_v2,
         cgroup_parent=container.cgroup.rpartition("/")[0], namespaces=modes.joined(container, store),
         shared_memory=modes.shared_memory(container, store), binds=list(binds), rlimits=rlimits(container),
-        init_path=initprogram.find() if host.Init else "", apparmor=confinement.apparmor(chosen, privileged),
+        init_path=_init_path(host, defaults), apparmor=confinement.apparmor(chosen, privileged),
         devices=nodes, device_rules=rules, block=devices.block(host), security=chosen,
+        seccomp=defaults.seccomp,
     )  # fmt: skip
+
+
+def _init_path(host: HostConfig, defaults: Defaults) -> str:
+    """The init program that comes first, "" for none."""
+    wanted = defaults.init if host.Init is None else host.Init
+    return (defaults.init_path or initprogram.find()) if wanted else ""
 
 
 def rlimits(container: Container) -> list[dict[str, object]]:

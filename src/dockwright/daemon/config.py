@@ -12,6 +12,7 @@ from typing import Any
 
 from dockwright.base import paths
 from dockwright.base.errors import InvalidParameter
+from dockwright.daemon import defaults
 from dockwright.daemon.arguments import Given, parse
 from dockwright.daemon.log import LEVELS
 from dockwright.daemon.settings import BY_FLAG, BY_KEY, FLAG, LIST, MAP, NUMBER, TEXT, Setting
@@ -22,6 +23,7 @@ RELOADABLE = ("debug", "labels", "live_restore", "shutdown_timeout")
 MERGED = "merged configuration validation from file and command line flags failed"
 LOG_DRIVERS = ("json-file", "none")
 JSON_KINDS: dict[type[Any], str] = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
+ITEMS: dict[str, type[Any]] = {"features": bool}  # what lists and maps hold, if not strings
 TYPES: dict[str, type[Any]] = {TEXT: str, NUMBER: int, FLAG: bool, LIST: list, MAP: dict}
 
 
@@ -61,6 +63,16 @@ class Config:
     dns_opts: list[str] = field(default_factory=list)
     dns_search: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
+    default_ulimits: list[str] = field(default_factory=list)
+    default_shm_size: str = ""
+    default_ipc_mode: str = "private"
+    default_cgroupns_mode: str = ""
+    init: bool = False
+    init_path: str = ""
+    no_new_privileges: bool = False
+    seccomp_profile: str = "builtin"
+    cdi_spec_dirs: list[str] = field(default_factory=list)
+    features: dict[str, bool] = field(default_factory=dict)
     log_driver: str = "json-file"
     log_opts: dict[str, str] = field(default_factory=dict)
     live_restore: bool = True
@@ -74,6 +86,11 @@ class Config:
     https_proxy: str = ""
     no_proxy: str = ""
     proxies: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def cdi_directories(self) -> tuple[str, ...]:
+        """Where devices are described."""
+        return defaults.cdi_directories(self)
 
     @property
     def level(self) -> str:
@@ -171,13 +188,15 @@ def _shown(value: Any) -> str:
 
 def _typed(setting: Setting, value: Any) -> Any:
     """A value of the file, if it is of its setting's type."""
+    if setting.key == "default-ulimits" and isinstance(value, dict):
+        return [defaults.ulimit_text(name, item) for name, item in value.items()]
     if not isinstance(value, TYPES[setting.kind]) or (setting.kind == NUMBER and isinstance(value, bool)):
         raise _FileError(_mismatch(value, setting, setting.kind))
     if setting.key == "default-address-pools":
         return [_pool(item) for item in value]
     if setting.attribute and setting.kind in (LIST, MAP):
         for item in value.values() if setting.kind == MAP else value:
-            if not isinstance(item, str):
+            if not isinstance(item, ITEMS.get(setting.key, str)):
                 raise _FileError(_mismatch(item, setting, "string"))
     return value
 
@@ -213,6 +232,7 @@ def _check(config: Config) -> None:
     if config.log_driver not in LOG_DRIVERS:
         raise InvalidParameter(f'logger: no log driver named "{config.log_driver}" is registered')
     _check_network(config)
+    defaults.check(config)
     storage_options(config)
     seen: dict[str, str] = {}
     for label in config.labels:

@@ -18,6 +18,7 @@ from dockwright.containers.manager import ContainerManager
 from dockwright.daemon import apparmor, notify
 from dockwright.daemon import config as configuration
 from dockwright.daemon.config import Config
+from dockwright.daemon.defaults import container_defaults
 from dockwright.daemon.log import LEVELS
 from dockwright.daemon.network import network_config
 from dockwright.daemon.registry import registry_settings
@@ -27,7 +28,6 @@ from dockwright.images.manager import ImageManager
 from dockwright.metadata import Database, identity
 from dockwright.networks import NetworkManager
 from dockwright.supervisor.manager import Supervisor
-from dockwright.types.container import LogConfig
 from dockwright.upkeep.check import Disk
 from dockwright.upkeep.usage import Usage
 from dockwright.volumes.manager import VolumeManager
@@ -66,7 +66,7 @@ class Engine:
         Raises:
             EngineError: the start failed.
         """
-        registry = registry_settings(self._config)
+        registry, defaults = registry_settings(self._config), container_defaults(self._config)
         prepare(self._paths)
         supervisor = Supervisor(self._paths)
         await supervisor.start()
@@ -81,8 +81,7 @@ class Engine:
         await volumes.start()
         networks = NetworkManager(database, self._paths, events, network_config(self._config, ident))
         await networks.start()
-        log_config = LogConfig(self._config.log_driver, self._config.log_opts)
-        containers = ContainerManager(database, self._paths, events, images, supervisor, networks, volumes, log_config)
+        containers = ContainerManager(database, self._paths, events, images, supervisor, networks, volumes, defaults)
         await apparmor.load_default()
         await containers.restore()
         await images.layers.forget_strangers({row["Id"] for row in await containers.list(True, 0, False, {})})

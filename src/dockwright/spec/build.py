@@ -31,6 +31,7 @@ class Inputs:
         security: its security options, parsed.
         block: HostConfig's lists of I/O limits with Major and Minor. shared_memory: the mount namespace whose /dev/shm goes
             with a joined IPC namespace.
+        seccomp: the filter of containers that name none: "builtin", "unconfined" or a profile's text.
         init_path: host path of the init binary when HostConfig.Init is set. cgroup_v2: the host's only hierarchy is v2.
     """
 
@@ -54,6 +55,7 @@ class Inputs:
     security: Security = field(default_factory=Security)
     block: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     shared_memory: str = ""
+    seccomp: str = "builtin"
 
 
 def build(inputs: Inputs) -> dict[str, Any]:
@@ -145,8 +147,11 @@ def _linux(inputs: Inputs, caps: list[str], privileged: bool) -> dict[str, Any]:
 
 def _seccomp(inputs: Inputs, caps: list[str], privileged: bool) -> dict[str, Any] | None:
     """The filter of the container's profile; a privileged one has none but a profile of its own."""
-    wanted = inputs.security.seccomp
-    if wanted == "unconfined" or (privileged and wanted == "builtin"):
+    own = inputs.security.seccomp
+    if privileged and own in ("", "builtin"):
+        return None
+    wanted = own or inputs.seccomp
+    if wanted == "unconfined":
         return None
     return default_profile(caps) if wanted == "builtin" else profile(wanted, caps)
 

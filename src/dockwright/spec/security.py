@@ -23,23 +23,27 @@ class Security:
     """What the options of one container ask for.
 
     Attributes:
-        seccomp: "builtin", "unconfined", or a profile's JSON text. apparmor: a profile, "" for the default one.
+        seccomp: "builtin", "unconfined", a profile's JSON text, or "" for the daemon's.
+        apparmor: a profile, "" for the default one.
         labels: of SELinux.
     """
 
     no_new_privileges: bool = False
-    seccomp: str = "builtin"
+    seccomp: str = ""
     apparmor: str = ""
     labels: list[str] = field(default_factory=list)
 
 
-def parse(options: Sequence[str]) -> Security:
+def parse(options: Sequence[str], no_new_privileges: bool = False) -> Security:
     """The options one by one; of those given twice the last counts.
+
+    Args:
+        no_new_privileges: what holds when no option says.
 
     Raises:
         Internal: an unknown one, in Docker's words; Docker gives this error no class.
     """
-    security = Security()
+    security = Security(no_new_privileges)
     for option in options:
         if option == "no-new-privileges":
             security.no_new_privileges = True
@@ -79,7 +83,7 @@ def check(options: Sequence[str], apparmor: bool) -> None:
         raise NotSupported("label options are for SELinux, which this engine does not set")
     if security.apparmor not in ("", "unconfined") and not apparmor:
         raise NotSupported(f"AppArmor is not enabled on this host: profile {security.apparmor} cannot be applied")
-    if security.seccomp not in ("builtin", "unconfined"):
+    if security.seccomp not in ("", "builtin", "unconfined"):
         profile(security.seccomp, [])
 
 

@@ -153,7 +153,7 @@ class Task:
             "seccomp_cache": spec.seccomp_cache,
         }  # fmt: skip
         write_atomic(os.path.join(self.directory, plan.NAME), marshal.dumps(task, 4))
-        await self.call("make")
+        await self.call("make", poststop=bool((spec.spec.get("hooks") or {}).get("poststop")))
 
     async def start(self) -> tuple[int, list[Any]]:
         """Make the container in the sandbox and start it; RuntimeFailure comes as Internal.

@@ -10,7 +10,7 @@ from dockwright.base.errors import Conflict, InvalidParameter, NotFound
 from dockwright.kernel.libc import libc
 from dockwright.runtime.cgroups import oom
 from dockwright.runtime.cgroups.group import Cgroup
-from dockwright.supervisor import published, record
+from dockwright.supervisor import ending, published, record
 from dockwright.supervisor.logs import writer
 from dockwright.supervisor.maker import Maker
 from dockwright.supervisor.stdio import Stdio
@@ -66,6 +66,7 @@ class Task:
         self.paused = False
         self._oom_before = self._started = 0
         self._own_pids = True
+        self._hooked = False
 
     def prepare(self) -> None:
         """Fork the maker of init now, while the daemon is still planning."""
@@ -143,11 +144,12 @@ class Task:
             maker.close()
             raise
 
-    def make(self, _message: Message) -> None:
+    def make(self, message: Message) -> None:
         """Let the maker go on with init by itself."""
         main = self.processes.get("")
         if main is None or main.pid:
             raise Conflict("the task is not prepared")
+        self._hooked = bool(message.get("poststop"))
         main.maker.tell({"op": "make", "id": self.id, "directory": self.directory}, main.stdio.given)
 
     def start(self, _message: Message, reply: Reply) -> None:
@@ -343,6 +345,8 @@ class Task:
         record.write(self.directory, record.ExitRecord(process.status, killed, at))
         self.over = True
         self.announce({"event": "exit", "exec": "", "status": process.status, "oom_killed": killed, "at": at})
+        if self._hooked:
+            ending.run_hooks(self.id, self.directory)
 
     def close(self) -> None:
         """Clean up: what is being made is not made any more."""

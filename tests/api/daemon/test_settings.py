@@ -30,7 +30,9 @@ BRIDGED = [
 ]  # fmt: skip
 POOLED = [
     "--default-address-pool", "base=10.55.0.0/16,size=24", "--log-driver", "none", "--storage-driver", "vfs", "--debug",
-    "--iptables=false",
+    "--iptables=false", "--default-ulimit", "nofile=77:99", "--default-shm-size", "9m", "--default-ipc-mode", "shareable",
+    "--default-cgroupns-mode", "private", "--init", "--no-new-privileges", "--seccomp-profile", "unconfined",
+    "--cdi-spec-dir", "/nowhere/cdi",
 ]  # fmt: skip
 
 
@@ -135,11 +137,15 @@ def published(place: Place) -> str:
     return shown
 
 
-def log_config(place: Place) -> dict:
+def host_config(place: Place) -> dict:
     ident = place.docker("create", "busybox").stdout.decode().strip()
-    shown = place.docker("inspect", "-f", "{{json .HostConfig.LogConfig}}", ident).stdout
+    shown = place.docker("inspect", "-f", "{{json .HostConfig}}", ident).stdout
     place.docker("rm", ident)
     return json.loads(shown)
+
+
+def log_config(place: Place) -> dict:
+    return host_config(place)["LogConfig"]
 
 
 SEEN_BRIDGED: dict[str, Callable[[Place], bool]] = {
@@ -168,8 +174,16 @@ SEEN_POOLED: dict[str, Callable[[Place], bool]] = {
     "storage-driver": lambda p: p.info()["Driver"] == "vfs",
     "debug": lambda p: p.info()["Debug"] is True,
     "iptables": lambda p: p.inside("nft", "list", "ruleset").stdout == b"",
+    "default-ulimit": lambda p: "99" in p.run("busybox", "sh", "-c", "ulimit -Hn"),
+    "default-shm-size": lambda p: f" {9 << 10} " in p.run("busybox", "df", "-k", "/dev/shm"),
+    "default-ipc-mode": lambda p: host_config(p)["IpcMode"] == "shareable",
+    "default-cgroupns-mode": lambda p: p.run("busybox", "cat", "/proc/self/cgroup").endswith(":/\n"),
+    "init": lambda p: p.run("busybox", "cat", "/proc/1/cmdline").startswith("/sbin/docker-init"),
+    "no-new-privileges": lambda p: "NoNewPrivs:\t1" in p.run("busybox", "cat", "/proc/self/status"),
+    "seccomp-profile": lambda p: "Seccomp:\t0" in p.run("busybox", "cat", "/proc/self/status"),
+    "cdi-spec-dir": lambda p: p.info()["CDISpecDirs"] == ["/nowhere/cdi"],
 }
-ALONE = {"live-restore", "shutdown-timeout", "bridge", "config-file", "validate"}
+ALONE = {"init-path", "feature", "live-restore", "shutdown-timeout", "bridge", "config-file", "validate"}
 
 
 @pytest.mark.parametrize("flag", SEEN_BRIDGED)
@@ -195,6 +209,29 @@ def test_bridge_none_makes_no_default_network() -> None:
     with place(["--bridge", "none"]) as made:
         names = made.docker("network", "ls", "--format", "{{.Name}}").stdout.split()
         assert names == [b"host", b"none"] and b"docker0" not in made.inside("ip", "-o", "link").stdout
+
+
+def test_an_init_program_of_ones_own() -> None:
+    with place(["--bridge", "none", "--init-path", "/bin/busybox"]) as made:
+        made.load()
+        said = made.docker("run", "--rm", "--network", "none", "--init", "busybox", "true")
+        assert made.info()["InitBinary"] == "/bin/busybox"
+        assert said.returncode == 127 and b"docker-init: applet not found" in said.stderr
+
+
+def test_described_devices_can_be_switched_off() -> None:
+    with place(["--bridge", "none", "--feature", "cdi=false"]) as made:
+        made.load()
+        said = made.docker("run", "--rm", "--network", "none", "--device", "vendor.com/null=x", "busybox")
+        assert b'could not select device driver "cdi" with capabilities: []' in said.stderr
+        assert made.info()["CDISpecDirs"] == []
+
+
+def test_a_seccomp_profile_that_is_not_there(tmp_path: Path) -> None:
+    roots = [f"--{name}={tmp_path}/{name}" for name in ("data-root", "exec-root", "pidfile")]
+    command = [sys.executable, "-c", CODE, "--seccomp-profile=/nowhere", "--config-file=/dev/null", *roots]
+    told = subprocess.run(command, capture_output=True, check=False)
+    assert told.returncode == 1 and b"opening seccomp profile (/nowhere) failed: open /nowhere: no such file" in told.stderr
 
 
 def test_validate_and_config_file(tmp_path: Path) -> None:

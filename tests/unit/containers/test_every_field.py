@@ -14,8 +14,8 @@ from dockwright.containers import config as configs
 from dockwright.containers import hostconfig, mountplan, starting
 from dockwright.containers import shown as documents
 from dockwright.containers.container import Container
+from dockwright.containers.defaults import Defaults
 from dockwright.host.limits import Limits
-from dockwright.spec.build import build
 from dockwright.types.container import (
     CreateRequest,
     Device,
@@ -31,6 +31,7 @@ from dockwright.types.container import (
 )
 
 MEGA = 1 << 20
+DEFAULTS = Defaults(LogConfig("json-file", {}))
 BLOCK = [{"Path": "/dev/null", "Rate": 7, "Weight": 100}]
 HOST = {
     "Annotations": {"a": "b"}, "AutoRemove": True, "Binds": ["/usr:/u"], "BlkioDeviceReadBps": BLOCK,
@@ -93,12 +94,12 @@ class Store:
 def outcome(request):
     """What a request comes to: the spec, the mounts and warnings; or the refusal."""
     try:
-        host, warnings = hostconfig.completed(request, CAN, Store())
+        host, warnings = hostconfig.completed(request, CAN, Store(), DEFAULTS)
         config = configs.merged(request, None, "1" * 64, "")
         container = Container("1" * 64, "name", "", "", config, host)
         plan = mountplan.planned(host, config, "/data", Store().find)
-        inputs = starting._inputs(container, Layers(), [entry.point.oci() for entry in plan], Store())
-        return build(inputs), [(e.point.destination, e.driver) for e in plan], warnings
+        spec = starting.oci(container, Layers(), [entry.point.oci() for entry in plan], Store(), DEFAULTS)
+        return spec, [(e.point.destination, e.driver) for e in plan], warnings
     except EngineError as error:
         return error.message
 
@@ -148,7 +149,7 @@ def test_config(field):
 def test_inspect_shows_what_was_accepted(field):
     asked = request({field: HOST[field]})
     try:
-        host, _ = hostconfig.completed(asked, CAN, Store())
+        host, _ = hostconfig.completed(asked, CAN, Store(), DEFAULTS)
     except EngineError:
         return
     shown = documents.host_config(host)[field]

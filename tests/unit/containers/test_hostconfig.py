@@ -6,6 +6,7 @@ from dockwright.base.errors import EngineError, NotFound
 from dockwright.containers import config as configs
 from dockwright.containers import confinement, devices, hostconfig, limits, shown, versions
 from dockwright.containers.container import Container
+from dockwright.containers.defaults import Defaults
 from dockwright.host.files import HostFiles
 from dockwright.host.limits import Limits
 from dockwright.host.limits import read as read_limits
@@ -17,11 +18,14 @@ from dockwright.types.container import (
     DeviceRequest,
     HealthConfig,
     HostConfig,
+    LogConfig,
     Mount,
+    Ulimit,
     VolumeOptions,
 )
 
 M = 1 << 20
+DEFAULTS = Defaults(LogConfig("json-file", {}))
 CAN = Limits(cpus="0-1", memory_nodes="0", processors=2)
 NOTHING = Limits(**{name: False for name in Limits.__dataclass_fields__ if Limits.__dataclass_fields__[name].type is bool})
 
@@ -33,8 +37,8 @@ class Store:
         return Container("d" * 64, "donor", "", "", {}, HostConfig())
 
 
-def completed(can=CAN, **fields):
-    return hostconfig.completed(CreateRequest(HostConfig=HostConfig(**fields)), can, Store())
+def completed(can=CAN, defaults=DEFAULTS, **fields):
+    return hostconfig.completed(CreateRequest(HostConfig=HostConfig(**fields)), can, Store(), defaults)
 
 
 @pytest.mark.parametrize(
@@ -242,10 +246,15 @@ def test_devices():
             HostConfig(DeviceRequests=[DeviceRequest("", -1, None, [["gpu", "utility"]])]),
             'could not select device driver "" with capabilities: [[gpu utility]]',
         ),
+        (
+            HostConfig(DeviceRequests=[DeviceRequest("cdi", 0, ["vendor.com/gpu=0"])]),
+            'could not select device driver "cdi" with capabilities: []',
+        ),
     ],
 )
 def test_devices_that_cannot_be(host, message):
     with pytest.raises(EngineError) as caught:
+        devices.described(host, ())
         devices.planned(host)
     assert caught.value.message == message
 
@@ -315,3 +324,15 @@ def test_older_clients():
         with pytest.raises(EngineError) as caught:
             adapted(version, Mounts=[given])
         assert caught.value.message == message
+
+
+def test_the_daemons_defaults_are_for_those_who_do_not_say():
+    said = Defaults(
+        LogConfig("json-file", {}), ulimits=(Ulimit("nofile", 5, 6), Ulimit("nproc", 7, 8)), shm_size=32 * M,
+        ipc_mode="shareable", cgroupns_mode="private",
+    )  # fmt: skip
+    host, _ = completed(defaults=said, Ulimits=[Ulimit("nproc", 1, 2)])
+    assert host.Ulimits == [Ulimit("nproc", 1, 2), Ulimit("nofile", 5, 6)]
+    assert (host.ShmSize, host.IpcMode, host.CgroupnsMode) == (32 * M, "shareable", "private")
+    host, _ = completed(defaults=said, ShmSize=M, IpcMode="private", CgroupnsMode="host")
+    assert (host.ShmSize, host.IpcMode, host.CgroupnsMode) == (M, "private", "host")

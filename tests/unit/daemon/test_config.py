@@ -54,6 +54,16 @@ VALUES = {
     "log-opt": ("max-size=1m", {"max-size": "1m"}),
     "live-restore": ("false", False),
     "shutdown-timeout": ("3", 3),
+    "default-ulimit": ("nofile=1:2", ["nofile=1:2"]),
+    "default-shm-size": ("32m", "32m"),
+    "default-ipc-mode": ("shareable", "shareable"),
+    "default-cgroupns-mode": ("host", "host"),
+    "init": ("true", True),
+    "init-path": ("/sbin/tini", "/sbin/tini"),
+    "no-new-privileges": ("true", True),
+    "seccomp-profile": ("unconfined", "unconfined"),
+    "cdi-spec-dir": ("/cdi", ["/cdi"]),
+    "feature": ("cdi=false", {"cdi": False}),
 }
 
 
@@ -68,7 +78,10 @@ def test_each_carried_flag_arrives(setting):
 @pytest.mark.parametrize("setting", [s for s in CARRIED if s.key], ids=lambda s: s.key)
 def test_each_carried_key_arrives(setting, tmp_path):
     _, value = VALUES[setting.flag or setting.key]
-    written = [{"base": "10.0.0.0/8", "size": 24}] if setting.key == "default-address-pools" else value
+    written = {
+        "default-address-pools": [{"base": "10.0.0.0/8", "size": 24}],
+        "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1, "Hard": 2}},
+    }.get(setting.key, value)
     assert getattr(from_file(tmp_path, {setting.key: written}), setting.attribute) == value
 
 
