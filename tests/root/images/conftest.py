@@ -127,6 +127,7 @@ def tmp_path() -> Iterator[Path]:
     subprocess.run(["rm", "-rf", path], check=True)
 
 
+PACKERS = {"erofs": "mkfs.erofs", "squashfs": "mksquashfs"}
 SMALL_POOL = {"dm.fs": "ext4", "dm.basesize": "64m", "dm.loopdatasize": "1g", "dm.loopmetadatasize": "32m"}
 
 
@@ -146,6 +147,8 @@ def stands_on(
         if not devicemapper.have_control() or not devicemapper.has_target("thin-pool"):
             pytest.skip("needs a kernel with thin pools")
         return place, SMALL_POOL
+    if driver in PACKERS:
+        peer(PACKERS[driver])
     return place, {}
 
 

@@ -142,8 +142,18 @@ def _devicemapper(root: str, trash: str, options: Options) -> Snapshotter:
     return DeviceMapper(root, trash, options)
 
 
+def _packed(kind: str) -> Factory:
+    def make(root: str, trash: str, options: Options) -> Snapshotter:
+        from dockwright.images.snapshotters.packed import Packed
+
+        return Packed(kind, root, trash, options)
+
+    return make
+
+
 DRIVERS: dict[str, Factory] = {
-    "overlay2": _overlay2, "btrfs": _btrfs, "devicemapper": _devicemapper, "vfs": _vfs,
+    "overlay2": _overlay2, "btrfs": _btrfs, "devicemapper": _devicemapper, "erofs": _packed("erofs"),
+    "squashfs": _packed("squashfs"), "vfs": _vfs,
 }  # fmt: skip  # what was used here is looked for in this order
 
 

@@ -76,7 +76,7 @@ class Overlay2:
     def __init__(self, root: str, trash: str, options: Options) -> None:
         self.root = self.base = root
         self._trash = Trash(trash)
-        self._options = _fixed_options()
+        self._options = fixed_options()
         private(root, f"{root}/{LINKS}", mode=0o710)
         self._quotas = Quotas(root)
         self._size = self._default_size(options)
@@ -237,7 +237,7 @@ class Overlay2:
             return []
 
 
-def _fixed_options() -> list[str]:
+def fixed_options() -> list[str]:
     """index would make a re-used upper directory busy; metacopy and redirect_dir would leave files that only their kernel
     understands in a layer. Where a kernel has them on by default they are switched off."""
     options = ["index=off"]
