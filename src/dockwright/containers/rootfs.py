@@ -101,7 +101,7 @@ def _assembled(mount: Document, base: str, temporary: str, binds: Sequence[Docum
 def _mounted(mount: Document, base: str, point: str) -> int:
     """Mount the root at `point`; a descriptor of it."""
     if tree.plain(mount):
-        m.mount("overlay", point, "overlay", 0, ",".join(mount["options"]))
+        tree.mount_plain(mount, point)
     else:
         made, target = tree.mounted(mount, base), os.open(point, m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         m.move_mount(made, target)

@@ -7,12 +7,13 @@ _ESCAPES = (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\"))
 
 @dataclass(frozen=True)
 class MountInfo:
-    """One mount. shared, slave: whether it is in a peer group, whether it hears of one's mounts."""
+    """One mount. shared, slave: whether it is in a peer group, whether it hears of one's mounts; source: its device or name."""
 
     point: str
     kind: str
     shared: bool
     slave: bool
+    source: str = ""
 
 
 def mounts() -> list[MountInfo]:
@@ -26,7 +27,8 @@ def parse(line: str) -> MountInfo:
     left, _, right = line.partition(" - ")
     fields = left.split(" ")
     optional = " ".join(fields[6:])
-    return MountInfo(_plain(fields[4]), right.split(" ")[0], "shared:" in optional, "master:" in optional)
+    kind, source, *_ = right.split(" ")
+    return MountInfo(_plain(fields[4]), kind, "shared:" in optional, "master:" in optional, _plain(source))
 
 
 def _plain(text: str) -> str:

@@ -154,13 +154,13 @@ class Layers:
         """A file of the container's root without mounting it, as the container would see it; b"" if none or not a file."""
         driver, key = self._existing(container)
         with driver.opened(key) as directories:
-            return read_file(directories, path, limit)
+            return read_file(directories, path, limit, driver.marks)
 
     def kind(self, container: str, path: str) -> int:
         """The file type (S_IFMT) of a path of the container's root without mounting it, 0 if it is not there."""
         driver, key = self._existing(container)
         with driver.opened(key) as directories:
-            return kind(directories, path)
+            return kind(directories, path, driver.marks)
 
     async def size(self, container: str) -> tuple[int, int]:
         """SizeRw and SizeRootFs: bytes of the container's own files, and those with the image's."""

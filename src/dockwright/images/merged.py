@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Generator
 
-from dockwright.images.differ import opaque, whiteout
+from dockwright.images.differ import NODES, Marks
 from dockwright.kernel.mount import O_PATH
 
 MOST_LINKS = 40  # path_resolution(7)
@@ -17,13 +17,13 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NODE = O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def read_file(directories: list[str], path: str, limit: int) -> bytes:
+def read_file(directories: list[str], path: str, limit: int, marks: Marks = NODES) -> bytes:
     """At most `limit` bytes of the regular file at `path`; b"" where there is none.
 
     Args:
-        directories: of the overlay, top first.
+        directories: of the overlay, top first. marks: how they say what is gone.
     """
-    fd = _find(directories, path)
+    fd = _find(directories, path, marks)
     if fd < 0:
         return b""
     try:
@@ -36,9 +36,9 @@ def read_file(directories: list[str], path: str, limit: int) -> bytes:
         return _at_most(file.fileno(), limit)
 
 
-def kind(directories: list[str], path: str) -> int:
+def kind(directories: list[str], path: str, marks: Marks = NODES) -> int:
     """The file type (S_IFMT) of what `path` leads to, 0 if nothing does."""
-    fd = _find(directories, path)
+    fd = _find(directories, path, marks)
     if fd < 0:
         return 0
     try:
@@ -55,7 +55,7 @@ def _at_most(fd: int, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def _find(directories: list[str], path: str) -> int:
+def _find(directories: list[str], path: str, marks: Marks) -> int:
     """An O_PATH descriptor of what `path` leads to, -1 if nothing does."""
     rest = [part for part in reversed(path.split("/")) if part not in ("", ".")]
     at: list[str] = []
@@ -65,7 +65,7 @@ def _find(directories: list[str], path: str) -> int:
         if part == "..":
             at = at[:-1]
             continue
-        fd = _top(directories, at, part)
+        fd = _top(directories, at, part, marks)
         if fd < 0:
             return -1
         kind = os.fstat(fd).st_mode
@@ -85,32 +85,37 @@ def _find(directories: list[str], path: str) -> int:
     return -1
 
 
-def _top(directories: list[str], at: list[str], name: str) -> int:
+def _top(directories: list[str], at: list[str], name: str, marks: Marks) -> int:
     """An O_PATH descriptor of `name` in the merged directory `at`, -1 if it is not there."""
-    stack = _merged(directories, at)
+    stack = _merged(directories, at, marks)
     for directory in stack:
         try:
+            if marks.hides(directory, name):
+                break
             fd = os.open(name, _NODE, dir_fd=directory)
         except (FileNotFoundError, NotADirectoryError):
             continue
         finally:
             os.close(directory)
         stack.close()
-        if whiteout(os.fstat(fd)):
+        if marks.gone(os.fstat(fd)):
             os.close(fd)
             return -1
         return fd
+    stack.close()
     return -1
 
 
-def _merged(directories: list[str], at: list[str]) -> Generator[int, None, None]:
+def _merged(directories: list[str], at: list[str], marks: Marks) -> Generator[int, None, None]:
     """Descriptors of the directories that make up `at`, top first; whoever takes one closes it."""
     if not at:
         for path in directories:
             yield os.open(path, _DIRECTORY)
         return
-    for above in _merged(directories, at[:-1]):
+    for above in _merged(directories, at[:-1], marks):
         try:
+            if marks.hides(above, at[-1]):
+                return
             fd = os.open(at[-1], _NODE, dir_fd=above)
         except FileNotFoundError:
             continue
@@ -122,7 +127,7 @@ def _merged(directories: list[str], at: list[str]) -> Generator[int, None, None]
             return
         directory = os.open(".", _DIRECTORY, dir_fd=fd)
         os.close(fd)
-        hidden = opaque(directory)
+        hidden = marks.opaque(directory)
         yield directory
         if hidden:
             return

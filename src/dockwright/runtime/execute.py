@@ -136,7 +136,7 @@ class _Entry:
     def _from_inside(self) -> int:
         """The process is to be our parent's child, and we are there for nothing else: we go in ourselves."""
         inner = self._open_inner() if self.unified >= 0 else -1  # now: inside, /proc and /sys are the container's
-        self._enter()
+        self._enter(later=k.CLONE_NEWCGROUP)
         pid = self._clone(inner)
         if pid == 0:
             self._child(self._become_alone)
@@ -150,9 +150,14 @@ class _Entry:
             os.close(fd)
 
     def _become_alone(self) -> None:
-        """The child of `_from_inside`: without our ends of the channels."""
+        """The child of `_from_inside`: without our ends of the channels, and last into the cgroup namespace.
+
+        Whoever is in there may clone into no cgroup from outside it (cgroups(7), nsdelegate): its maker is not.
+        """
         os.close(self.report)
         os.close(self.gate)
+        if "cgroup" in self.kinds:
+            k.setns(self.pidfd, k.CLONE_NEWCGROUP)
         self._become()
 
     def _collect(self, pid: int) -> None:
@@ -197,8 +202,8 @@ class _Entry:
         channel.send(self.child_report, {"pid": pid})
         os._exit(0)
 
-    def _enter(self) -> None:
-        """Into the cgroups and namespaces; of a pid namespace only our children will be members."""
+    def _enter(self, later: int = 0) -> None:
+        """Into the cgroups and namespaces but those `later`; of a pid namespace only our children will be members."""
         gc.disable()
         k.prctl(k.PR_SET_DUMPABLE, 0)
         default_signals()
@@ -207,6 +212,7 @@ class _Entry:
         flags = 0
         for kind in self.kinds:
             flags |= FLAGS[kind]
+        flags &= ~later
         if flags:
             k.setns(self.pidfd, flags)
         if flags & k.CLONE_NEWUSER:

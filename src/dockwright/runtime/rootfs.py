@@ -66,9 +66,8 @@ class Root(InitStep):
 
     def execute(self) -> None:
         if self.source and tree.plain(self.source):
-            # mount(2) takes the whole option string in one page; fsconfig(2) ends at 256 bytes before Linux 6.7
             os.chdir(self.context.overlay_base)
-            m.mount("overlay", self.path, "overlay", 0, ",".join(self.source["options"]))
+            tree.mount_plain(self.source, self.path)
             os.chdir("/")
             self.context.root = os.open(self.path, m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             return

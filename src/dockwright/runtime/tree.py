@@ -3,6 +3,7 @@
     {"type", "source", "options"}  of mount(2): a bind, an overlay whose relative names start from a base directory, or any
                                    file system of a block device or of a file ("loop" among its options)
     "lowers": [mounts]             the layers of an overlay that are file systems themselves, top first
+    "remounts": [options]          what is told to an aufs afterwards, one by one: more branches than a page has room for
 
 Imported by zygote and shim: nothing beyond ctypes and os.
 """
@@ -27,10 +28,24 @@ _CLONE = m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC
 
 
 def plain(source: Spec) -> bool:
-    """Whether one mount(2) of a single page is all it takes: an overlay of directories."""
+    """Whether mount(2) is all it takes: an overlay of directories in a page of options, or an aufs."""
+    if source["type"] == "aufs":
+        return True
     return source["type"] == "overlay" and not source.get("lowers") and not any(
         option.startswith(LAYER) for option in source["options"]
     )  # fmt: skip
+
+
+def mount_plain(source: Spec, point: str) -> None:
+    """Mount what is `plain` at `point`; its relative names start from the working directory.
+
+    mount(2) takes the whole option string in one page; fsconfig(2) ends at 256 bytes before Linux 6.7.
+    """
+    options = source["options"]
+    data = ",".join(option for option in options if option != "ro")
+    m.mount(source["type"], point, source["type"], m.MS_RDONLY if "ro" in options else 0, data)
+    for option in source.get("remounts") or ():
+        m.mount(source["type"], point, source["type"], m.MS_REMOUNT, option)
 
 
 def mounted(source: Spec, base: str) -> int:

@@ -169,6 +169,7 @@ class Shim:
         if operation == "attach":
             return self._attach(connection, number, message)
         if operation == "delete":
+            self._stop_listening()  # first: who hears the answer may give the path to the next shim
             connection.send({"n": number, "ok": None})
             return self.delete()
         if operation == "assign":
@@ -209,14 +210,18 @@ class Shim:
         if not self.deleted:
             self.deleted = True
             self.task.close()
-            if self.path:
-                self.loop.remove(self.listener.fileno())
-                self.listener.close()
-                try:
-                    os.unlink(self.path)
-                except FileNotFoundError:
-                    pass  # the daemon has already cleared away what this task leaves
+            self._stop_listening()
         self.maybe_end()
+
+    def _stop_listening(self) -> None:
+        if not self.path or self.listener.fileno() < 0:
+            return
+        self.loop.remove(self.listener.fileno())
+        self.listener.close()
+        try:
+            os.unlink(self.path)
+        except FileNotFoundError:
+            pass  # the daemon has already cleared away what this task leaves
 
     def maybe_end(self) -> None:
         """End if there is nothing left to do.

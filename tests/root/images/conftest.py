@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib.util
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ from dockwright.base.errors import EngineError
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
+from dockwright.images.snapshotters import supported
 from dockwright.kernel import devicemapper
 from dockwright.metadata import Database, identity
 
@@ -147,9 +149,28 @@ def stands_on(
         if not devicemapper.have_control() or not devicemapper.has_target("thin-pool"):
             pytest.skip("needs a kernel with thin pools")
         return place, SMALL_POOL
+    if driver == "aufs" and not supported("aufs"):
+        pytest.skip("needs a kernel with aufs")
+    if driver == "zfs":
+        return zfs_pool(place, peer, stack)
     if driver in PACKERS:
         peer(PACKERS[driver])
     return place, {}
+
+
+def zfs_pool(
+    place: Path, peer: Callable[[str], str], stack: contextlib.ExitStack
+) -> tuple[Path, dict[str, str]]:  # fmt: skip
+    """A pool of its own on a file."""
+    zpool = peer("zpool")
+    if not os.path.exists("/dev/zfs"):
+        pytest.skip("needs a kernel with zfs")
+    with open(place / "vdev", "wb") as file:
+        file.truncate(512 << 20)
+    name, point = f"dw{place.name}", place / "pool"
+    subprocess.run([zpool, "create", "-m", str(point), name, str(place / "vdev")], check=True)
+    stack.callback(subprocess.run, [zpool, "destroy", "-f", name], check=True)
+    return point, {}
 
 
 def formatted(place: Path, mkfs: list[str], megabytes: int, stack: contextlib.ExitStack) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dockwright.base.errors import EngineError, Internal, InvalidParameter
-from dockwright.containers.rootfs import mounted as detached
+from dockwright.containers.rootfs import detached
 from dockwright.images import snapshotters
 from dockwright.images.differ import ADDED, DELETED, MODIFIED
 from dockwright.images.snapshotters import Snapshotter, dmoptions, packed
@@ -308,8 +308,8 @@ def test_documents(bench: Bench) -> None:
 
 
 def test_an_unknown_driver(tmp_path: Path) -> None:
-    with pytest.raises(InvalidParameter, match="driver not supported: aufs"):
-        snapshotters.choose("aufs", lambda name: str(tmp_path / name), str(tmp_path / "trash"), {})
+    with pytest.raises(InvalidParameter, match="error initializing graphdriver: driver not supported: nosuch"):
+        snapshotters.choose("nosuch", lambda name: str(tmp_path / name), str(tmp_path / "trash"), {})
 
 
 def test_the_driver_that_was_used_is_chosen(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dockwright.base.errors import EngineError, InvalidParameter
-from dockwright.images.differ import Change
+from dockwright.images.differ import Change, Marks
 from dockwright.images.unpack import Whiteouts
 
 Mount = dict[str, Any]  # type, source, options: see dockwright.runtime.tree
@@ -42,12 +42,14 @@ class Snapshotter(Protocol):
     Attributes:
         name: as Docker calls it. root: its folder. base: the directory that relative names in mount options start from.
         stacked: whether snapshots of one chain may be filled in any order (each holds its own files only).
+        marks: how a snapshot's directories say what is gone.
     """
 
     name: str
     root: str
     base: str
     stacked: bool
+    marks: Marks
 
     def prepare(self, key: str, parent: str = "") -> str:
         """Make an active snapshot on top of `parent`; returns the directory a layer is unpacked into until `commit`.
@@ -151,8 +153,20 @@ def _packed(kind: str) -> Factory:
     return make
 
 
+def _aufs(root: str, trash: str, options: Options) -> Snapshotter:
+    from dockwright.images.snapshotters.aufs import Aufs
+
+    return Aufs(root, trash, options)
+
+
+def _zfs(root: str, trash: str, options: Options) -> Snapshotter:
+    from dockwright.images.snapshotters.zfs import Zfs
+
+    return Zfs(root, trash, options)
+
+
 DRIVERS: dict[str, Factory] = {
-    "overlay2": _overlay2, "btrfs": _btrfs, "devicemapper": _devicemapper, "erofs": _packed("erofs"),
+    "overlay2": _overlay2, "aufs": _aufs, "btrfs": _btrfs, "zfs": _zfs, "devicemapper": _devicemapper, "erofs": _packed("erofs"),
     "squashfs": _packed("squashfs"), "vfs": _vfs,
 }  # fmt: skip  # what was used here is looked for in this order
 

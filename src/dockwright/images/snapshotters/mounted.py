@@ -40,11 +40,14 @@ class Mounted(Whole):
 
     def commit(self, key: str) -> None:
         """Write everything out, then mark it as complete."""
+        self._flush(key)
+        super().commit(key)
+        self._rest(key)
+
+    def _flush(self, key: str) -> None:
         if key in self._filled:
             syncfs(f"/proc/self/fd/{self._filled[key]}")
             self._close(key)
-        super().commit(key)
-        self._rest(key)
 
     def remove(self, key: str) -> None:
         """Remove it; whoever was unpacking into it has ended."""

@@ -72,6 +72,7 @@ class Overlay2:
 
     name = NAME
     stacked = True
+    marks: differ.Marks = differ.NODES
 
     def __init__(self, root: str, trash: str, options: Options) -> None:
         self.root = self.base = root

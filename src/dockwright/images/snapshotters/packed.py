@@ -22,8 +22,8 @@ from dockwright.supervisor import spawner
 
 SMALL = 256 << 10  # bytes: a layer below stays a directory, as the init layers of containers
 DEADLINE = 3600.0  # seconds for one image
-COMMANDS = {
-    "erofs": ("mkfs.erofs", ["-d0", "-Eforce-inode-extended", "--chunksize=65536", "{image}", "{tree}"]),  # extended: own times; chunks: holes
+COMMANDS = {  # extended inodes have times of their own, chunks let holes be
+    "erofs": ("mkfs.erofs", ["-d0", "-Eforce-inode-extended", "--chunksize=65536", "{image}", "{tree}"]),
     "squashfs": ("mksquashfs", ["{tree}", "{image}", "-no-progress", "-noappend", "-quiet", "-comp", "zstd"]),
 }
 
@@ -36,6 +36,7 @@ class Packed:
     """
 
     stacked = True
+    marks: differ.Marks = differ.NODES
 
     def __init__(self, kind: str, root: str, trash: str, options: Options) -> None:
         program, self._arguments = COMMANDS[kind]
@@ -191,8 +192,7 @@ class Packed:
         return [*own, *self._lower(key)]
 
     def _chain(self, parent: str) -> list[str]:
-        if not self.committed(parent):
-            raise FileNotFoundError(2, os.strerror(2), self.path(parent))
+        os.stat(self.path(parent))  # it may be filled still
         chain = [parent, *self._lower(parent)]
         if len(chain) >= MOST_LAYERS:
             raise InvalidParameter("max depth exceeded")

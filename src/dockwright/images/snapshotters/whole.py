@@ -68,6 +68,7 @@ class Whole(ABC):
 
     name: str
     stacked = False
+    marks: differ.Marks = differ.NODES
 
     def __init__(self, root: str, trash: str) -> None:
         self.root = self.base = root
