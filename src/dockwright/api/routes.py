@@ -26,6 +26,7 @@ SERVED = [
     Route("POST", "/containers/{name}/pause", containers.pause),
     Route("POST", "/containers/{name}/unpause", containers.unpause),
     Route("POST", "/containers/{name}/attach", streams.attach),
+    Route("POST", "/containers/{name}/update", containers.update),
     Route("POST", "/containers/{name}/wait", containers.wait, streams=True),
     Route("DELETE", "/containers/{name}", containers.remove),
     Route("HEAD", "/containers/{name}/archive", files.path_stat),
@@ -79,7 +80,7 @@ def _refused(handler: Handler, *lines: str) -> list[Route]:
 NOT_YET = _refused(
     unimplemented.not_yet,
     "GET /containers/{name}/attach/ws",
-    "POST /containers/{name}/update /build /build/cancel",
+    "POST /build /build/cancel",
     "POST /session /grpc /containers/{name}/copy",
     "GET /images/{name}/attestations /images/search /distribution/{name}/json",
     "POST /containers/{name}/checkpoints",

@@ -12,16 +12,19 @@ _NO = "Your kernel does not support "
 _NOT_MOUNTED = " or the cgroup is not mounted."
 
 
-def check(host: HostConfig, can: Limits) -> list[str]:
+def check(host: HostConfig, can: Limits, update: bool = False) -> list[str]:
     """Check and complete all limits; returns warnings.
+
+    Args:
+        update: they change those of a container that is there: what is zero stays.
 
     Raises:
         InvalidParameter, Internal: in Docker's words.
     """
     warnings: list[str] = []
-    _memory(host, can, warnings)
+    _memory(host, can, warnings, update)
     _memory_habits(host, can, warnings)
-    _processes(host, can, warnings)
+    _processes(host, can, warnings, update)
     _processors(host, can, warnings)
     _processor_sets(host, can, warnings)
     _block(host, can, warnings)
@@ -33,11 +36,11 @@ def _drop(host: HostConfig, field: str, value: object, warnings: list[str], text
     warnings.append(text)
 
 
-def _memory(host: HostConfig, can: Limits, warnings: list[str]) -> None:
+def _memory(host: HostConfig, can: Limits, warnings: list[str], update: bool) -> None:
     memory = host.Memory or 0
     if memory and memory < SMALLEST_MEMORY:
         raise InvalidParameter("Minimum memory limit allowed is 6MB")
-    if memory and not host.MemorySwap:
+    if memory and not host.MemorySwap and not update:
         host.MemorySwap = 2 * memory
     if memory and not can.memory:
         text = f"{_NO}memory limit capabilities{_NOT_MOUNTED} Limitation discarded."
@@ -50,7 +53,7 @@ def _memory(host: HostConfig, can: Limits, warnings: list[str]) -> None:
         swap = -1
     if memory and 0 < swap < memory:
         raise InvalidParameter("Minimum memoryswap limit should be larger than memory limit, see usage")
-    if not memory and swap > 0:
+    if not memory and swap > 0 and not update:
         raise InvalidParameter("You should always set the Memory limit when using Memoryswap limit, see usage")
 
 
@@ -79,9 +82,9 @@ def _memory_habits(host: HostConfig, can: Limits, warnings: list[str]) -> None:
         )
 
 
-def _processes(host: HostConfig, can: Limits, warnings: list[str]) -> None:
+def _processes(host: HostConfig, can: Limits, warnings: list[str], update: bool) -> None:
     if (host.PidsLimit or 0) <= 0:
-        host.PidsLimit = None
+        host.PidsLimit = 0 if update and host.PidsLimit is not None else None
     if host.PidsLimit and not can.pids:
         text = f"{_NO}PIDs limit capabilities{_NOT_MOUNTED} PIDs limit discarded."
         _drop(host, "PidsLimit", None, warnings, text)

@@ -25,6 +25,7 @@ from dockwright.containers.seeing import Seeing
 from dockwright.containers.stopping import Stopping
 from dockwright.containers.store import Store
 from dockwright.containers.streams import Streams
+from dockwright.containers.updating import Updating
 from dockwright.containers.waiting import Waiter
 from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
@@ -66,6 +67,7 @@ class ContainerManager:
         self.create, self.rename, self.remove = creation.create, creation.rename, removal.remove
         self.start, self.restart, self.pause, self.unpause = life.start, life.restart, life.pause, life.unpause
         self.prune = Pruning(store, images, removal).prune
+        self.update = Updating(store).update
         self.kill, self.stop = stopping.kill, stopping.stop
         self.attach, self.resize, self.logs = streams.attach, streams.resize, streams.logs
         self.exec_check, self.exec_start = execs.check, execs.start

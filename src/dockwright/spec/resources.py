@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from dockwright.types.container import HostConfig
+
 if TYPE_CHECKING:
     from dockwright.spec.build import Inputs
 
@@ -15,15 +17,18 @@ _CONTAINER_DEVICES = (
 
 def build(inputs: "Inputs") -> dict[str, Any]:
     """Memory, cpu, pids, block I/O and devices."""
-    host = inputs.host
-    privileged = bool(host.Privileged)
-    found: dict[str, Any] = {
-        "devices": EVERY_DEVICE if privileged else [*DEFAULT_DEVICES, *_own_devices(), *inputs.device_rules],
-        "memory": _memory(inputs),
-        "cpu": _cpu(inputs),
-        "pids": _present(limit=host.PidsLimit),
-        "blockIO": _block(inputs),
-    }  # fmt: skip
+    privileged = bool(inputs.host.Privileged)
+    rules = EVERY_DEVICE if privileged else [*DEFAULT_DEVICES, *_own_devices(), *inputs.device_rules]
+    return {"devices": rules, **limits(inputs.host, inputs.block)}
+
+
+def limits(host: HostConfig, block: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Memory, cpu, pids and block I/O: what can also be changed while a container runs.
+
+    Args:
+        block: HostConfig's lists of I/O limits with Major and Minor.
+    """
+    found = {"memory": _memory(host), "cpu": _cpu(host), "pids": _present(limit=host.PidsLimit), "blockIO": _block(host, block)}
     return {key: value for key, value in found.items() if value}
 
 
@@ -34,8 +39,7 @@ def _own_devices() -> list[dict[str, Any]]:
     ]
 
 
-def _memory(inputs: "Inputs") -> dict[str, Any]:
-    host = inputs.host
+def _memory(host: HostConfig) -> dict[str, Any]:
     memory = _present(
         limit=host.Memory, reservation=host.MemoryReservation, swap=max(host.MemorySwap or 0, -1),
         disableOOMKiller=host.OomKillDisable or None,
@@ -43,8 +47,7 @@ def _memory(inputs: "Inputs") -> dict[str, Any]:
     return memory if host.MemorySwappiness is None else {**memory, "swappiness": host.MemorySwappiness}
 
 
-def _cpu(inputs: "Inputs") -> dict[str, Any]:
-    host = inputs.host
+def _cpu(host: HostConfig) -> dict[str, Any]:
     quota, period = host.CpuQuota, host.CpuPeriod
     if host.NanoCpus:
         quota, period = host.NanoCpus * PERIOD // 1_000_000_000, PERIOD
@@ -54,10 +57,9 @@ def _cpu(inputs: "Inputs") -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _block(inputs: "Inputs") -> dict[str, Any]:
-    lists = inputs.block
+def _block(host: HostConfig, lists: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     return _present(
-        weight=inputs.host.BlkioWeight,
+        weight=host.BlkioWeight,
         weightDevice=_devices(lists.get("BlkioWeightDevice"), "Weight", "weight"),
         throttleReadBpsDevice=_devices(lists.get("BlkioDeviceReadBps"), "Rate", "rate"),
         throttleWriteBpsDevice=_devices(lists.get("BlkioDeviceWriteBps"), "Rate", "rate"),

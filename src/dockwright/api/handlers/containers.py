@@ -9,7 +9,7 @@ from dockwright.api.query import Query
 from dockwright.api.shapes import container as shapes
 from dockwright.api.shapes import shaped
 from dockwright.base.errors import InvalidParameter
-from dockwright.types.container import CreateRequest
+from dockwright.types.container import CreateRequest, HostConfig
 
 _DIGITS = re.compile(r"[0-9]{1,5}")
 START_BODY = (
@@ -85,6 +85,13 @@ async def rename(exchange: Exchange) -> Answer:
     """POST /containers/{id}/rename."""
     await exchange.managers.containers.rename(exchange.name, exchange.query.text("name"))
     return nothing()
+
+
+async def update(exchange: Exchange) -> Answer:
+    """POST /containers/{id}/update; no body changes nothing."""
+    body = b"" if exchange.body.empty else await exchange.body.text()
+    wanted = HostConfig() if body.strip() in (b"", b"null") else decode(body, HostConfig)
+    return document(await exchange.managers.containers.update(exchange.name, wanted))
 
 
 async def wait(exchange: Exchange) -> None:
