@@ -39,7 +39,8 @@ class Found:
 
     Attributes:
         config: its document's blob. layers: their blobs, lowest first, here or elsewhere. names: full references.
-        manifest: the OCI manifest it came with. parent: the image it was made of here.
+        manifest: the OCI manifest it came with. parent: the image it was made of here. beside: other documents that are kept
+            with it (the index that led here).
     """
 
     config: Blob
@@ -47,10 +48,11 @@ class Found:
     names: list[reference.Reference]
     manifest: Blob | None = None
     parent: str = ""
+    beside: Sequence[Blob] = ()
 
     def documents(self) -> list[Blob]:
         """What it is made of beside layers."""
-        return [self.config, *([self.manifest] if self.manifest else [])]
+        return [self.config, *([self.manifest] if self.manifest else []), *self.beside]
 
 
 @dataclass

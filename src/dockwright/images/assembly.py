@@ -146,6 +146,10 @@ class Assembler:
             connection.execute("DELETE FROM layer WHERE key = ? AND state = 'removing'", (key,))
         self._content.reap(connection)
 
+    async def protect(self, lease: Lease, digests: Sequence[str]) -> None:
+        """Keep blobs for as long as `lease` lasts."""
+        await self._database.write(lambda c: _leased(c, lease, digests), durable=False)
+
     async def unpack(self, lease: Lease, parts: Sequence[Part], blobs: Sequence[str] = ()) -> list[Unpacked]:
         """Make those of a chain's layers that are missing, lowest first. They are `creating` until an image is inserted with
         them, and go with the lease if none is.
@@ -313,3 +317,8 @@ class Assembler:
             await asyncio.to_thread(syncfs, self._driver.root)
             sizes = [(part.chain, layer.size) for part, layer in zip(parts, made, strict=True)]
             await self._database.write(lambda c: store.ready(c, sizes))
+
+
+def _leased(connection: sqlite3.Connection, lease: Lease, digests: Sequence[str]) -> None:
+    for digest in digests:
+        references.add(connection, store.LEASE, lease.id, "blob", digest)

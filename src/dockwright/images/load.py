@@ -7,7 +7,7 @@ transaction that makes all of it an image. Whatever ends earlier leaves rows tha
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -27,9 +27,14 @@ from dockwright.images.progress import Emit, Line, Meter, lines
 from dockwright.kernel.sync import syncfs
 from dockwright.metadata import Database
 
+Naming = Callable[[sqlite3.Connection, str], None]  # in the writer's transaction; the image's id
 LayerReport = Callable[[int, str, int, int], None]  # index of the layer; see `works.Report`
 RECEIVED = 16  # archives at once; more wait, and their clients with them
 DEEPEST = 125  # layers of an image, as with Docker's layer store
+
+
+def _nameless(connection: sqlite3.Connection, ident: str) -> None:
+    """For what is complete without more."""
 
 
 def _silent(index: int, status: str, current: int, total: int) -> None:
@@ -91,11 +96,12 @@ class Loader:
             emit({"stream": f"Loaded image ID: {made.id}\n"})
         self._events.publish("image", "load", made.id, {**made.labels, "name": made.id})
 
-    async def make(self, found: Found, report: LayerReport = _silent) -> Made:
+    async def make(self, found: Found, report: LayerReport = _silent, naming: Naming = _nameless) -> Made:
         """Store one image; layers that are elsewhere are brought meanwhile.
 
         Args:
-            report: hears how each layer goes; from any thread.
+            report: hears how each layer goes; from any thread. naming: what else belongs into the transaction that makes it
+                an image.
 
         Raises:
             InvalidParameter: hostile, broken, contradictory. OSError: from the file system. What a layer's `fetch` raises.
@@ -117,8 +123,26 @@ class Loader:
                 sizes = [(blob.digest, blob.size) for blob in blobs.values()]
                 fresh = await self._database.write(lambda c: store.claim_blobs(c, found.config.digest, sizes), durable=False)
                 await asyncio.to_thread(self._content.place, [blobs[digest] for digest in fresh])
-                moved = await self._database.write(lambda c: _insert(c, found, config, rows))
+                moved = await self._database.write(lambda c: _insert(c, found, config, rows, naming))
         return Made(found.config.digest, dict((parsed.config and parsed.config.Labels) or {}), moved)
+
+
+    async def keep(self, documents: Sequence[Blob], naming: Naming, ident: str) -> None:
+        """Store documents beside the image `ident`, which is there already; `naming` says what refers to them."""
+        digests = [blob.digest for blob in documents]
+        async with self._assembler.lease() as lease:
+            await self._assembler.protect(lease, digests)
+            await asyncio.to_thread(syncfs, self._content.root)
+            async with self._assembler.turn:
+                sizes = [(blob.digest, blob.size) for blob in documents]
+                fresh = await self._database.write(lambda c: store.claim_blobs(c, "", sizes), durable=False)
+                await asyncio.to_thread(self._content.place, [blob for blob in documents if blob.digest in fresh])
+                await self._database.write(lambda c: _kept(c, digests, naming, ident))
+
+
+def _kept(connection: sqlite3.Connection, digests: Sequence[str], naming: Naming, ident: str) -> None:
+    store.ready_blobs(connection, digests)
+    naming(connection, ident)
 
 
 def _chunks(bridge: Bridge) -> Iterator[bytes]:
@@ -170,12 +194,14 @@ def _meters(found: Found, emit: Emit) -> LayerReport:
 
 
 def _insert(
-    connection: sqlite3.Connection, found: Found, config: bytes, rows: list[store.LayerRow]
+    connection: sqlite3.Connection, found: Found, config: bytes, rows: list[store.LayerRow], naming: Naming
 ) -> dict[Reference, str]:
     """The image with its names; returns who lost a name to it."""
     ident = found.config.digest
     store.insert(connection, ident, config, found.manifest.digest if found.manifest else "", rows)
     if found.parent:
         parents.note(connection, ident, found.parent)
+    store.ready_blobs(connection, [blob.digest for blob in found.beside])
     moved = {name: store.set_tag(connection, str(name), ident) for name in found.names}
+    naming(connection, ident)
     return {name: loser for name, loser in moved.items() if loser}

@@ -5,20 +5,24 @@ import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 
 from dockwright.base.errors import EngineError, Forbidden, Internal, InvalidParameter, NotFound
-from dockwright.base.ids import SHORT
 from dockwright.events import EventBus
 from dockwright.grammar.reference import TAG, Reference, parse
 from dockwright.images import oci, platforms, store
 from dockwright.images.archive import Found
+from dockwright.images.arrival import Remote
 from dockwright.images.content import Blob, Content, Ingest, checked
+from dockwright.images.download import Lane
+from dockwright.images.layerlines import LayerLines
 from dockwright.images.load import Loader, explained
 from dockwright.images.manifests import Resolved, resolve
-from dockwright.images.progress import Emit, Line, Meter, lines
+from dockwright.images.progress import Emit, Line, lines
 from dockwright.images.registry.client import Caller, Registries
 from dockwright.images.registry.failures import Refused, RegistryError
 from dockwright.images.registry.repository import Repository
+from dockwright.images.registry.transport import limited
 from dockwright.metadata import Database
 
 SCRATCH = "'scratch' is a reserved name"
@@ -46,7 +50,8 @@ class Puller:
     ) -> None:
         self._database, self._content, self._loader = database, content, loader
         self._events, self._registries = events, registries
-        self._slots = asyncio.Semaphore(registries.settings.downloads)
+        settings = registries.settings
+        self._lane = Lane(asyncio.Semaphore(settings.downloads), settings.attempts, settings.pause)
 
     def pull(self, request: PullRequest) -> AsyncIterator[Line]:
         """Progress documents.
@@ -71,71 +76,91 @@ class Puller:
         shown = reference.familiar_name if request.all_tags else reference.familiar
         newer = "Downloaded newer image for" if changed else "Image is up to date for"
         emit({"status": f"Status: {newer} {shown}"})
+        if request.platform and not request.all_tags:
+            self._check_platform(reference, request.platform)
+
+    def _check_platform(self, reference: Reference, wanted: oci.Platform) -> None:
+        """A single manifest is pulled whatever it is for; who asked for something else is told. Raises NotFound."""
+        image = store.find(self._database.read(), str(reference))
+        found = oci.Platform(*(str(image.config.get(key) or "") for key in ("architecture", "os", "variant")))
+        if not platforms.best([oci.Descriptor(platform=found)], wanted):
+            raise NotFound(
+                f"image with reference {reference.familiar} was found but does not match the specified platform: "
+                f"wanted {platforms.shown(wanted)}, actual: {platforms.shown(found)}"
+            )
 
     async def _from(self, repository: Repository, request: PullRequest, emit: Emit) -> bool:
         """Everything that is asked for, from one endpoint; whether something is new."""
         if not request.all_tags:
-            return await self._one(repository, request.reference, request.platform, emit)
+            return await self._one(repository, request.reference, request, emit)
         changed = False
         for tag in await repository.tags():
-            changed |= await self._one(repository, replace(request.reference, tag=tag), request.platform, emit)
+            changed |= await self._one(repository, _tagged(request.reference, tag), request, emit)
         return changed
 
-    async def _one(self, repository: Repository, reference: Reference, platform: oci.Platform | None, emit: Emit) -> bool:
-        resolved = await resolve(repository, reference, platform)
+    async def _one(self, repository: Repository, reference: Reference, request: PullRequest, emit: Emit) -> bool:
+        resolved = await resolve(repository, reference, request.platform)
         emit({"status": f"Pulling from {reference.path}", "id": str(reference) if reference.digest else reference.tag})
         ident = checked(resolved.manifest.config.digest)
-        if not store.exists(self._database.read(), ident):
-            await self._make(resolved, emit)
-        changed = await self._database.write(lambda c: _named(c, reference, resolved, ident))
+        before = store.named(self._database.read(), reference)
+        await self._bring(resolved, reference, ident, emit)
         emit({"status": f"Digest: {resolved.top.digest}"})
         labels = store.load(self._database.read(), ident).container_config.get("Labels") or {}
         self._events.publish("image", "pull", reference.familiar, {**labels, "name": reference.familiar_name})
-        return changed
+        return before != ident
 
-    async def _make(self, resolved: Resolved, emit: Emit) -> None:
+    async def _bring(self, resolved: Resolved, reference: Reference, ident: str, emit: Emit) -> None:
+        """The image and its documents; of an image that is here already only the documents."""
+        naming = partial(_name, reference, resolved)
         ingest = self._content.ingest()
         try:
-            await self._loader.make(await self._found(resolved, ingest, emit))
+            beside = [await asyncio.to_thread(ingest.write, [document.data]) for document in resolved.chain]
+            if store.exists(self._database.read(), ident):
+                return await self._loader.keep(beside, naming, ident)
+            found = Found(await self._config(resolved, ingest), self._layers(resolved), [], beside[-1], beside[:-1])
+            report = LayerLines(resolved.manifest.layers, emit)
+            await self._loader.make(found, report, naming)
         finally:
             await asyncio.to_thread(ingest.close)
 
-    async def _found(self, resolved: Resolved, ingest: Ingest, emit: Emit) -> Found:
-        config = await self._blob(resolved.repository, resolved.manifest.config, ingest, lambda line: None)
-        for layer in resolved.manifest.layers:
-            emit({"status": "Pulling fs layer", "progressDetail": {}, "id": layer.digest[7 : 7 + SHORT]})
-        layers = await asyncio.gather(
-            *(self._blob(resolved.repository, layer, ingest, emit) for layer in resolved.manifest.layers)
-        )
-        return Found(config, layers, [], ingest.write([resolved.document.data]))
+    async def _config(self, resolved: Resolved, ingest: Ingest) -> Blob:
+        """The config, checked against its descriptor.
 
-    async def _blob(self, repository: Repository, descriptor: oci.Descriptor, ingest: Ingest, emit: Emit) -> Blob:
-        ident = descriptor.digest[7 : 7 + SHORT]
-        pieces = []
-        meter = Meter(emit, "Downloading", ident, descriptor.size)
-        async with self._slots, repository.blob(descriptor.digest) as response:
-            size = 0
-            while piece := await response.content.readany():
-                size += len(piece)
-                pieces.append(piece)
-                meter.report(size)
-        blob = await asyncio.to_thread(ingest.write, pieces)
+        Raises:
+            RegistryError, InvalidParameter: it is not to be had, or it is something else.
+        """
+        descriptor = resolved.manifest.config
+        if not 0 <= descriptor.size <= oci.LARGEST_DOCUMENT:
+            raise InvalidParameter(f"a config of {descriptor.size} bytes is too large")
+        async with resolved.repository.blob(descriptor.digest) as response:
+            data = await limited(response, descriptor.size)
+        blob = await asyncio.to_thread(ingest.write, [data])
         if blob.digest != descriptor.digest:
-            raise InvalidParameter(f"filesystem layer verification failed for digest {descriptor.digest}")
-        emit({"status": "Download complete", "progressDetail": {}, "id": ident})
-        emit({"status": "Pull complete", "progressDetail": {}, "id": ident})
+            raise InvalidParameter(f"image config verification failed for digest {descriptor.digest}")
         return blob
 
+    def _layers(self, resolved: Resolved) -> list[Remote]:
+        return [self._lane.remote(resolved.repository, layer) for layer in resolved.manifest.layers]
 
-def _named(connection: sqlite3.Connection, reference: Reference, resolved: Resolved, ident: str) -> bool:
-    """The image gets the name it was pulled by, and its digest there; whether that changed anything."""
-    before = store.named(connection, reference)
+
+def _name(reference: Reference, resolved: Resolved, connection: sqlite3.Connection, ident: str) -> None:
+    """The image gets the name it was pulled by and its digest there; what belongs together is noted."""
     store.set_digest(connection, reference.name, resolved.top.digest, ident)
     if not reference.digest:
         store.set_tag(connection, str(reference), ident, resolved.top.digest)
-    for descriptor in (resolved.manifest.config, *resolved.manifest.layers):
-        store.add_source(connection, descriptor.digest, reference.domain, reference.path)
-    return before != ident
+    for parent, child in pairwise(document.digest for document in resolved.chain):
+        store.add_children(connection, parent, [child])
+    blobs = [descriptor.digest for descriptor in (resolved.manifest.config, *resolved.manifest.layers)]
+    store.add_children(connection, resolved.document.digest, blobs)
+    for digest in blobs:
+        store.add_source(connection, digest, reference.domain, reference.path)
+
+
+def _tagged(reference: Reference, tag: str) -> Reference:
+    """`reference` with a tag its registry told us of. Raises InvalidParameter."""
+    if not TAG.fullmatch(tag):
+        raise InvalidParameter("invalid tag format")
+    return replace(reference, tag=tag)
 
 
 def pull_request(name: str, tag: str, platform: str, caller: Caller, all_platforms: bool) -> PullRequest:

@@ -273,8 +273,19 @@ def insert(connection: sqlite3.Connection, ident: str, config: bytes, manifest: 
             values = (ident, position, row.chain, row.diff, row.blob, row.size)
             connection.execute("INSERT INTO image_layer VALUES (?, ?, ?, ?, ?, ?)", values)
     ready(connection, [(row.chain, row.size) for row in rows])
-    for digest in (ident, manifest, *(row.blob for row in rows)):
+    ready_blobs(connection, [ident, manifest, *(row.blob for row in rows)])
+
+
+def ready_blobs(connection: sqlite3.Connection, digests: Sequence[str]) -> None:
+    """Blobs have their places now."""
+    for digest in digests:
         connection.execute("UPDATE blob SET state = 'ready' WHERE digest = ? AND state = 'creating'", (digest,))
+
+
+def add_children(connection: sqlite3.Connection, parent: str, children: Sequence[str]) -> None:
+    """Note what a document describes: it is kept for as long as the document is."""
+    values = [(parent, child) for child in children]
+    connection.executemany("INSERT OR IGNORE INTO blob_child VALUES (?, ?)", values)
 
 
 def claim_blobs(connection: sqlite3.Connection, image: str, blobs: Sequence[tuple[str, int]]) -> set[str]:

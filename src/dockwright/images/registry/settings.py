@@ -18,7 +18,8 @@ class RegistrySettings:
     Attributes:
         mirrors: addresses asked for Docker Hub's images first. insecure: hosts and networks that may do without a verified
             certificate, or without TLS; this host's always may.
-        downloads, uploads: blobs at once. attempts: for each blob. certificates: folders with one folder per host.
+        downloads, uploads: blobs at once. attempts: for each blob. pause: seconds
+            before the second one. certificates: folders with one folder per host.
         proxies: "http", "https" and "no" by daemon.json; what is missing is taken from the environment.
     """
 
@@ -27,6 +28,7 @@ class RegistrySettings:
     downloads: int = 3
     uploads: int = 5
     attempts: int = 5
+    pause: float = 5.0
     certificates: tuple[str, ...] = CERTIFICATES
     proxies: Mapping[str, str] = field(default_factory=dict)
 

@@ -106,24 +106,34 @@ class Transport:
         return self._contexts[trust]
 
 
+async def pieces(response: "ClientResponse") -> AsyncIterator[bytes]:
+    """A body as it comes.
+
+    Raises:
+        Unreachable: it broke off, or nothing came for a minute.
+    """
+    import aiohttp
+
+    try:
+        while piece := await response.content.readany():
+            yield piece
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        raise unreachable(response.method, str(response.url), error) from error
+
+
 async def limited(response: "ClientResponse", limit: int) -> bytes:
     """A whole body.
 
     Raises:
         RegistryError: it is longer than `limit` bytes. Unreachable: it broke off.
     """
-    import aiohttp
-
-    pieces, size = [], 0
-    try:
-        while piece := await response.content.readany():
-            pieces.append(piece)
-            size += len(piece)
-            if size > limit:
-                raise RegistryError(f'{response.method.title()} "{response.url}": an answer of more than {limit} bytes')
-    except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise unreachable(response.method, str(response.url), error) from error
-    return b"".join(pieces)
+    found, size = [], 0
+    async for piece in pieces(response):
+        found.append(piece)
+        size += len(piece)
+        if size > limit:
+            raise RegistryError(f'{response.method.title()} "{response.url}": an answer of more than {limit} bytes')
+    return b"".join(found)
 
 
 def _context(trust: Trust) -> ssl.SSLContext:

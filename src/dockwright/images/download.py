@@ -1,0 +1,93 @@
+"""Bringing one blob from a registry: one of a few at a time, continued where it broke off, tried again a few times."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from dockwright.base.errors import InvalidParameter
+from dockwright.images import oci
+from dockwright.images.arrival import Arrival, Remote
+from dockwright.images.registry.failures import Refused, RegistryError, Unreachable
+from dockwright.images.registry.repository import Repository
+from dockwright.images.registry.transport import pieces
+
+WAITING = "Waiting"
+LONGEST_PAUSE = 60.0  # seconds a registry may ask us to wait
+PROGRESS = 100  # a connection that brought one of so many parts of a blob counts as one that worked
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Where downloads queue up: so many at a time, so many attempts each.
+
+    Attributes:
+        pause: seconds before the second attempt; before the third it is twice that, and so on.
+    """
+
+    slots: asyncio.Semaphore
+    attempts: int
+    pause: float
+
+    def remote(self, repository: Repository, descriptor: oci.Descriptor) -> Remote:
+        """A blob of a repository, for the unpacker."""
+        return Remote(descriptor.digest, descriptor.size, Download(self, repository, descriptor.digest).fetch)
+
+
+class Download:
+    """One blob."""
+
+    def __init__(self, lane: Lane, repository: Repository, digest: str) -> None:
+        self._lane, self._repository, self._digest = lane, repository, digest
+        self._ranges = True
+
+    async def fetch(self, arrival: Arrival) -> None:
+        """Bring all of it.
+
+        Raises:
+            RegistryError: the registry refused, or broke off too often. InvalidParameter: there is more than was said.
+            OSError: from the file system.
+        """
+        if self._lane.slots.locked():
+            arrival.reports(WAITING)
+        async with self._lane.slots:
+            failures = 0
+            while arrival.offset < arrival.size:
+                before = arrival.offset
+                try:
+                    await arrival.fill(self._pieces(arrival))
+                    if arrival.offset < arrival.size:
+                        raise Unreachable(f'Get "{self._repository.url}/blobs/{self._digest}"', "unexpected EOF")
+                except InvalidParameter:
+                    arrival.discard()
+                    raise
+                except RegistryError as error:
+                    worked = (arrival.offset - before) * PROGRESS > arrival.size
+                    failures = 0 if worked else failures + 1
+                    if error.lasting or failures >= self._lane.attempts:
+                        raise
+                    await self._pause(arrival, failures, error)
+
+    async def _pieces(self, arrival: Arrival) -> AsyncIterator[bytes]:
+        """The bytes from where the arrival is."""
+        skipped = offset = arrival.offset
+        async with self._repository.blob(self._digest, offset if self._ranges else 0) as response:
+            if response.status == 206:
+                skipped = 0
+                if not response.headers.get("Content-Range", "").startswith(f"bytes {offset}-"):
+                    self._ranges = False
+                    raise Unreachable(f'Get "{response.url}"', "a range that was not asked for")
+            async for piece in pieces(response):
+                rest = piece[skipped:]
+                skipped -= len(piece) - len(rest)
+                if rest:
+                    yield rest
+
+    async def _pause(self, arrival: Arrival, failures: int, error: RegistryError) -> None:
+        """Wait before the next attempt, longer each time; after one that worked, not at all."""
+        asked = error.wait if isinstance(error, Refused) else 0.0
+        left = max(failures * self._lane.pause, min(asked, LONGEST_PAUSE))
+        while left > 0:
+            shown = round(left) or 1
+            arrival.reports(f"Retrying in {shown} second{'s' if shown > 1 else ''}")
+            await asyncio.sleep(min(left, 1.0))
+            left -= 1.0
