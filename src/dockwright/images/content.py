@@ -145,6 +145,7 @@ class Content:
             connection.execute("DELETE FROM blob WHERE digest = ?", (row["digest"],))
             connection.execute("DELETE FROM blob_child WHERE parent = ?", (row["digest"],))
             connection.execute("DELETE FROM blob_source WHERE digest = ?", (row["digest"],))
+            connection.execute("DELETE FROM blob_packed WHERE plain = ?", (row["digest"],))
 
     def clean(self) -> None:
         """At start: throw away what dead loads have left, but for downloads that may go on."""

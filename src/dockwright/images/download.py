@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from dockwright.base.errors import InvalidParameter
 from dockwright.images import oci
 from dockwright.images.arrival import Arrival, Remote
-from dockwright.images.registry.failures import Refused, RegistryError, Unreachable
+from dockwright.images.registry.failures import RegistryError, Unreachable
+from dockwright.images.registry.patience import wait
 from dockwright.images.registry.repository import Repository
 from dockwright.images.registry.transport import pieces
 
 WAITING = "Waiting"
-LONGEST_PAUSE = 60.0  # seconds a registry may ask us to wait
 PROGRESS = 100  # a connection that brought one of so many parts of a blob counts as one that worked
 
 
@@ -65,7 +65,7 @@ class Download:
                     failures = 0 if worked else failures + 1
                     if error.lasting or failures >= self._lane.attempts:
                         raise
-                    await self._pause(arrival, failures, error)
+                    await wait(failures * self._lane.pause, error, arrival.reports)
 
     async def _pieces(self, arrival: Arrival) -> AsyncIterator[bytes]:
         """The bytes from where the arrival is."""
@@ -81,13 +81,3 @@ class Download:
                 skipped -= len(piece) - len(rest)
                 if rest:
                     yield rest
-
-    async def _pause(self, arrival: Arrival, failures: int, error: RegistryError) -> None:
-        """Wait before the next attempt, longer each time; after one that worked, not at all."""
-        asked = error.wait if isinstance(error, Refused) else 0.0
-        left = max(failures * self._lane.pause, min(asked, LONGEST_PAUSE))
-        while left > 0:
-            shown = round(left) or 1
-            arrival.reports(f"Retrying in {shown} second{'s' if shown > 1 else ''}")
-            await asyncio.sleep(min(left, 1.0))
-            left -= 1.0

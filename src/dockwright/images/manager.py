@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from functools import partial
 from typing import Any
 
-from dockwright.base.errors import InvalidParameter, NotFound, NotSupported
+from dockwright.base.errors import InvalidParameter
 from dockwright.base.findings import Place
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
@@ -19,8 +19,10 @@ from dockwright.images.content import Content
 from dockwright.images.importing import Importer
 from dockwright.images.layers import Layers, chain_ids
 from dockwright.images.load import Loader
+from dockwright.images.oci import Platform
 from dockwright.images.prune import Pruner
 from dockwright.images.pull import Puller, pull_request
+from dockwright.images.push import Pusher, push_request
 from dockwright.images.registry.client import Caller, Registries
 from dockwright.images.registry.settings import RegistrySettings
 from dockwright.images.save import Saver
@@ -32,8 +34,8 @@ Rows = list[dict[str, Any]]
 Names = list[str]
 
 
-def _tagged(connection: sqlite3.Connection, name: str, ident: str) -> None:
-    store.set_tag(connection, name, ident)
+def _tagged(connection: sqlite3.Connection, source: str, name: str, ident: str) -> None:
+    store.set_tag(connection, name, ident, store.target(connection, source))
     store.mark_tagged(connection, ident)
 
 
@@ -69,6 +71,7 @@ class ImageManager:
         self._pruner = Pruner(database, events)
         self._registries = Registries(registry or RegistrySettings())
         self._puller = Puller(database, content, self._loader, events, self._registries)
+        self._pusher = Pusher(database, content, self._assembler, self._loader, events, self._registries)
         self._importer = Importer(content, self._loader, events)
         database.write_now(lambda c: recovery.recover(c, self._driver, content, self._assembler, trash, trusted))
 
@@ -127,7 +130,7 @@ class ImageManager:
         if parsed.familiar_name == "sha256":
             raise InvalidParameter("refusing to create an ambiguous tag using digest algorithm as name")
         target = reference.Reference(parsed.domain, parsed.path, tag or parsed.tag or reference.DEFAULT_TAG)
-        await self._database.write(partial(_tagged, name=str(target), ident=image.id))
+        await self._database.write(partial(_tagged, source=store.meant(image, name), name=str(target), ident=image.id))
         self._publish("tag", image, target.familiar)
 
     async def delete(self, name: str, force: bool, noprune: bool, running: Collection[str] = ()) -> Rows:
@@ -205,20 +208,16 @@ class ImageManager:
         """
         return self._puller.pull(pull_request(name, tag, platform, caller, all_platforms))
 
-    def push(self, name: str, tag: str) -> None:
-        """POST /images/{name}/push: refused, for want of a registry client.
+    def push(self, name: str, tag: str, platform: Platform | None, caller: Caller) -> AsyncIterator[dict[str, Any]]:
+        """POST /images/{name}/push: progress documents.
+
+        Args:
+            tag: "" where `name` has none means all tags. platform: only the image for this one.
 
         Raises:
-            NotFound: no such image. NotSupported: always, otherwise.
+            InvalidParameter: at once, for what cannot be. EngineError: what came of it, later.
         """
-        wanted = f"{name}:{tag}" if tag else name
-        try:
-            self.resolve(wanted)
-        except NotFound:
-            raise NotFound(f"An image does not exist locally with the tag: {reference.parse(name).familiar_name}") from None
-        raise NotSupported(
-            f"pushing {wanted} to a registry is not implemented yet: write it with `docker save` and copy that with skopeo"
-        )
+        return self._pusher.push(push_request(name, tag, platform, caller))
 
     def _publish(self, action: str, image: Image, name: str) -> None:
         labels = dict(image.container_config.get("Labels") or {})

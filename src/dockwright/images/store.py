@@ -41,6 +41,7 @@ MIGRATIONS = [
     CREATE TABLE blob_source (digest TEXT NOT NULL, domain TEXT NOT NULL, path TEXT NOT NULL,
                               PRIMARY KEY (digest, domain, path)) WITHOUT ROWID
     """,
+    "CREATE TABLE blob_packed (plain TEXT PRIMARY KEY, packed TEXT NOT NULL, size INTEGER NOT NULL)",
 ]
 _HEX = re.compile(r"[0-9a-f]{1,64}")
 LEASE = "lease"
@@ -325,6 +326,69 @@ def set_digest(connection: sqlite3.Connection, name: str, digest: str, ident: st
 def add_source(connection: sqlite3.Connection, digest: str, domain: str, path: str) -> None:
     """Note that a repository has a blob: who needs it there, or beside it, need not send it."""
     connection.execute("INSERT OR IGNORE INTO blob_source VALUES (?, ?, ?)", (digest, domain, path))
+
+
+def sources(connection: sqlite3.Connection, digest: str, domain: str = "") -> list[str]:
+    """Repositories that have a blob: all, or the paths of those at one registry."""
+    if domain:
+        query, values = "SELECT path FROM blob_source WHERE digest = ? AND domain = ? ORDER BY path", (digest, domain)
+    else:
+        query, values = "SELECT domain || '/' || path FROM blob_source WHERE digest = ? AND domain != ?", (digest, "")
+    return [str(row[0]) for row in connection.execute(query, values)]
+
+
+def has_blob(connection: sqlite3.Connection, digest: str) -> bool:
+    """Whether a blob is in the store."""
+    return connection.execute("SELECT 1 FROM blob WHERE digest = ? AND state = 'ready'", (digest,)).fetchone() is not None
+
+
+def packed_form(connection: sqlite3.Connection, plain: str) -> tuple[str, int] | None:
+    """Digest and size of the compressed form a plain blob was sent in before."""
+    row = connection.execute("SELECT packed, size FROM blob_packed WHERE plain = ?", (plain,)).fetchone()
+    return (row["packed"], row["size"]) if row else None
+
+
+def unpacked_form(connection: sqlite3.Connection, packed: str) -> str:
+    """Digest of the plain blob that `packed` is the compressed form of, "" if that is not known."""
+    row = connection.execute("SELECT plain FROM blob_packed WHERE packed = ?", (packed,)).fetchone()
+    return str(row["plain"]) if row else ""
+
+
+def add_packed(connection: sqlite3.Connection, plain: str, packed: str, size: int) -> None:
+    """Note the compressed form of a plain blob."""
+    connection.execute("INSERT OR REPLACE INTO blob_packed VALUES (?, ?, ?)", (plain, packed, size))
+
+
+def tags(connection: sqlite3.Connection, name: str) -> list[tuple[str, str, str]]:
+    """(tag, image, target) of every tag of the repository `name`, in full form."""
+    pattern = f"{name}:"
+    query = "SELECT name, image, target FROM image_tag WHERE substr(name, 1, ?) = ? ORDER BY name"
+    rows = connection.execute(query, (len(pattern), pattern))
+    return [(row["name"][len(pattern) :], row["image"], row["target"]) for row in rows]
+
+
+def target(connection: sqlite3.Connection, name: str) -> str:
+    """What a tag or `name@digest` means at its registry, "" if it came from none."""
+    _, at, digest = name.partition("@")
+    if at:
+        return digest
+    row = connection.execute("SELECT target FROM image_tag WHERE name = ?", (name,)).fetchone()
+    return str(row["target"]) if row else ""
+
+
+def set_target(connection: sqlite3.Connection, name: str, ident: str, target: str) -> None:
+    """Note what a tag means at its registry, if it still means that image here."""
+    connection.execute("UPDATE image_tag SET target = ? WHERE name = ? AND image = ?", (target, name, ident))
+
+
+def below(connection: sqlite3.Connection, digests: Sequence[str]) -> list[str]:
+    """Everything that documents describe, and what those describe."""
+    marks = ", ".join("?" for _ in digests)
+    query = (
+        f"WITH RECURSIVE found(digest) AS (SELECT child FROM blob_child WHERE parent IN ({marks})"
+        " UNION SELECT blob_child.child FROM blob_child JOIN found ON blob_child.parent = found.digest) SELECT digest FROM found"
+    )
+    return [str(row["digest"]) for row in connection.execute(query, tuple(digests))]
 
 
 def mark_tagged(connection: sqlite3.Connection, ident: str) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -31,3 +31,13 @@ async def in_threads(
             except asyncio.CancelledError:
                 continue  # once more while we wait: the first one is on its way already
         raise
+
+
+async def together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run all at once; when one fails the others end, and its error goes on."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for each in work:
+                group.create_task(each)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None

@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
+
 from dockwright.api.answers import Answer, document, nothing
 from dockwright.api.exchange import Exchange
 from dockwright.api.shapes import image as shapes
 from dockwright.api.shapes import shaped
 from dockwright.base.errors import EngineError, InvalidParameter, NotSupported
+from dockwright.images.oci import Platform
 from dockwright.images.registry.client import Caller
 from dockwright.images.registry.credentials import ANONYMOUS, decoded
 
@@ -134,5 +137,21 @@ def _caller(exchange: Exchange) -> Caller:
 
 
 async def push(exchange: Exchange) -> None:
-    """POST /images/{name}/push: refused, but for a missing image in Docker's words."""
-    exchange.managers.images.push(exchange.name, exchange.query.text("tag"))
+    """POST /images/{name}/push: whoever hangs up ends it. Credentials may be missing, but not be unreadable."""
+    exchange.connection.cancellable = True
+    query = exchange.query
+    decoded(exchange.fields.get("x-registry-auth", ""))
+    platform = _platform(query.text("platform")) if exchange.version >= (1, 46) else None
+    pushed = exchange.managers.images.push(exchange.name, query.text("tag"), platform, _caller(exchange))
+    async with aclosing(pushed) as documents:
+        await exchange.progress(documents)
+
+
+def _platform(text: str) -> Platform | None:
+    """A platform as JSON, as newer parameters have it."""
+    if not text:
+        return None
+    try:
+        return msgspec.json.decode(text, type=Platform)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise InvalidParameter(f"failed to parse platform: {error}") from None

@@ -4,6 +4,7 @@ Sources: RFC 9110, section 11 (challenges); distribution's "Token Authentication
 Authentication". Credentials are sent to the registry they were given for, and to a token server of the same site.
 """
 
+import asyncio
 import base64
 import time
 from collections.abc import Mapping, Sequence
@@ -100,12 +101,14 @@ class Authorizer:
         self._challenge: Challenge | None = None
         self._header = f"Bearer {credentials.token}" if credentials.token else ""
         self._expires = 0.0
+        self._turn = asyncio.Lock()
         self.identity = ""  # a refresh token that was issued, for those who asked for one
 
     async def headers(self) -> dict[str, str]:
         """What goes along with a request."""
-        if self._challenge and self._challenge.scheme == "bearer" and time.monotonic() > self._expires:
-            await self._fetch(self._challenge)
+        async with self._turn:
+            if self._challenge and self._challenge.scheme == "bearer" and time.monotonic() > self._expires:
+                await self._fetch(self._challenge)
         return {"Authorization": self._header} if self._header else {}
 
     async def answer(self, found: Sequence[Challenge], offline: bool = False) -> bool:

@@ -1,14 +1,14 @@
 """One repository at one endpoint: manifests, tags and blobs, by the requests of the distribution spec."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import msgspec
 
-from dockwright.images.registry.authorization import Authorizer, challenges
+from dockwright.images.registry.authorization import Authorizer, challenges, same_site
 from dockwright.images.registry.credentials import ANONYMOUS, Credentials
 from dockwright.images.registry.endpoints import Endpoint
 from dockwright.images.registry.failures import LARGEST_BODY, Refused, RegistryError, Unreachable, refusal
@@ -67,21 +67,25 @@ class Repository:
     ) -> AsyncIterator["ClientResponse"]:
         """An answer with one of the statuses hoped for; a challenge is answered first.
 
+        Args:
+            data: the body, or what makes one: it may have to be sent twice.
+
         Raises:
             RegistryError: another one, or none.
         """
         for last in (False, True):
             own = urlsplit(url)[:2] == urlsplit(self.endpoint.url)[:2]
             sent = {**self._base, **(headers or {}), **(await self.authorizer.headers() if own else {})}
-            async with self._transport.request(method, url, self.endpoint.trust, sent, data, self._upstream) as response:
+            body = data() if callable(data) else data
+            async with self._transport.request(method, url, self.endpoint.trust, sent, body, self._upstream) as response:
                 if response.status in good:
                     yield response
                     return
                 at_home = urlsplit(str(response.url))[:2] == urlsplit(self.endpoint.url)[:2]
                 found = challenges(response.headers.getall("WWW-Authenticate", ())) if response.status == 401 else []
                 if last or not found or not at_home or not await self._admitted(method, url, found):
-                    body = b"" if method == "HEAD" else await limited(response, LARGEST_BODY)
-                    raise refusal(response.status, response.reason or "", response.headers, body)
+                    answer = b"" if method == "HEAD" else await limited(response, LARGEST_BODY)
+                    raise refusal(response.status, response.reason or "", response.headers, answer)
 
     async def _admitted(self, method: str, url: str, found: Any) -> bool:
         try:
@@ -89,6 +93,17 @@ class Repository:
         except RegistryError as error:
             error.text = f'{method.title()} "{url}": {error.text}'
             raise
+
+    async def greet(self) -> None:
+        """See whether anybody is there, and be let in if that is asked for before anything else.
+
+        Raises:
+            Unreachable: nobody is. RegistryError: no credentials, or wrong ones.
+        """
+        url = f"{self.endpoint.url}/"
+        async with self._transport.request("GET", url, self.endpoint.trust, self._base, upstream=self._upstream) as response:
+            if response.status == 401:
+                await self._admitted("GET", url, challenges(response.headers.getall("WWW-Authenticate", ())))
 
     # manifests
 
@@ -148,6 +163,70 @@ class Repository:
         headers = {"Range": f"bytes={offset}-"} if offset else {}
         async with self.asked("GET", f"{self.url}/blobs/{digest}", headers, good=(200, 206)) as response:
             yield response
+
+
+    async def has_blob(self, digest: str) -> bool:
+        """Whether a blob is there. Raises RegistryError where that is not to be learnt."""
+        try:
+            async with self.asked("HEAD", f"{self.url}/blobs/{digest}"):
+                return True
+        except Refused as error:
+            if error.status == 404:
+                return False
+            raise
+
+    async def begin(self, digest: str = "", origin: str = "") -> str:
+        """Begin an upload; where it goes on, "" if there is nothing to upload.
+
+        Args:
+            digest, origin: a blob that another repository here has: perhaps it can be taken from there.
+        """
+        url = f"{self.url}/blobs/uploads/"
+        if origin:
+            self.authorizer.add(f"repository:{origin}:pull")
+            url += f"?{urlencode({'mount': digest, 'from': origin})}"
+        async with self.asked("POST", url, data=b"", good=(201, 202)) as response:
+            return "" if response.status == 201 and origin else self._next(url, response)
+
+    async def append(self, session: str, data: Callable[[], AsyncIterator[bytes]]) -> str:
+        """Send bytes of a blob, after those that are there; where it goes on."""
+        headers = {"Content-Type": "application/octet-stream"}
+        async with self.asked("PATCH", session, headers, data, good=(202, 204)) as response:
+            return self._next(session, response)
+
+    async def received(self, session: str) -> tuple[str, int]:
+        """Where an upload that broke off goes on, and how many bytes are there."""
+        async with self.asked("GET", session, good=(204,)) as response:
+            last = response.headers.get("Range", "").rpartition("-")[2]
+            return self._next(session, response), int(last) + 1 if last.isdecimal() and last != "0" else 0
+
+    async def finish(self, session: str, digest: str) -> None:
+        """All bytes are there. Raises RegistryError: it is another blob than was sent."""
+        separator = "&" if "?" in session else "?"
+        url = f"{session}{separator}{urlencode({'digest': digest})}"
+        async with self.asked("PUT", url, {"Content-Type": "application/octet-stream"}, b"", good=(201, 204)) as response:
+            self._same(response, digest)
+
+    async def put_manifest(self, reference: str, data: bytes, media_type: str, digest: str) -> None:
+        """Send a manifest or index under a tag or its digest."""
+        url = f"{self.url}/manifests/{reference}"
+        async with self.asked("PUT", url, {"Content-Type": media_type}, data, good=(201, 202)) as response:
+            self._same(response, digest)
+
+    def _same(self, response: "ClientResponse", digest: str) -> None:
+        found = response.headers.get("Docker-Content-Digest", "")
+        if found and found != digest:
+            raise RegistryError(f"the registry stored {found[:80]} where {digest} was sent")
+
+    def _next(self, url: str, response: "ClientResponse") -> str:
+        """Where an upload goes on. Raises RegistryError: nowhere, or at a stranger's."""
+        location = response.headers.get("Location", "")
+        moved = urljoin(url, location)
+        old, new = urlsplit(self.endpoint.url), urlsplit(moved)
+        trusted = new.scheme == old.scheme and same_site(old.netloc, new.netloc)
+        if not location or not trusted:
+            raise RegistryError(f'the registry sends the upload elsewhere, to "{location[:200]}": refused')
+        return moved
 
 
 def _found(response: "ClientResponse") -> Found:
