@@ -1,6 +1,17 @@
 """Every path of the Engine API: what is served, and what is refused by name."""
 
-from dockwright.api.handlers import containers, execs, files, images, networks, streams, system, unimplemented, volumes
+from dockwright.api.handlers import (
+    containers,
+    execs,
+    files,
+    images,
+    networks,
+    registries,
+    streams,
+    system,
+    unimplemented,
+    volumes,
+)
 from dockwright.api.router import Handler, Route
 
 SERVED = [
@@ -9,7 +20,7 @@ SERVED = [
     Route("GET", "/version", system.version),
     Route("GET", "/info", system.info),
     Route("GET", "/events", system.events, streams=True),
-    Route("POST", "/auth", system.auth),
+    Route("POST", "/auth", registries.auth),
     Route("GET", "/containers/json", containers.list_),
     Route("POST", "/containers/create", containers.create),
     Route("POST", "/containers/prune", containers.prune),
@@ -52,6 +63,8 @@ SERVED = [
     Route("POST", "/images/{name}/push", images.push),
     Route("GET", "/system/df", system.usage),
     Route("POST", "/build/prune", system.build_prune),
+    Route("GET", "/images/search", registries.search),
+    Route("GET", "/distribution/{name}/json", registries.distribution),
     Route("GET", "/plugins", system.plugins),
     Route("GET", "/networks", networks.list_),
     Route("POST", "/networks/create", networks.create),
@@ -83,6 +96,9 @@ NOT_YET = _refused(
     "POST /build /build/cancel",
     "POST /session /grpc /containers/{name}/copy",
     "GET /images/{name}/attestations /images/search /distribution/{name}/json",
+    "HEAD /containers/{name}/archive",
+    "GET /containers/{name}/archive /images/{name}/attestations",
+    "PUT /containers/{name}/archive",
     "POST /containers/{name}/checkpoints",
     "GET /containers/{name}/checkpoints",
     "POST /dockwright/v1/plan",

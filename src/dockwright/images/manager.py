@@ -17,6 +17,7 @@ from dockwright.images.checking import Checker
 from dockwright.images.committing import Committer, Wanted
 from dockwright.images.content import Content
 from dockwright.images.importing import Importer
+from dockwright.images.inquiry import Inquirer
 from dockwright.images.layers import Layers, chain_ids
 from dockwright.images.load import Loader
 from dockwright.images.oci import Platform
@@ -24,6 +25,7 @@ from dockwright.images.prune import Pruner
 from dockwright.images.pull import Puller, pull_request
 from dockwright.images.push import Pusher, push_request
 from dockwright.images.registry.client import Caller, Registries
+from dockwright.images.registry.credentials import Credentials
 from dockwright.images.registry.settings import RegistrySettings
 from dockwright.images.save import Saver
 from dockwright.images.store import Image
@@ -72,6 +74,7 @@ class ImageManager:
         self._registries = Registries(registry or RegistrySettings())
         self._puller = Puller(database, content, self._loader, events, self._registries)
         self._pusher = Pusher(database, content, self._assembler, self._loader, events, self._registries)
+        self._inquirer = Inquirer(self._registries)
         self._importer = Importer(content, self._loader, events)
         database.write_now(lambda c: recovery.recover(c, self._driver, content, self._assembler, trash, trusted))
 
@@ -218,6 +221,18 @@ class ImageManager:
             InvalidParameter: at once, for what cannot be. EngineError: what came of it, later.
         """
         return self._pusher.push(push_request(name, tag, platform, caller))
+
+    async def login(self, credentials: Credentials, upstream: str) -> dict[str, str]:
+        """POST /auth; see `Inquirer.login`."""
+        return await self._inquirer.login(credentials, upstream)
+
+    async def distribution(self, name: str, caller: Caller) -> dict[str, Any]:
+        """GET /distribution/{name}/json; see `Inquirer.distribution`."""
+        return await self._inquirer.distribution(name, caller)
+
+    async def search(self, term: str, limit: int, filters: dict[str, Names], caller: Caller) -> Rows:
+        """GET /images/search; see `Inquirer.search`."""
+        return await self._inquirer.search(term, limit, filters, caller)
 
     def _publish(self, action: str, image: Image, name: str) -> None:
         labels = dict(image.container_config.get("Labels") or {})

@@ -61,23 +61,26 @@ async def resolve(repository: Repository, reference: Reference, wanted: oci.Plat
         RegistryError: the registry refused, or lies. NotFound: no image for that platform. InvalidParameter: what it has is
             no image.
     """
-    top = await _top(repository, reference)
+    top = await document_at(repository, reference.digest or reference.tag)
     chain = [top]
     for _ in range(DEEPEST_INDEX):
-        if not _is_index(chain[-1]):
+        if not is_index(chain[-1]):
             return Resolved(repository, top, manifest(chain[-1], reference), chain)
         entry = _chosen(oci.index(chain[-1].data, _declared(chain[-1].media_type)), wanted)
         chain.append(await described(repository, entry))
     raise InvalidParameter(f"indexes are nested more than {DEEPEST_INDEX} deep")
 
 
-async def _top(repository: Repository, reference: Reference) -> Document:
-    """What a name leads to. A tag is resolved once: the document is then asked for by its digest."""
-    if reference.digest:
-        checked(reference.digest)
-    found = await repository.head(reference.digest or reference.tag)
-    digest = reference.digest or found.digest
-    data, got = await repository.manifest(digest or reference.tag)
+async def document_at(repository: Repository, name: str) -> Document:
+    """What a tag or digest leads to. A tag is resolved once: the document is then asked for by its digest.
+
+    Raises:
+        Mismatch, RegistryError: it is something else, or not to be had.
+    """
+    given = checked(name) if ":" in name else ""
+    found = await repository.head(name)
+    digest = given or found.digest
+    data, got = await repository.manifest(digest or name)
     return _verified(data, digest or digest_of(data), got)
 
 
@@ -105,7 +108,7 @@ def _declared(media_type: str) -> str:
     return media_type if media_type in MANIFEST_TYPES and not media_type.endswith("/json") else ""
 
 
-def _is_index(document: Document) -> bool:
+def is_index(document: Document) -> bool:
     return oci.is_index(oci.Descriptor(_declared(document.media_type)), document.data)
 
 

@@ -18,7 +18,7 @@ from dockwright.images.outgoing import Gatherer, Outgoing, Piece, pack
 from dockwright.images.progress import Emit, Line, Meter, lines
 from dockwright.images.registry.client import Caller, Registries
 from dockwright.images.registry.endpoints import PUSH
-from dockwright.images.registry.failures import RegistryError
+from dockwright.images.registry.failures import RegistryError, Unadmitted
 from dockwright.images.registry.repository import Repository
 from dockwright.images.upload import PREPARING, PUSHING, WAITING, Tell, Upload
 from dockwright.images.workers import together
@@ -203,4 +203,4 @@ def _note(reference: Reference, out: Outgoing, connection: sqlite3.Connection, i
 
 def explained_push(error: RegistryError) -> EngineError:
     """A registry's refusal, as Docker passes it on."""
-    return Internal(error.text)
+    return Internal(error.cause if isinstance(error, Unadmitted) else error.text)

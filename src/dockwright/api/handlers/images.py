@@ -8,12 +8,12 @@ import msgspec
 
 from dockwright.api.answers import Answer, document, nothing
 from dockwright.api.exchange import Exchange
+from dockwright.api.handlers.registries import caller
 from dockwright.api.shapes import image as shapes
 from dockwright.api.shapes import shaped
 from dockwright.base.errors import EngineError, InvalidParameter, NotSupported
 from dockwright.images.oci import Platform
-from dockwright.images.registry.client import Caller
-from dockwright.images.registry.credentials import ANONYMOUS, decoded
+from dockwright.images.registry.credentials import decoded
 
 TAR = "application/x-tar"
 
@@ -118,22 +118,11 @@ async def _pull(exchange: Exchange) -> None:
     exchange.connection.cancellable = True
     query = exchange.query
     pulled = exchange.managers.images.pull(
-        query.text("fromImage"), query.text("tag"), query.text("platform"), _caller(exchange),
+        query.text("fromImage"), query.text("tag"), query.text("platform"), caller(exchange),
         query.flag("all-platforms"),
     )  # fmt: skip
     async with aclosing(pulled) as documents:
         await exchange.progress(documents)
-
-
-def _caller(exchange: Exchange) -> Caller:
-    """On whose behalf a registry is asked. Credentials that cannot be read are none, as Docker has it for pulls."""
-    fields = exchange.fields
-    try:
-        credentials = decoded(fields.get("x-registry-auth", ""))
-    except InvalidParameter:
-        credentials = ANONYMOUS
-    extra = {name: value for name, value in fields.items() if name.startswith("x-meta-")}
-    return Caller(credentials, fields.get("user-agent", ""), extra)
 
 
 async def push(exchange: Exchange) -> None:
@@ -142,7 +131,7 @@ async def push(exchange: Exchange) -> None:
     query = exchange.query
     decoded(exchange.fields.get("x-registry-auth", ""))
     platform = _platform(query.text("platform")) if exchange.version >= (1, 46) else None
-    pushed = exchange.managers.images.push(exchange.name, query.text("tag"), platform, _caller(exchange))
+    pushed = exchange.managers.images.push(exchange.name, query.text("tag"), platform, caller(exchange))
     async with aclosing(pushed) as documents:
         await exchange.progress(documents)
 

@@ -7,7 +7,7 @@ from dockwright.api.query import Query
 from dockwright.api.shapes import container, shaped
 from dockwright.api.shapes import image as summary
 from dockwright.api.shapes import system as shapes
-from dockwright.base.errors import Internal, InvalidParameter, NotSupported
+from dockwright.base.errors import Internal, InvalidParameter
 
 CACHE_FILTERS = ("until", "id", "parent", "type", "description", "inuse", "shared", "private", "label", "label!")
 PING_FIELDS = {
@@ -59,11 +59,6 @@ def _moment(query: Query, name: str) -> int | None:
 async def plugins(exchange: Exchange) -> Answer:
     """GET /plugins: there are no managed plug-ins."""
     return document([])
-
-
-async def auth(exchange: Exchange) -> Answer:
-    """POST /auth: there is no registry client yet, so nothing could be checked."""
-    raise NotSupported("login to a registry is not implemented yet")
 
 
 async def usage(exchange: Exchange) -> Answer:

@@ -15,7 +15,7 @@ import msgspec
 
 from dockwright.images.registry.credentials import ANONYMOUS, Credentials
 from dockwright.images.registry.endpoints import Endpoint
-from dockwright.images.registry.failures import LARGEST_BODY, RegistryError, refusal
+from dockwright.images.registry.failures import LARGEST_BODY, Unadmitted, refusal
 from dockwright.images.registry.settings import hostname
 from dockwright.images.registry.transport import Transport, limited
 
@@ -118,7 +118,7 @@ class Authorizer:
             offline: ask for a refresh token, too.
 
         Raises:
-            RegistryError: no credentials, or those we have are wrong.
+            Unadmitted: no credentials, or those we have are wrong.
         """
         for challenge in found:
             if challenge.scheme == "bearer" and not self._credentials.token:
@@ -126,7 +126,7 @@ class Authorizer:
                 return True
         if any(challenge.scheme == "basic" for challenge in found):
             if not self._credentials.username:
-                raise RegistryError("no basic auth credentials")
+                raise Unadmitted("no basic auth credentials")
             fresh = _basic(self._credentials)
             changed, self._header = fresh != self._header, fresh
             return changed
@@ -142,7 +142,7 @@ class Authorizer:
         """Get a token.
 
         Raises:
-            RegistryError: none is to be had.
+            Unadmitted: none is to be had.
         """
         self._challenge = challenge
         realm = challenge.parameters.get("realm", "")
@@ -160,9 +160,9 @@ class Authorizer:
             answer = await self._ask(url, {"Authorization": _basic(credentials)} if credentials.username else {}, None)
         token = answer.token or answer.access_token or ""
         if not token:
-            raise RegistryError("authorization server did not include a token in the response")
+            raise Unadmitted("authorization server did not include a token in the response")
         if len(token) > LARGEST_TOKEN or not token.isascii() or not token.isprintable():
-            raise RegistryError("unable to decode token response: no token")
+            raise Unadmitted("unable to decode token response: no token")
         self._header, self.identity = f"Bearer {token}", answer.refresh_token or ""
         self._expires = time.monotonic() + max(answer.expires_in or 0.0, SHORTEST_LIFE) - _EARLY
 
@@ -170,13 +170,13 @@ class Authorizer:
         """The credentials a token server may see.
 
         Raises:
-            RegistryError: no address, or one without TLS for a registry that has it.
+            Unadmitted: no address, or one without TLS for a registry that has it.
         """
         parts = urlsplit(realm)
         if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise RegistryError(f'unsupported realm in the challenge: "{realm[:200]}"')
+            raise Unadmitted(f'unsupported realm in the challenge: "{realm[:200]}"')
         if self._endpoint.scheme == "https" and parts.scheme == "http":
-            raise RegistryError(f"the token server {parts.netloc} of a registry with TLS has none: refused")
+            raise Unadmitted(f"the token server {parts.netloc} of a registry with TLS has none: refused")
         return self._credentials if same_site(self._endpoint.host, parts.netloc) else ANONYMOUS
 
     def _refresh(self, credentials: Credentials, service: str, scopes: Sequence[str]) -> bytes:
@@ -193,11 +193,12 @@ class Authorizer:
         async with self._transport.request(method, url, self._endpoint.trust, headers, form) as response:
             body = await limited(response, LARGEST_BODY * 4)
             if response.status >= 300:
-                raise refusal(response.status, response.reason or "", response.headers, body)
+                failure = refusal(response.status, response.reason or "", response.headers, body)
+                raise Unadmitted(failure.text, status=response.status)
         try:
             return msgspec.json.decode(body, type=_Token)
         except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-            raise RegistryError(f"unable to decode token response: {error}") from None
+            raise Unadmitted(f"unable to decode token response: {error}") from None
 
 
 def _basic(credentials: Credentials) -> str:

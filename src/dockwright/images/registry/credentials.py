@@ -43,7 +43,7 @@ class Credentials(msgspec.Struct, frozen=True):
 ANONYMOUS = Credentials()
 
 
-class _Document(msgspec.Struct):
+class Document(msgspec.Struct):
     """The JSON as Docker's clients write it."""
 
     username: str | None = None
@@ -73,13 +73,8 @@ def decoded(header: str) -> Credentials:
     """
     if not header:
         return ANONYMOUS
-    return document(_unpacked(header))
-
-
-def document(data: bytes) -> Credentials:
-    """The credentials of a JSON document (POST /auth has it as body). Raises InvalidParameter."""
     try:
-        return _credentials(msgspec.json.decode(data, type=_Document))
+        return of(msgspec.json.decode(_unpacked(header), type=Document))
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise InvalidParameter(f"invalid X-Registry-Auth header: {error}") from None
 
@@ -93,10 +88,10 @@ def by_host(header: str) -> Mapping[str, Credentials]:
     if not header:
         return {}
     try:
-        found = msgspec.json.decode(_unpacked(header), type=dict[str, _Document])
+        found = msgspec.json.decode(_unpacked(header), type=dict[str, Document])
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise InvalidParameter(f"invalid X-Registry-Config header: {error}") from None
-    return {host_of(server): _credentials(entry, server) for server, entry in found.items()}
+    return {host_of(server): of(entry, server) for server, entry in found.items()}
 
 
 def _unpacked(header: str) -> bytes:
@@ -109,7 +104,15 @@ def _unpacked(header: str) -> bytes:
         raise InvalidParameter(f"invalid X-Registry-Auth header: {error}") from None
 
 
-def _credentials(found: _Document, server: str = "") -> Credentials:
+def of(found: Document, server: str = "") -> Credentials:
+    """The credentials a document holds.
+
+    Args:
+        server: the registry they are for, where the document does not say.
+
+    Raises:
+        InvalidParameter: unreadable.
+    """
     username, password = found.username or "", found.password or ""
     if found.auth and not (username or password):
         try:

@@ -2,6 +2,7 @@
 
     RegistryError
     |-- Unreachable     nobody answered, or not in the protocol that was spoken to him
+    |-- Unadmitted      there are no credentials for it, or its token server does not take those there are
     `-- Refused         an answer with a status, perhaps with an error code of the distribution spec
 
 Sources: OCI distribution spec 1.1, "Error Codes"; the texts as Docker prints them.
@@ -50,16 +51,28 @@ class Unreachable(RegistryError):
         self.cause, self.spoke_tls = cause, spoke_tls
 
 
+class Unadmitted(RegistryError):
+    """A challenge could not be answered.
+
+    Attributes:
+        cause: why, without what had been asked for. status: the token server's, 0 if it was not even asked.
+    """
+
+    def __init__(self, cause: str, request: str = "", status: int = 0) -> None:
+        super().__init__(f"{request}: {cause}" if request else cause)
+        self.cause, self.status = cause, status
+
+
 class Refused(RegistryError):
     """An answer that is none of those hoped for.
 
     Attributes:
-        status: of HTTP. code: of the distribution spec, "" if it gave none. wait: seconds it asks us to wait.
+        status, reason: of HTTP. code: of the distribution spec, "" if it gave none. wait: seconds it asks us to wait.
     """
 
-    def __init__(self, text: str, status: int, code: str = "", wait: float = 0.0) -> None:
+    def __init__(self, text: str, status: int, code: str = "", reason: str = "", wait: float = 0.0) -> None:
         super().__init__(text)
-        self.status, self.code, self.wait = status, code, wait
+        self.status, self.code, self.reason, self.wait = status, code, reason, wait
 
     @property
     def lasting(self) -> bool:  # type: ignore[override]
@@ -69,17 +82,19 @@ class Refused(RegistryError):
 
 def refusal(status: int, reason: str, headers: Mapping[str, str], body: bytes) -> Refused:
     """The error of an answer."""
+    if status == 401 and 'error="insufficient_scope"' in headers.get("WWW-Authenticate", ""):
+        return Refused(f"denied: {MESSAGES['DENIED']}", status, "DENIED", reason)
     if not 400 <= status < 500:
         text = f"received unexpected HTTP status: {status} {reason}".rstrip()
-        return Refused(text, status, wait=_seconds(headers.get("Retry-After", "")))
+        return Refused(text, status, reason=reason, wait=_seconds(headers.get("Retry-After", "")))
     found = _errors(status, body)
     if found:
         texts = [text for _, text in found]
         shown = texts[0] if len(texts) == 1 else "\n".join(["errors:", *texts]) + "\n"
-        return Refused(shown, status, found[0][0])
+        return Refused(shown, status, found[0][0], reason)
     if status == 401:
-        return Refused(f"unauthorized: {MESSAGES['UNAUTHORIZED']}", status, "UNAUTHORIZED")
-    return Refused(f"error parsing HTTP {status} response body: {_problem(body)}", status)
+        return Refused(f"unauthorized: {MESSAGES['UNAUTHORIZED']}", status, "UNAUTHORIZED", reason)
+    return Refused(f"error parsing HTTP {status} response body: {_problem(body)}", status, reason=reason)
 
 
 def _errors(status: int, body: bytes) -> list[tuple[str, str]]:

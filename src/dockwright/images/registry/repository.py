@@ -8,10 +8,10 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import msgspec
 
-from dockwright.images.registry.authorization import Authorizer, challenges, same_site
+from dockwright.images.registry.authorization import Authorizer, Challenge, challenges, same_site
 from dockwright.images.registry.credentials import ANONYMOUS, Credentials
 from dockwright.images.registry.endpoints import Endpoint
-from dockwright.images.registry.failures import LARGEST_BODY, Refused, RegistryError, Unreachable, refusal
+from dockwright.images.registry.failures import LARGEST_BODY, Refused, RegistryError, Unadmitted, Unreachable, refusal
 from dockwright.images.registry.transport import Transport, limited
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class Repository:
     ) -> None:  # fmt: skip
         self._transport, self.endpoint, self.path, self._upstream = transport, endpoint, path, upstream
         self._base = {**endpoint.headers, **(extra or {})}
-        self.authorizer = Authorizer(transport, endpoint, credentials, [f"repository:{path}:{actions}"])
+        scopes = [f"repository:{path}:{actions}"] if path else []
+        self.authorizer = Authorizer(transport, endpoint, credentials, scopes)
 
     @property
     def url(self) -> str:
@@ -63,12 +64,14 @@ class Repository:
 
     @contextlib.asynccontextmanager
     async def asked(
-        self, method: str, url: str, headers: Mapping[str, str] | None = None, data: Any = None, good: Sequence[int] = (200,)
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, data: Any = None,
+        good: Sequence[int] = (200,), offline: bool = False,
     ) -> AsyncIterator["ClientResponse"]:
         """An answer with one of the statuses hoped for; a challenge is answered first.
 
         Args:
-            data: the body, or what makes one: it may have to be sent twice.
+            data: the body, or what makes one: it may have to be sent twice. offline: if a token is needed, ask for one that
+                gets others, too.
 
         Raises:
             RegistryError: another one, or none.
@@ -83,27 +86,27 @@ class Repository:
                     return
                 at_home = urlsplit(str(response.url))[:2] == urlsplit(self.endpoint.url)[:2]
                 found = challenges(response.headers.getall("WWW-Authenticate", ())) if response.status == 401 else []
-                if last or not found or not at_home or not await self._admitted(method, url, found):
+                if last or not found or not at_home or not await self._admitted(method, url, found, offline):
                     answer = b"" if method == "HEAD" else await limited(response, LARGEST_BODY)
                     raise refusal(response.status, response.reason or "", response.headers, answer)
 
-    async def _admitted(self, method: str, url: str, found: Any) -> bool:
+    async def _admitted(self, method: str, url: str, found: Sequence[Challenge], offline: bool = False) -> bool:
         try:
-            return await self.authorizer.answer(found)
-        except RegistryError as error:
-            error.text = f'{method.title()} "{url}": {error.text}'
-            raise
+            return await self.authorizer.answer(found, offline)
+        except Unadmitted as error:
+            raise Unadmitted(error.cause, f'{method.title()} "{url}"', error.status) from error
 
     async def greet(self) -> None:
-        """See whether anybody is there, and be let in if that is asked for before anything else.
+        """See whether anybody is there, and get a token if one is needed; whoever is not let in hears it later on.
 
         Raises:
-            Unreachable: nobody is. RegistryError: no credentials, or wrong ones.
+            Unreachable: nobody is there.
         """
         url = f"{self.endpoint.url}/"
         async with self._transport.request("GET", url, self.endpoint.trust, self._base, upstream=self._upstream) as response:
             if response.status == 401:
-                await self._admitted("GET", url, challenges(response.headers.getall("WWW-Authenticate", ())))
+                with contextlib.suppress(Unadmitted):
+                    await self._admitted("GET", url, challenges(response.headers.getall("WWW-Authenticate", ())))
 
     # manifests
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import os
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -16,7 +17,7 @@ from dockwright.images.registry.failures import RegistryError, Unreachable
 from dockwright.images.registry.settings import RegistrySettings
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession
+    from aiohttp import ClientConnectorError, ClientResponse, ClientSession
 
 CONNECT, SILENCE = 30.0, 60.0  # seconds
 BUFFER = 1 << 20  # bytes read ahead of whoever takes them, for each connection
@@ -193,7 +194,6 @@ def _told(url: str, error: BaseException) -> tuple[str, bool]:
     import aiohttp
 
     parts = urlsplit(url)
-    place = f"{parts.hostname}:{parts.port or proxies.PORTS.get(parts.scheme, 0)}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"tls: failed to verify certificate: x509: {_certificate(error.certificate_error)}", True
     if isinstance(error, aiohttp.ClientConnectorSSLError | ssl.SSLError):
@@ -201,11 +201,11 @@ def _told(url: str, error: BaseException) -> tuple[str, bool]:
             return "http: server gave HTTP response to HTTPS client", False
         return f"tls: {getattr(error, 'reason', None) or error}", True
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"dial tcp: lookup {parts.hostname}{_resolver()}: no such host", False
+        return f"dial tcp: lookup {parts.hostname}{_lookup(error.os_error)}", False
     if isinstance(error, asyncio.TimeoutError):
         return "net/http: request canceled (Client.Timeout exceeded while awaiting headers)", False
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"dial tcp {place}: connect: {_reason(error.os_error)}", False
+        return f"dial tcp {_dialled(parts.port or proxies.PORTS[parts.scheme], error)}", False
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "EOF", False
     if isinstance(error, OSError) and error.strerror:
@@ -227,11 +227,28 @@ def _certificate(error: BaseException) -> str:
     return message
 
 
-def _resolver() -> str:
-    """` on ADDRESS:53`, the name server asked first."""
+def _dialled(port: int, error: "ClientConnectorError") -> str:
+    """The address that was tried first, and what became of it; asyncio tells both in its text only."""
+    found = re.findall(r"\[Errno (\d+)\] Connect call failed \('([^']+)'", str(error.os_error)) or [("", error.host)]
+    number, address = next((each for each in found if ":" not in each[1]), found[0])
+    reason = os.strerror(int(number)).lower() if number else _reason(error.os_error)
+    return f"{f'[{address}]' if ':' in address else address}:{port}: connect: {reason}"
+
+
+def _lookup(error: OSError) -> str:
+    """` on ADDRESS:53: ...`: the name server asked first, and why it did not help."""
     try:
         with open("/etc/resolv.conf", encoding="ascii", errors="replace") as file:
             servers = [line.split()[1] for line in file if line.startswith("nameserver") and len(line.split()) > 1]
     except OSError:
-        return ""
-    return f" on {servers[0]}:53" if servers else ""
+        servers = []
+    if not servers:
+        return ": no such host"
+    if error.errno != socket.EAI_AGAIN:
+        return f" on {servers[0]}:53: no such host"
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in servers[0] else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((servers[0], 53))  # sends nothing: it tells whether there is a way
+    except OSError as failure:
+        return f" on {servers[0]}:53: dial udp {servers[0]}:53: connect: {_reason(failure)}"
+    return f" on {servers[0]}:53: server misbehaving"
