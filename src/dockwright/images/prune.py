@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dockwright.base.errors import Conflict, InvalidParameter
+from dockwright.base.errors import Conflict, InvalidParameter, NotFound
 from dockwright.events import EventBus
 from dockwright.images import documents, store
 from dockwright.images.store import Image
@@ -47,12 +47,12 @@ class Pruner:
 
 
 async def _removed(image: Image, delete: Delete) -> Rows:
-    """Remove an image by each of its names; what is used stays."""
+    """Remove an image by each of its names; what is used stays, and a digest may go with the tag before it."""
     rows: Rows = []
     for name in [*image.familiar_tags, *image.familiar_digests] or [image.id]:
         try:
             rows += await delete(name)
-        except Conflict:
+        except (Conflict, NotFound):
             continue
     return rows
 

@@ -13,6 +13,7 @@ from dockwright.grammar.reference import TAG, Reference, parse
 from dockwright.images import oci, platforms, store
 from dockwright.images.archive import Found
 from dockwright.images.arrival import Remote
+from dockwright.images.assembly import WrongDiff
 from dockwright.images.content import Blob, Content, Ingest, checked
 from dockwright.images.download import Lane
 from dockwright.images.layerlines import LayerLines
@@ -73,6 +74,8 @@ class Puller:
             raise explained_pull(error, reference) from error
         except OSError as error:
             raise explained(error) from error
+        except WrongDiff as error:
+            raise InvalidParameter("layers from manifest don't match image configuration") from error
         shown = reference.familiar_name if request.all_tags else reference.familiar
         newer = "Downloaded newer image for" if changed else "Image is up to date for"
         emit({"status": f"Status: {newer} {shown}"})

@@ -18,14 +18,16 @@ from dockwright.base.errors import EngineError
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
+from dockwright.images.registry.client import Caller
+from dockwright.images.registry.settings import RegistrySettings
 from dockwright.images.snapshotters import supported
 from dockwright.kernel import devicemapper
 from dockwright.metadata import Database, identity
 
 
-def made() -> Any:
-    """tests/images.py as a module."""
-    spec = importlib.util.spec_from_file_location("test_images", Path(__file__).parents[2] / "images.py")
+def made(name: str = "images") -> Any:
+    """tests/NAME.py as a module."""
+    spec = importlib.util.spec_from_file_location(f"test_{name}", Path(__file__).parents[2] / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -39,6 +41,7 @@ class Rig:
         self.root, self.driver = root, driver
         self.paths = Paths(root, f"{root}/exec")
         self.loaded = loaded
+        self.settings = RegistrySettings(certificates=(), pause=0.05)
         self.run(lambda manager: manager.list(all=True, filters={}, shared_size=False))
 
     def run(self, work: Callable[[ImageManager], Any]) -> Any:
@@ -54,13 +57,35 @@ class Rig:
         try:
             _, trusted = identity.establish(database, self.paths.engine_id)
             self.events = EventBus()
-            yield ImageManager(database, self.paths, self.events, self.driver, trusted)
+            manager = ImageManager(database, self.paths, self.events, self.driver, trusted, self.settings)
+            try:
+                yield manager
+            finally:
+                await manager.close()
         finally:
             database.close()
 
     def load(self, archive: bytes) -> list[str]:
         """The lines of a load."""
         return self.run(lambda manager: loaded(manager, archive))
+
+    def pull(self, name: str, tag: str = "1", platform: str = "", caller: Caller | None = None) -> list[dict[str, Any]]:
+        """The lines of a pull."""
+
+        async def pulled(manager: ImageManager) -> list[dict[str, Any]]:
+            return [line async for line in manager.pull(name, tag, platform, caller or Caller())]
+
+        found: list[dict[str, Any]] = self.run(pulled)
+        return found
+
+    def push(self, name: str, tag: str = "1", caller: Caller | None = None) -> list[dict[str, Any]]:
+        """The lines of a push."""
+
+        async def pushed(manager: ImageManager) -> list[dict[str, Any]]:
+            return [line async for line in manager.push(name, tag, None, caller or Caller())]
+
+        found: list[dict[str, Any]] = self.run(pushed)
+        return found
 
     def refused(self, archive: bytes) -> str:
         """The text by which a load is refused, after a check that it has left nothing."""
@@ -191,6 +216,14 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     root = tempfile.mkdtemp(prefix="dwi")
     yield Rig(root, request.param)
     shutil.rmtree(root)
+
+
+@pytest.fixture
+def registry() -> Iterator[Any]:
+    """A registry of tests/hostile.py."""
+    registry = made("hostile").Registry()
+    yield registry
+    registry.close()
 
 
 @pytest.fixture

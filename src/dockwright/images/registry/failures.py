@@ -134,7 +134,7 @@ def _problem(body: bytes) -> str:
         return f"unexpected end of JSON input: {shown}"
     try:
         _, end = json.JSONDecoder().raw_decode(text.lstrip())
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"invalid character '{text.lstrip()[0]}' looking for beginning of value: {shown}"
     rest = text.lstrip()[end:].lstrip()
     return f"invalid character '{rest[:1]}' after top-level value: {shown}"

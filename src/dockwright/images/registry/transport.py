@@ -79,14 +79,16 @@ class Transport:
         self, method: str, url: str, trust: Trust, headers: Mapping[str, str], data: Any
     ) -> "ClientResponse":
         import aiohttp
+        from yarl import URL
 
         session = self._opened()
         context = await self._context(trust) if url.startswith("https:") else None
         through = proxies.proxy(url, self.settings.proxies) or None
         try:
             return await session.request(
-                method, url, headers=headers, data=data, ssl=context or True, proxy=through, allow_redirects=False
-            )
+                method, URL(url, encoded=True), headers=headers, data=data, ssl=context or True, proxy=through,
+                allow_redirects=False,
+            )  # fmt: skip
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise unreachable(method, url, error) from error
 
