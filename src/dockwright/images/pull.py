@@ -120,7 +120,8 @@ class Puller:
             beside = [await asyncio.to_thread(ingest.write, [document.data]) for document in resolved.chain]
             if store.exists(self._database.read(), ident):
                 return await self._loader.keep(beside, naming, ident)
-            found = Found(await self._config(resolved, ingest), self._layers(resolved), [], beside[-1], beside[:-1])
+            config, layers = await self._config(resolved, ingest), self._layers(resolved)
+            found = Found(config, layers, [], beside[-1], beside=beside[:-1])
             report = LayerLines(resolved.manifest.layers, emit)
             await self._loader.make(found, report, naming)
         finally:
