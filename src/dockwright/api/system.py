@@ -7,9 +7,9 @@ from typing import Any, Protocol
 from dockwright import __version__, host
 from dockwright.api.versions import ENGINE, NEWEST, OLDEST, text
 from dockwright.base.times import now
+from dockwright.containers import logchecks
 from dockwright.events import EventBus
 
-LOG_DRIVERS = ["json-file", "local", "none"]
 NETWORK_DRIVERS = ["bridge", "host", "null"]
 
 
@@ -84,7 +84,7 @@ class System:
             **await self._counts(),
             "Driver": self._images.driver_name,
             "DriverStatus": self._images.driver_status(),
-            "Plugins": {"Volume": ["local"], "Network": NETWORK_DRIVERS, "Authorization": None, "Log": LOG_DRIVERS},
+            "Plugins": {"Volume": ["local"], "Network": NETWORK_DRIVERS, "Authorization": None, "Log": _log_drivers()},
             **_limits(facts),
             "Debug": self._config.debug,
             "NFd": len(os.listdir("/proc/self/fd")),
@@ -207,3 +207,8 @@ def _no_swarm() -> dict[str, Any]:
         "Error": "",
         "RemoteManagers": None,
     }
+
+
+def _log_drivers() -> list[str]:
+    """Those that have something to do."""
+    return sorted(set(logchecks.OPTIONS) - {"none"})

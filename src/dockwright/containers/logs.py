@@ -6,21 +6,30 @@ from collections.abc import AsyncIterator
 from urllib.parse import quote_plus
 
 from dockwright.base.errors import Conflict, NotSupported
+from dockwright.base.paths import Paths
 from dockwright.base.times import padded, rfc3339_fixed
 from dockwright.containers.container import Container
 from dockwright.containers.framing import frame
-from dockwright.supervisor.logs.reader import Cursor, Entry
+from dockwright.containers.logfiles import LogFiles, readable
+from dockwright.supervisor.logs import forms
+from dockwright.supervisor.logs.forms import Entry
+from dockwright.supervisor.logs.reader import Cursor
 from dockwright.supervisor.logs.watch import Watcher
 from dockwright.types.streams import LogOptions
 
 
-def refuse_unreadable(container: Container) -> None:
-    """Raises Conflict or NotSupported, in Docker's words, for a log that cannot be read."""
-    assert container.host.LogConfig
+def files_of(container: Container, paths: Paths) -> LogFiles:
+    """What is read of a container's log.
+
+    Raises:
+        Conflict, NotSupported: it cannot be read, in Docker's words.
+    """
     if container.state.removing:
         raise Conflict("can not get logs from container which is dead or marked for removal")
-    if container.host.LogConfig.Type == "none":
+    files = readable(container, paths)
+    if files is None:
         raise NotSupported("configured logging driver does not support reading")
+    return files
 
 
 class Form:
@@ -58,7 +67,7 @@ class Form:
             text = f"{details(entry.attrs)} {text}"
         if self._options.timestamps:
             text = f"{padded(entry.time)} {text}"
-        data = text.encode()
+        data = text.encode(errors="surrogateescape")
         return frame(entry.stream, data) if self._framed else data
 
 
@@ -72,10 +81,12 @@ def wanted_tail(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else -1
 
 
-async def read(path: str, options: LogOptions, framed: bool, end: tuple[int, int] | None = None) -> AsyncIterator[bytes]:
+async def read(
+    files: LogFiles, options: LogOptions, framed: bool, end: tuple[int, int] | None = None
+) -> AsyncIterator[bytes]:
     """What is in the log now, or up to `end`."""
     form = Form(options, framed)
-    cursor = Cursor(path, wanted_tail(options.tail), end)
+    cursor = Cursor(files.path, forms.form(files.driver), wanted_tail(options.tail), end)
     try:
         while not form.over and (data := await _in_thread(cursor, form)) is not None:
             yield data
@@ -100,12 +111,12 @@ def _more(cursor: Cursor, form: Form) -> bytes | None:
 
 
 async def follow(
-    path: str, options: LogOptions, framed: bool, watcher: Watcher, ended: "asyncio.Future[int]"
+    files: LogFiles, options: LogOptions, framed: bool, watcher: Watcher, ended: "asyncio.Future[int]"
 ) -> AsyncIterator[bytes]:
     """The log from where `options` say to the end of the container (`ended`), or to `until`."""
     form = Form(options, framed)
-    watch = watcher.watch(path.rpartition("/")[0])
-    cursor = Cursor(path, wanted_tail(options.tail))
+    watch = watcher.watch(files.path.rpartition("/")[0])
+    cursor = Cursor(files.path, forms.form(files.driver), wanted_tail(options.tail))
     try:
         while not form.over:
             last = ended.done() or _past(options.until)

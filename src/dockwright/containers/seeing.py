@@ -7,9 +7,10 @@ from typing import Any
 from dockwright.base.errors import EngineError
 from dockwright.base.paths import Paths
 from dockwright.base.times import padded
-from dockwright.containers import documents, starting, stats, top
+from dockwright.containers import documents, stats, top
 from dockwright.containers.container import Container
 from dockwright.containers.listing import Listing
+from dockwright.containers.logfiles import json_path
 from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
 from dockwright.networks import NetworkManager
@@ -31,7 +32,7 @@ class Seeing:
         folder = self._paths.container(container.id)
         graph = self._images.layers.graph_driver(container.id)
         network = self._networks.settings(container.id, container.host.NetworkMode or "", container.networks)
-        document = documents.inspect(container, graph, starting.log_path(container, self._paths), folder, network)
+        document = documents.inspect(container, graph, json_path(container, self._paths), folder, network)
         return {**document, **(await self._sizes(container) if size else {})}
 
     async def list(self, all: bool, limit: int, size: bool, filters: dict[str, Sequence[str]]) -> Rows:

@@ -17,6 +17,7 @@ from dockwright.runtime.cgroups.layout import layout
 from dockwright.spec import cdi, security
 from dockwright.spec.build import Inputs, build
 from dockwright.spec.users import identify
+from dockwright.supervisor.logs.writer import LOG_FAILED
 from dockwright.supervisor.task import Position, Streams, Task, TaskSpec
 from dockwright.types.container import HostConfig
 
@@ -31,13 +32,6 @@ _FILE_OR_DIRECTORY = (
     "Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the "
     "expected type"
 )
-
-
-def log_path(container: Container, paths: Paths) -> str:
-    """The json-file log; "" for other drivers."""
-    assert container.host.LogConfig
-    folder = paths.container(container.id)
-    return f"{folder}/{container.id}-json.log" if container.host.LogConfig.Type == "json-file" else ""
 
 
 def task_spec(
@@ -62,8 +56,7 @@ def task_spec(
 def streams(container: Container, paths: Paths) -> Streams:
     """How the container's streams are."""
     config = container.config
-    log = logopts.plan(container, log_path(container, paths))
-    return Streams(config["Tty"], config["OpenStdin"], config["StdinOnce"], log)
+    return Streams(config["Tty"], config["OpenStdin"], config["StdinOnce"], logopts.plan(container, paths))
 
 
 def _engine_files(container: Container, paths: Paths, attachment: Attachment) -> list[dict[str, object]]:
@@ -167,6 +160,8 @@ def end_waiting(container: Container) -> None:
 def explained(error: EngineError) -> tuple[int, EngineError]:
     """Exit code and text of a failed start, by runc's text (docs/rooms/containers.md, exit codes)."""
     text = error.message
+    if text.startswith(LOG_FAILED):
+        return 127 if "no such file or directory" in text else 128, error
     if "not a directory" in text:
         return 127, InvalidParameter(f"{_PREFIX}{text}: unknown: {_FILE_OR_DIRECTORY}")
     if "executable file not found" in text or "no such file or directory" in text:

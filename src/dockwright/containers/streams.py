@@ -32,7 +32,7 @@ class Streams:
         tty, stdin = container.config["Tty"], options.stdin and container.config["OpenStdin"]
         streams = tuple(name for name in ("stdin", "stdout", "stderr") if getattr(options, name) and (name != "stdin" or stdin))
         if options.logs:
-            logs.refuse_unreadable(container)
+            logs.files_of(container, self._paths)
         if not options.stream:
             return Session(None, tty, False, detach, replay=self._replay(container, options, Position()))
         self._store.event(container, "attach")
@@ -49,8 +49,8 @@ class Streams:
             return
         framed = not container.config["Tty"]
         wanted = LogOptions(stdout=options.stdout, stderr=options.stderr)
-        path = starting.log_path(container, self._paths)
-        async for piece in logs.read(path, wanted, framed, position.end):
+        files = logs.files_of(container, self._paths)
+        async for piece in logs.read(files, wanted, framed, position.end):
             yield piece
         for stream, rest in position.rest.items():
             if rest and getattr(options, stream):
@@ -67,17 +67,16 @@ class Streams:
     async def logs(self, ref: str, options: LogOptions) -> AsyncIterator[bytes]:
         """GET /containers/{id}/logs. The first piece is empty: from then on an answer can begin."""
         container = self._store.find(ref)
-        logs.refuse_unreadable(container)
-        path, framed = starting.log_path(container, self._paths), not container.config["Tty"]
+        files, framed = logs.files_of(container, self._paths), not container.config["Tty"]
         if options.follow and container.state.running:
             ended = container.next_exit()
             try:
                 yield b""
-                async for piece in logs.follow(path, options, framed, self._watcher, ended):
+                async for piece in logs.follow(files, options, framed, self._watcher, ended):
                     yield piece
             finally:
                 ended.cancel()
             return
         yield b""
-        async for piece in logs.read(path, options, framed):
+        async for piece in logs.read(files, options, framed):
             yield piece

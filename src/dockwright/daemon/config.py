@@ -12,6 +12,7 @@ from typing import Any
 
 from dockwright.base import paths
 from dockwright.base.errors import InvalidParameter
+from dockwright.containers import logchecks
 from dockwright.daemon import defaults
 from dockwright.daemon.arguments import Given, parse
 from dockwright.daemon.log import LEVELS
@@ -21,7 +22,6 @@ _DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9
 CONFIG_FILE = "/etc/dockwright/daemon.json"
 RELOADABLE = ("debug", "labels", "live_restore", "shutdown_timeout")
 MERGED = "merged configuration validation from file and command line flags failed"
-LOG_DRIVERS = ("json-file", "none")
 JSON_KINDS: dict[type[Any], str] = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
 ITEMS: dict[str, type[Any]] = {"features": bool}  # what lists and maps hold, if not strings
 TYPES: dict[str, type[Any]] = {TEXT: str, NUMBER: int, FLAG: bool, LIST: list, MAP: dict}
@@ -229,7 +229,7 @@ def _check(config: Config) -> None:
     """
     if config.log_level not in LEVELS:
         raise InvalidParameter(f"invalid logging level: {config.log_level}")
-    if config.log_driver not in LOG_DRIVERS:
+    if config.log_driver not in logchecks.OPTIONS:
         raise InvalidParameter(f'logger: no log driver named "{config.log_driver}" is registered')
     _check_network(config)
     defaults.check(config)

@@ -12,17 +12,30 @@ NANO = 1_000_000_000
 
 
 def ram_in_bytes(text: str) -> int:
-    """Bytes of `64m`, `1.5g`, `10KiB`, `100`.
+    """Bytes of `64m`, `1.5g`, `10KiB`, `100`, in powers of 1024.
 
     Raises:
         ValueError: in docker's words.
     """
+    return _bytes(text, 1024)
+
+
+def from_human_size(text: str) -> int:
+    """The same in powers of 1000: sizes of log files.
+
+    Raises:
+        ValueError: in docker's words.
+    """
+    return _bytes(text, 1000)
+
+
+def _bytes(text: str, base: int) -> int:
     end = max((index for index, letter in enumerate(text) if letter in "0123456789. "), default=-1)
     number, suffix = text[: end + 1].rstrip(" "), text[end + 1 :].lower()
     value = _decimal(number)
     if end < 0 or value is None or value < 0:
         raise ValueError(f"invalid size: '{text}'")
-    return int(value * 1024 ** _power(suffix, text))
+    return int(value * base ** _power(suffix, text))
 
 
 def _power(suffix: str, text: str) -> int:

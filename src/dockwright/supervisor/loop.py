@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import select
+from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Callback = Callable[[bool, bool], None]
+    Timer = Callable[[], None]
 
 
 class Loop:
@@ -18,6 +20,7 @@ class Loop:
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callback] = {}
         self._interest: dict[int, int] = {}
+        self._timers: list[tuple[float, Timer]] = []
         self.running = True
 
     def add(self, fd: int, callback: Callback, read: bool = False, write: bool = False) -> None:
@@ -43,10 +46,27 @@ class Loop:
             del self._interest[fd]
             self._epoll.unregister(fd)
 
+    def later(self, seconds: float, timer: Timer) -> None:
+        """Call `timer` once, after `seconds`."""
+        self._timers.append((monotonic() + seconds, timer))
+
     def run(self) -> None:
         """Serve until `running` is False."""
         while self.running:
-            self.turn()
+            self.turn(self._patience() if self._timers else None)
+            if self._timers:
+                self._ring()
+
+    def _patience(self) -> float:
+        """Seconds until the next timer."""
+        return max(0.0, min(at for at, _ in self._timers) - monotonic())
+
+    def _ring(self) -> None:
+        now = monotonic()
+        due = [timer for at, timer in self._timers if at <= now]
+        self._timers = [(at, timer) for at, timer in self._timers if at > now]
+        for timer in due:
+            timer()
 
     def turn(self, timeout: float | None = None) -> None:
         """Wait for something, at most `timeout` seconds (None: as long as it takes), and call who waits for it."""

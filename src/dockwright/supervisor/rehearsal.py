@@ -2,7 +2,7 @@
 
 The interpreter rewrites code as it runs (PEP 659) and fills caches in its types. Done before the fork, that is shared by
 all shims; done after it, every shim pays for pages of its own: a third of its memory, and of the time of its start.
-Nothing is left: pipes and a socketpair of the rehearsal's own are closed again, and the kernel is asked for nothing else.
+Nothing is left: pipes and a socketpair of the rehearsal's own are closed again, the log is /dev/null.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import os
 
 from dockwright.runtime.cgroups.layout import layout
 from dockwright.supervisor import frames, warmup
+from dockwright.supervisor.logs import writer
 from dockwright.supervisor.loop import Loop
 from dockwright.supervisor.shim import Connection, Shim
 from dockwright.supervisor.stdio import Stdio
 
 TIMES = 10  # the interpreter specializes code after eight runs
+LOG = {"driver": "json-file", "path": "/dev/null", "max_size": 1 << 30}
 TALK = {"n": 1, "op": "prepare", "cgroup": "/", "stdio": {"tty": False, "log": {}}, "sandbox": {"kind": "private"}}
 
 
@@ -49,7 +51,8 @@ def _streams() -> None:
     """One process's output and input, with a client."""
     ours, theirs = _socket.socketpair()
     loop = Loop()
-    stdio = Stdio(loop, False, True, True, None, lambda _stdio: None)
+    log = writer.open_log(LOG, loop)
+    stdio = Stdio(loop, False, True, True, log, lambda _stdio: None)
     stdio.attach(theirs, ("stdin", "stdout", "stderr"))
     output = os.dup(stdio.child[1])
     stdio.begin()

@@ -118,7 +118,7 @@ class Stdio:
 
     Args:
         loop: the shim's loop. tty: a pty instead of pipes. want_stdin: keep stdin open for clients.
-        stdin_once: close stdin when the client that fed it leaves. log: has write and finish, or None.
+        stdin_once: close stdin when the client that fed it leaves. log: a supervisor.logs.log.Log, or None.
         on_end: called with this when the output has ended and all clients have it.
 
     A terminal is made inside the container; until its master comes with `begin`, input waits here.
@@ -127,6 +127,9 @@ class Stdio:
     def __init__(self, loop: Loop, tty: bool, want_stdin: bool, stdin_once: bool, log: Any, on_end: Any) -> None:
         self.loop, self.tty, self.stdin_once, self.log, self.on_end = loop, tty, stdin_once, log, on_end
         self.clients: list[Client] = []
+        self.logged = log is None
+        if log:
+            log.when_room(self.relax)
         self.outputs: dict[int, int] = {}
         self.paused = self.ended = self.close_after = False
         self.input = bytearray()
@@ -141,6 +144,13 @@ class Stdio:
     def given(self) -> tuple[int, ...]:
         """The descriptors the process gets; none for a terminal."""
         return () if self.tty else self.child
+
+    def when_log_ready(self, then: Any) -> None:
+        """Call `then` when there is a log to write to, or with the reason why there is none."""
+        if self.log:
+            self.log.when_ready(then)
+        else:
+            then("")
 
     def _open_pipes(self, want_stdin: bool) -> None:
         if want_stdin:
@@ -227,7 +237,7 @@ class Stdio:
             self.log.write(STREAMS[stream], data, time_ns())
         for client in tuple(self.clients):
             client.send(stream, data)
-        if any(len(client.out) > HIGH for client in self.clients):
+        if any(len(client.out) > HIGH for client in self.clients) or (self.log and self.log.full):
             self._pause(True)
 
     def _pause(self, paused: bool) -> None:
@@ -236,8 +246,9 @@ class Stdio:
             self.loop.change(fd, read=not paused, write=fd == self.stdin and bool(self.input))
 
     def relax(self) -> None:
-        """A client took something: read on if nobody is far behind any more."""
-        if self.paused and all(len(client.out) <= HIGH // 2 for client in self.clients):
+        """A client took something, or the log: read on if nobody is far behind any more."""
+        behind = any(len(client.out) > HIGH // 2 for client in self.clients) or (self.log and self.log.full)
+        if self.paused and not behind:
             self._pause(False)
 
     def _close_output(self, fd: int) -> None:
@@ -275,16 +286,22 @@ class Stdio:
             return
         self.ended = True
         if self.log:
-            self.log.finish(time_ns())
-            self.log = None
+            log, self.log = self.log, None
+            log.finish(time_ns())
+            log.when_drained(self._drained)
         self.close_stdin()
         for client in tuple(self.clients):
             client.finish()
         self.settle()
 
+    def _drained(self) -> None:
+        """The log has all that was written to it."""
+        self.logged = True
+        self.settle()
+
     def settle(self) -> None:
         """Say so when the output has ended and everybody has taken it."""
-        if self.ended and not self.clients:
+        if self.ended and self.logged and not self.clients:
             self.on_end(self)
 
     # stdin

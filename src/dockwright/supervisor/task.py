@@ -220,7 +220,8 @@ class Task:
             writer.close()
             raise _error(message)
         if message.get("ok"):
-            position.end, position.rest = tuple(message["ok"]["end"]), message["ok"]["rest"]
+            end = message["ok"]["end"]
+            position.end, position.rest = tuple(end) if end else None, message["ok"]["rest"]
         return reader, writer
 
     async def delete(self) -> None:

@@ -127,14 +127,21 @@ class Task:
             raise Conflict("the task has been prepared already")
         maker, self.spare = self.spare or Maker(self.loop), None
 
+        def prepared(reason: str) -> None:
+            if reason:
+                self._unmake(main)
+                reply({"kind": "Internal", "error": f"{writer.LOG_FAILED}{reason}"})
+            else:
+                reply({"ok": {"sandbox": self.sandbox or message["sandbox"].get("path", "")}})
+                self.settled()
+
         def made(answer: Message, fds: list[int]) -> None:
             if "error" in answer:
                 self._unmake(main)
                 reply(answer)
             else:
                 self.namespace = fds[0] if fds else -1
-                reply({"ok": {"sandbox": self.sandbox or message["sandbox"].get("path", "")}})
-                self.settled()
+                main.stdio.when_log_ready(prepared)
 
         maker.ask({"op": "prepare", "sandbox": message["sandbox"], "cgroup": message["cgroup"]}, (), made)
         self.group = Cgroup(message["cgroup"])
@@ -258,7 +265,7 @@ class Task:
 
     def _stdio(self, ident: str, message: Message) -> Stdio:
         options = message["stdio"]
-        log = None if ident else writer.open_log(options.get("log") or {})
+        log = None if ident else writer.open_log(options.get("log") or {}, self.loop)
         stdio = Stdio(
             self.loop, bool(options.get("tty")), bool(options.get("stdin")), bool(options.get("stdin_once")), log,
             self._delivered,

@@ -133,7 +133,7 @@ def test_exec(daemon: Any) -> None:
     assert (done.returncode, done.stdout) == (5, b"in\nb\n/tmp\n")
     assert daemon.docker("exec", "-u", "nobody", "host", "id", "-u").stdout == b"65534\n"
     missing = daemon.docker("exec", "host", "nosuch")
-    assert missing.returncode == 127
+    assert missing.returncode == 126
     assert b"executable file not found in $PATH" in missing.stdout + missing.stderr
     names = daemon.docker("exec", "host", "ps").stdout
     assert b"sleep 100" in names

@@ -244,5 +244,5 @@ def test_help_has_each_setting_that_is_carried():
 
 
 def test_a_log_driver_that_is_not_there() -> None:
-    with pytest.raises(InvalidParameter, match='logger: no log driver named "local" is registered'):
-        load(["--log-driver", "local"])
+    with pytest.raises(InvalidParameter, match='logger: no log driver named "nosuch" is registered'):
+        load(["--log-driver", "nosuch"])

@@ -1,36 +1,25 @@
-"""Reading a json-file log: from its last lines on, across rotated and compressed files, while the writer goes on.
+"""Reading a log file: from its last lines on, across rotated and compressed files, while the writer goes on.
 
 Bounded: one block is in memory at a time, however long the log is. Blocking: call it in a thread.
 """
 
 from collections import deque
 
-import msgspec
-
+from dockwright.supervisor.logs.forms import Entry, Form
 from dockwright.supervisor.logs.segments import Segment, close_all, inode, segments
-
-
-class Entry(msgspec.Struct):
-    """One line of the file."""
-
-    log: str = ""
-    stream: str = ""
-    attrs: dict[str, str] | None = None
-    time: str = ""
 
 
 class Cursor:
     """A place in a log that moves forwards.
 
     Args:
-        path: the file the writer writes to.
+        path: the file the writer writes to. form: of its entries.
         tail: how many of the last lines are wanted, -1 for all.
         end: (inode, size) beyond which is not read; None to read as far as there is something.
     """
 
-    def __init__(self, path: str, tail: int = -1, end: tuple[int, int] | None = None) -> None:
-        self._path, self._tail, self._end = path, tail, end
-        self._decode = msgspec.json.Decoder(Entry).decode
+    def __init__(self, path: str, form: Form, tail: int = -1, end: tuple[int, int] | None = None) -> None:
+        self._path, self._form, self._tail, self._end = path, form, tail, end
         self._opened = False
         self._rest = b""
         self._limit = (0, 0)
@@ -40,7 +29,7 @@ class Cursor:
     def _open(self) -> None:
         """Find the files and where in them to begin."""
         self._opened = True
-        found = segments(self._path)
+        found = segments(self._path, self._form)
         if self._end and any(segment.inode == self._end[0] for segment in found):
             found, self._limit = _cut(found, self._end[0]), self._end
         self._queue.extend(_last(found, self._tail) if self._tail >= 0 else found)
@@ -55,8 +44,8 @@ class Cursor:
             data = self._next()
             if not data:
                 return []
-            *lines, self._rest = (self._rest + data).split(b"\n")
-            if entries := [entry for line in lines if (entry := self._entry(line))]:
+            records, self._rest = self._form.split(self._rest + data)
+            if entries := [entry for record in records if (entry := self._form.decode(record))]:
                 return entries
 
     def _next(self) -> bytes:
@@ -91,18 +80,11 @@ class Cursor:
         """Whether files have come after the one we are in. They are queued; ours must then be read once more to its end."""
         if inode(self._path) in (self._current.inode if self._current else 0, 0):
             return False
-        self._queue.extend(_after(segments(self._path), self._current))
+        self._queue.extend(_after(segments(self._path, self._form), self._current))
         if self._current is None and self._queue:
             self._current = self._queue.popleft()
             return True
         return bool(self._queue)
-
-    def _entry(self, line: bytes) -> Entry | None:
-        """None for a line that a power cut has spoilt."""
-        try:
-            return self._decode(line)
-        except msgspec.DecodeError:
-            return None
 
     def close(self) -> None:
         """Let go of the files."""

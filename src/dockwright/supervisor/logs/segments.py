@@ -3,7 +3,8 @@
 import os
 import zlib
 
-BLOCK = 64 * 1024
+from dockwright.supervisor.logs.forms import BLOCK, Form
+
 TRIES = 20  # a writer that rotates faster than a folder is listed cannot be caught up with exactly
 LONGEST = 7 * 16 * 1024  # bytes of one line at most, escapes and attributes included
 
@@ -11,11 +12,15 @@ LONGEST = 7 * 16 * 1024  # bytes of one line at most, escapes and attributes inc
 class Segment:
     """One file, read forwards from a position.
 
+    Args:
+        form: of its entries.
+
     Attributes:
         inode: which file it is, whatever it is called. packed: compressed.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, form: Form) -> None:
+        self._form = form
         self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         info = os.fstat(self.fd)
         self.inode, self.changed = info.st_ino, info.st_mtime_ns
@@ -46,31 +51,26 @@ class Segment:
         self._unpacker = zlib.decompressobj(31) if self.packed else None
 
     def first(self) -> bytes:
-        """The first line: no two files of a log begin with the same one."""
+        """The first entry: no two files of a log begin with the same one."""
         head = os.pread(self.fd, LONGEST, 0)
         if self.packed:
             head = zlib.decompressobj(31).decompress(head, LONGEST)
-        return head.partition(b"\n")[0]
+        records, rest = self._form.split(head)
+        return records[0] if records else rest
 
     def skip_to_last(self, wanted: int) -> int:
-        """Go to where the last `wanted` lines begin; returns how many lines that are."""
+        """Go to where the last `wanted` entries begin; returns how many entries that are."""
         return self._skip_packed(wanted) if self.packed else self._skip_plain(wanted)
 
     def _skip_plain(self, wanted: int) -> int:
-        end = os.fstat(self.fd).st_size
-        found = 0
-        for start in range((end - 1) // BLOCK * BLOCK, -1, -BLOCK):
-            block = os.pread(self.fd, min(BLOCK, end - start), start)
-            count = block.count(b"\n")
-            if found + count > wanted:
-                self.at = start + _nth(block, count - (wanted - found)) + 1
-                return wanted
-            found += count
-        self.at = 0
+        found, self.at = self._form.last(self.fd, os.fstat(self.fd).st_size, wanted)
         return found
 
     def _skip_packed(self, wanted: int) -> int:
-        total = sum(data.count(b"\n") for data in iter(self.read, b""))
+        total, rest = 0, b""
+        while data := self.read():
+            records, rest = self._form.split(rest + data)
+            total += len(records)
         self.rewind()
         skip = total - wanted
         if skip <= 0:
@@ -78,32 +78,27 @@ class Segment:
         self._pass(skip)
         return wanted
 
-    def _pass(self, lines: int) -> None:
-        """Read `lines` lines away; what came beyond them is kept for the next read."""
+    def _pass(self, entries: int) -> None:
+        """Read `entries` entries away; what came beyond them is kept for the next read."""
+        kept = b""
         while data := self.read():
-            count = data.count(b"\n")
-            if count >= lines:
-                self._kept = data[_nth(data, lines) + 1 :]
+            kept += data
+            records, rest = self._form.split(kept)
+            if len(records) > entries:
+                passed = sum(len(record) + self._form.frame for record in records[:entries])
+                self._kept = kept[passed:]
                 return
-            lines -= count
+            entries, kept = entries - len(records), rest
 
     def close(self) -> None:
         """Let go of the file."""
         os.close(self.fd)
 
 
-def _nth(block: bytes, number: int) -> int:
-    """Where the `number`-th newline of `block` is, counted from 1."""
-    at = -1
-    for _ in range(number):
-        at = block.index(b"\n", at + 1)
-    return at
-
-
-def segments(path: str) -> list[Segment]:
+def segments(path: str, form: Form) -> list[Segment]:
     """All files of the log at `path`, oldest first; [] if there is none. Taken again if the writer rotates meanwhile."""
     for attempt in range(TRIES):
-        found = [segment for segment in map(_open, names(path)) if segment]
+        found = [segment for name in names(path) if (segment := _open(name, form))]
         if [segment.inode for segment in found] == [inode(name) for name in names(path)]:
             break
         if attempt < TRIES - 1:
@@ -112,11 +107,13 @@ def segments(path: str) -> list[Segment]:
 
 
 def names(path: str) -> list[str]:
-    """The log's files as they are called now, oldest first. A plain file goes before its compressed form, which is not
-    whole until the plain one is gone."""
+    """The log's files as they are called now, oldest first; [] without the folder.
+
+    A plain file goes before its compressed form, which is not whole until the plain one is gone.
+    """
     folder, _, base = path.rpartition("/")
     numbers: dict[int, str] = {}
-    for name in os.listdir(folder):
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
         number, _, packed = name.removeprefix(f"{base}.").partition(".")
         if name == base:
             numbers[0] = path
@@ -125,9 +122,9 @@ def names(path: str) -> list[str]:
     return [numbers[number] for number in sorted(numbers, reverse=True)]
 
 
-def _open(path: str) -> Segment | None:
+def _open(path: str, form: Form) -> Segment | None:
     try:
-        return Segment(path)
+        return Segment(path, form)
     except FileNotFoundError:
         return None  # it was renamed since it was listed
 
