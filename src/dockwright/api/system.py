@@ -32,6 +32,9 @@ class Settings(Protocol):
         """Where devices are described."""
         ...
 
+    @property
+    def cgroup_driver(self) -> str: ...
+
 
 class System:
     """Answers `GET /version` and `GET /info`.
@@ -92,7 +95,7 @@ class System:
             "NGoroutines": len(os.listdir("/proc/self/task")),
             "SystemTime": now(),
             "LoggingDriver": self._config.log_driver,
-            "CgroupDriver": "cgroupfs",
+            "CgroupDriver": self._config.cgroup_driver,
             "CgroupVersion": facts.cgroup.version,
             "NEventsListener": self._events.listeners,
             **_host(facts),

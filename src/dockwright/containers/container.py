@@ -50,6 +50,7 @@ class State:
     stopped_by_hand: bool = False
     restart_count: int = 0
     health: Health | None = None
+    cgroup: str = ""
 
     @property
     def ended(self) -> bool:
@@ -114,8 +115,8 @@ class Container:
 
     @property
     def cgroup(self) -> str:
-        """Its cgroup, in every hierarchy."""
-        return clean(f"/{self.host.CgroupParent or 'docker'}/{self.id}")
+        """Its cgroup, in every hierarchy: where it was put when it was made or started last."""
+        return self.state.cgroup or clean(f"/{self.host.CgroupParent or 'docker'}/{self.id}")
 
     def refuse_not_running(self) -> None:
         """Raises Conflict, in Docker's words, unless its process can be worked with."""

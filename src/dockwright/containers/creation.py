@@ -10,13 +10,14 @@ from dockwright.base.paths import Paths
 from dockwright.base.times import now
 from dockwright.containers import config as configs
 from dockwright.containers import groups, hostconfig, logopts, names, networking, platforms, versions
-from dockwright.containers.container import Container
+from dockwright.containers.container import Container, State
 from dockwright.containers.defaults import Defaults
 from dockwright.containers.mounting import Mounting
 from dockwright.containers.store import Store
 from dockwright.host.limits import read as read_limits
 from dockwright.images.manager import ImageManager
 from dockwright.networks import NetworkManager
+from dockwright.supervisor.placement import Placement, check_parent
 from dockwright.types.container import CreateRequest
 
 
@@ -29,10 +30,10 @@ class Creation:
 
     def __init__(
         self, store: Store, paths: Paths, images: ImageManager, mounting: Mounting, networks: NetworkManager,
-        defaults: Defaults,
+        placement: Placement, defaults: Defaults,
     ) -> None:  # fmt: skip
         self._store, self._paths, self._images, self._defaults = store, paths, images, defaults
-        self._mounting, self._networks, self._limits = mounting, networks, read_limits()
+        self._mounting, self._networks, self._placement, self._limits = mounting, networks, placement, read_limits()
 
     async def create(
         self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]
@@ -57,6 +58,8 @@ class Creation:
         assert request.HostConfig
         request.HostConfig.LogConfig = logopts.merged(request.HostConfig.LogConfig, self._defaults.log)
         host, warnings = hostconfig.completed(request, self._limits, self._store, self._defaults)
+        if host.CgroupParent:
+            check_parent(self._placement.driver, host.CgroupParent)
         warnings += networking.check(request, host, self._store)
         networks = networking.joined(request, host, self._networks, version)
         image = self._images.resolve(request.Image) if request.Image else None
@@ -68,7 +71,8 @@ class Creation:
         config = configs.merged(request, image, ident, host_name)
         if mac := next((each.MacAddress for each in networks.values() if each.MacAddress), ""):
             config["MacAddress"] = mac
-        found = Container(ident, wanted, now(), image.id if image else "", config, host, networks=networks)
+        state = State(cgroup=self._placement.cgroup(ident, host.CgroupParent or ""))
+        found = Container(ident, wanted, now(), image.id if image else "", config, host, state, networks=networks)
         return found, warnings
 
     async def _make(self, container: Container, version: tuple[int, int]) -> None:

@@ -8,7 +8,7 @@ from dockwright.base.errors import Conflict, EngineError, Internal, NotModified
 from dockwright.base.paths import Paths
 from dockwright.base.steps import Step
 from dockwright.base.times import now, rfc3339, seconds
-from dockwright.containers import networking, restarts, starting
+from dockwright.containers import groups, networking, restarts, starting
 from dockwright.containers.container import Container
 from dockwright.containers.defaults import Defaults
 from dockwright.containers.execs import Execs
@@ -56,6 +56,7 @@ class Life:
         container.last_run = False
         if container.task:
             await container.task.delete()
+        await groups.settle(container, self._supervisor.placement)
         spawning = asyncio.ensure_future(self._supervisor.spawn(container.id))
         try:
             streams = starting.streams(container, self._paths)
@@ -65,10 +66,11 @@ class Life:
             await self._failed(container, NOT_STARTED, error)
         try:
             task = container.task = await spawning
+            scoped = await groups.scope(container, self._supervisor.placement, task)
         except EngineError as error:
             await self._failed(container, NOT_STARTED, error)
         self.listen(container, task)
-        prepared = task.prepare(container.cgroup, attachment.sandbox, streams)  # and meanwhile we plan on
+        prepared = task.prepare(container.cgroup, attachment.sandbox, streams, groups.aside(container))  # meanwhile we plan on
         try:
             spec = starting.task_spec(
                 container, self._paths, self._images.layers, attachment, self._store, self._defaults
@@ -85,7 +87,7 @@ class Life:
         state.exit_code, state.error, state.oom_killed = 0, "", False
         self.health.begin(container)
         self._store.save_soon(container)
-        container.trace = [*(step.record() for step in opened), *steps]
+        container.trace = [*(step.record() for step in (*scoped, *opened)), *steps]
         self._store.event(container, "start")
 
     async def _make(

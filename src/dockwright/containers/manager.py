@@ -54,7 +54,7 @@ class ContainerManager:
         store = self._store = Store(database, events)
         execs = self._execs = Execs(store, images.layers, defaults.no_new_privileges)
         mounting = Mounting(store, paths, images.layers, volumes)
-        creation = Creation(store, paths, images, mounting, networks, defaults)
+        creation = Creation(store, paths, images, mounting, networks, supervisor.placement, defaults)
         stopping = Stopping(store)
         removal = Removal(store, paths, images, supervisor, stopping, networks, mounting)
         life = Life(store, paths, images, supervisor, execs, stopping, removal, networks, mounting, defaults)

@@ -97,7 +97,7 @@ def _inputs(
     return Inputs(
         container.id, container.config["Hostname"], container.config, host,
         "host" if host.NetworkMode == "host" else "private", identity, held, layout().is_v2,
-        cgroup_parent=container.cgroup.rpartition("/")[0], namespaces=modes.joined(container, store),
+        cgroup=container.cgroup, namespaces=modes.joined(container, store),
         shared_memory=modes.shared_memory(container, store), binds=list(binds), rlimits=rlimits(container),
         init_path=_init_path(host, defaults), apparmor=confinement.apparmor(chosen, privileged),
         devices=nodes, device_rules=rules, block=devices.block(host), security=chosen,

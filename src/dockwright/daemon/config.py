@@ -17,6 +17,7 @@ from dockwright.daemon import defaults
 from dockwright.daemon.arguments import Given, parse
 from dockwright.daemon.log import LEVELS
 from dockwright.daemon.settings import BY_FLAG, BY_KEY, FLAG, LIST, MAP, NUMBER, TEXT, Setting
+from dockwright.supervisor import placement, systemd
 
 _DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
 CONFIG_FILE = "/etc/dockwright/daemon.json"
@@ -35,6 +36,7 @@ class Config:
         hosts: addresses to listen on; empty: the default sockets (DECISIONS 4).
         bridge: "" is docker0 or dockwright0, "none" no default network, else an existing bridge.
         bip: address and prefix of the default bridge, "" to choose. mtu: 0 for the default.
+        cgroup_parent: of containers that name none. exec_opts: `native.cgroupdriver=...`.
         shutdown_timeout: seconds containers get at a shutdown that stops them.
     """
 
@@ -75,6 +77,8 @@ class Config:
     features: dict[str, bool] = field(default_factory=dict)
     log_driver: str = "json-file"
     log_opts: dict[str, str] = field(default_factory=dict)
+    cgroup_parent: str = ""
+    exec_opts: list[str] = field(default_factory=list)
     live_restore: bool = True
     shutdown_timeout: int = 15
     insecure_registries: list[str] = field(default_factory=list)
@@ -96,6 +100,11 @@ class Config:
     def level(self) -> str:
         """The level of the daemon's log: --debug wins."""
         return "debug" if self.debug else self.log_level
+
+    @property
+    def cgroup_driver(self) -> str:
+        """Who makes the cgroups of containers: the last `native.cgroupdriver` says."""
+        return self.exec_opts[-1].partition("=")[2] if self.exec_opts else placement.CGROUPFS
 
 
 def load(arguments: list[str]) -> Config:
@@ -234,6 +243,7 @@ def _check(config: Config) -> None:
     _check_network(config)
     defaults.check(config)
     storage_options(config)
+    _check_cgroups(config)
     seen: dict[str, str] = {}
     for label in config.labels:
         key, equals, _ = label.partition("=")
@@ -246,6 +256,19 @@ def _check(config: Config) -> None:
     for name in ("data_root", "exec_root"):
         if not getattr(config, name).startswith("/"):
             raise InvalidParameter(f"{name.replace('_', '-')} must be an absolute path: {getattr(config, name)}")
+
+
+def _check_cgroups(config: Config) -> None:
+    for option in config.exec_opts:
+        name, _, driver = option.partition("=")
+        if name != "native.cgroupdriver":
+            raise InvalidParameter(f"exec-opt {option} is not implemented")
+        if driver not in (placement.CGROUPFS, placement.SYSTEMD):
+            raise InvalidParameter(f"native.cgroupdriver option {driver} not supported")
+        if driver == placement.SYSTEMD and not systemd.booted():
+            raise InvalidParameter("native.cgroupdriver option systemd not supported: systemd does not run this host")
+    if config.cgroup_parent:
+        placement.check_parent(config.cgroup_driver, config.cgroup_parent)
 
 
 def _check_network(config: Config) -> None:

@@ -27,7 +27,10 @@ from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
 from dockwright.metadata import Database, identity
 from dockwright.networks import NetworkManager
+from dockwright.supervisor import systemd
+from dockwright.supervisor.dbus import BusError
 from dockwright.supervisor.manager import Supervisor
+from dockwright.supervisor.placement import Placement
 from dockwright.upkeep.check import Disk
 from dockwright.upkeep.usage import Usage
 from dockwright.volumes.manager import VolumeManager
@@ -68,7 +71,8 @@ class Engine:
         """
         registry, defaults = registry_settings(self._config), container_defaults(self._config)
         prepare(self._paths)
-        supervisor = Supervisor(self._paths)
+        placement = Placement(self._paths.exec_root, self._config.cgroup_driver, self._config.cgroup_parent)
+        supervisor = Supervisor(self._paths, placement)
         await supervisor.start()
         database = Database.open(self._paths.database)
         ident, trusted = identity.establish(database, self._paths.engine_id)
@@ -79,7 +83,7 @@ class Engine:
         )  # fmt: skip
         volumes = VolumeManager(database, self._paths, events)
         await volumes.start()
-        networks = NetworkManager(database, self._paths, events, network_config(self._config, ident))
+        networks = NetworkManager(database, self._paths, events, network_config(self._config, ident), placement.take)
         await networks.start()
         containers = ContainerManager(database, self._paths, events, images, supervisor, networks, volumes, defaults)
         await apparmor.load_default()
@@ -97,7 +101,7 @@ class Engine:
         notify.tell("STOPPING=1")
         await server.close()
         await images.close()
-        stop = self._everything or not self._config.live_restore
+        stop = self._everything or not self._config.live_restore or await asyncio.to_thread(host_stops)
         await containers.shutdown(stop, self._config.shutdown_timeout)
         await networks.shutdown()
         await supervisor.close()
@@ -146,6 +150,17 @@ class Engine:
             logging.getLogger("dockwright").setLevel(LEVELS[self._config.level])
             shown = {name.replace("_", "-"): str(getattr(self._config, name)).lower() for name in configuration.RELOADABLE}
             events.publish("daemon", "reload", ident, {"name": os.uname().nodename, **shown})
+
+
+def host_stops() -> bool:
+    """Whether the host is being shut down: then containers get their stop signal, and their time (DECISIONS 8)."""
+    if not systemd.booted():
+        return False
+    try:
+        return systemd.stopping()
+    except (OSError, BusError) as error:
+        log.warning("systemd does not say whether the host is being shut down: %s", error)
+        return False
 
 
 def prepare(paths: Paths) -> None:

@@ -40,6 +40,8 @@ HELP = {
     "seccomp-profile": 'Seccomp profile of containers: a file, "builtin" or "unconfined" (default "builtin")',
     "cdi-spec-dir": "Directory of files that describe devices (default /etc/cdi and /var/run/cdi)",
     "feature": "Switch a feature: cdi=false looks for no described devices",
+    "cgroup-parent": "Parent of the cgroups of containers that name none",
+    "exec-opt": "native.cgroupdriver=cgroupfs or systemd, which gives each container a scope",
     "live-restore": "Leave containers running when the daemon ends (default true)",
     "shutdown-timeout": "Seconds that containers have to stop when the daemon stops them (default 15)",
     "insecure-registry": "Registry that may do without TLS or a verified certificate: host[:port] or network",

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,14 +33,20 @@ JOIN = "container:"
 class NetworkManager:
     """All networks of one data root. The methods are those of docs/architecture.md, "networks".
 
+    Args:
+        place: takes a process of the engine to where it belongs (supervisor.placement).
+
     Attributes:
         registry: the networks. sandboxes: the endpoints of containers.
     """
 
-    def __init__(self, database: Database, paths: Paths, events: EventBus, config: NetworkConfig) -> None:
+    def __init__(
+        self, database: Database, paths: Paths, events: EventBus, config: NetworkConfig,
+        place: Callable[[int], None] = lambda _pid: None,
+    ) -> None:  # fmt: skip
         self._paths, self._events, self._config = paths, events, config
         store, self._owner = Store(database), default_bridge.mark(paths.data_root)
-        self._netd = NetdClient(f"{paths.exec_root}/netd/s", self._netd_lost)
+        self._netd = NetdClient(f"{paths.exec_root}/netd/s", self._netd_lost, place=place)
         self._firewall = Firewall() if config.iptables else None
         self._ports = Ports(self._netd, self._firewall, config.default_ip)
         self.registry = Registry(store, config, self._firewall, self._owner)

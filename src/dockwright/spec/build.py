@@ -43,7 +43,7 @@ class Inputs:
     identity: Identity
     held: int
     cgroup_v2: bool
-    cgroup_parent: str = "/docker"
+    cgroup: str = ""
     network_path: str = ""
     namespaces: dict[str, str] = field(default_factory=dict)
     binds: list[dict[str, Any]] = field(default_factory=list)
@@ -132,7 +132,7 @@ def _linux(inputs: Inputs, caps: list[str], privileged: bool) -> dict[str, Any]:
     read_only = READ_ONLY if host.ReadonlyPaths is None else host.ReadonlyPaths
     linux: dict[str, Any] = {
         "namespaces": _namespaces(inputs),
-        "cgroupsPath": f"{inputs.cgroup_parent}/{inputs.container_id}",
+        "cgroupsPath": inputs.cgroup or f"/docker/{inputs.container_id}",
         "resources": resources.build(inputs),
         "devices": inputs.devices,
         "sysctl": _sysctls(inputs),

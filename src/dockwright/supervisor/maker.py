@@ -4,7 +4,7 @@ All the work of a start happens in it: planning, mounts, seccomp, cloning. What 
 shim stays as small as it was born; and a runtime that fails, hangs or is killed takes nobody's exit status with it.
 init is cloned with CLONE_PARENT: it is the shim's own child.
 
-    shim -> maker   {"op": "prepare", "sandbox", "cgroup"}              -> {"sandbox"} + the namespace's descriptor
+    shim -> maker   {"op": "prepare", "sandbox", "cgroup", "aside"}     -> {"sandbox"} + the namespace's descriptor
                     {"op": "make", "id", "directory"} + stdio           -> nothing: what goes wrong is told by `go`
                     {"op": "go"}                                        -> {"pid", "trace", "oom", "pids"} [+ console]
                     {"op": "exec", "id", "directory", "pid", "process"} + stdio -> {"pid"} [+ console]
@@ -195,10 +195,16 @@ class _Work:
         frames.send_descriptors(self.sock, answer, (fd,) if fd >= 0 else ())
         if "error" not in answer:
             self.group = CgroupCreate(Cgroup(message["cgroup"]))
-            self.failure = self._guarded(self._make_group)
+            self.failure = self._guarded(lambda: self._make_group(message["aside"]))
 
-    def _make_group(self) -> Message:
+    def _make_group(self, aside: str) -> Message:
+        """The container's cgroup. Where we are in the parent's (its scope was made around us), which may have no processes of its
+        own then (cgroup-v2.rst, No Internal Process Constraint), and are to be outside of the limits, we go aside first."""
         assert self.group
+        if aside:
+            here = Cgroup(aside)
+            here.create(limited=False)
+            here.take(os.getpid())
         perform([self.group])
         return {}
 

@@ -13,6 +13,7 @@ from dockwright.base.errors import Unavailable
 from dockwright.base.paths import Paths
 from dockwright.supervisor import frames, published, record
 from dockwright.supervisor.launch import start_zygote
+from dockwright.supervisor.placement import Placement
 from dockwright.supervisor.record import ExitRecord
 from dockwright.supervisor.task import Task, kill_cgroup
 
@@ -26,11 +27,11 @@ class Supervisor:
     """Spawns and finds shims.
 
     Args:
-        paths: tells where tasks and sockets are.
+        paths: tells where tasks and sockets are. placement: where its processes and containers are among the cgroups.
     """
 
-    def __init__(self, paths: Paths) -> None:
-        self.paths = paths
+    def __init__(self, paths: Paths, placement: Placement | None = None) -> None:
+        self.paths, self.placement = paths, placement or Placement(paths.exec_root)
         self._zygote: socket.socket | None = None
         self._pid = 0
         self._lock = asyncio.Lock()
@@ -57,6 +58,7 @@ class Supervisor:
         if self._pid:
             await asyncio.to_thread(_collect, self._pid)
             self._pid = 0
+            await asyncio.to_thread(self.placement.leave)
 
     async def spawn(self, task_id: str) -> Task:
         """A fresh shim for `task_id`.
@@ -193,6 +195,7 @@ class Supervisor:
         hello = await asyncio.to_thread(ours.recv, 4096)
         if not hello:
             raise Unavailable("the zygote ended at once; see the daemon's log")
+        await asyncio.to_thread(self.placement.settle, self._pid)
         ours.settimeout(5)
         self._zygote = ours
 

@@ -43,12 +43,15 @@ class NetdClient:
     Args:
         path: the control socket's place, below the exec root.
         lost: called (in the event loop) when netd has died; what it held must be made again.
-        deadline: seconds for an answer.
+        deadline: seconds for an answer. place: takes a new netd to its cgroup; OSError is a warning.
     """
 
-    def __init__(self, path: str, lost: Callable[[], None] = lambda: None, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self, path: str, lost: Callable[[], None] = lambda: None, deadline: float = DEADLINE,
+        place: Callable[[int], None] = lambda _pid: None,
+    ) -> None:  # fmt: skip
         self._path, self._deadline = path, deadline
-        self._lost = lost
+        self._lost, self._place = lost, place
         self._lock = asyncio.Lock()
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -217,12 +220,19 @@ class NetdClient:
             self._child = _spawn(self._path, out)
             os.close(out)
             loop = asyncio.get_running_loop()
+            await loop.run_in_executor(None, self._settle, self._child)
             word = await asyncio.wait_for(loop.run_in_executor(None, os.read, said, 16), DEADLINE)
         finally:
             os.close(said)
         if not word or not await self._connect():
             raise Internal("netd did not start")
         log.info("netd started (pid %d)", self.pid)
+
+    def _settle(self, pid: int) -> None:
+        try:
+            self._place(pid)
+        except OSError as error:
+            log.warning("netd stays in the daemon's cgroup: %s", error)
 
 
 def name(network: str, called: str, endpoint: str, record: Record) -> Request:

@@ -129,17 +129,20 @@ class Task:
         """Call `callback` in the event loop for each process that ends."""
         self._callbacks.append(callback)
 
-    def prepare(self, cgroup: str, sandbox: dict[str, Any], streams: Streams) -> "asyncio.Task[str]":
+    def prepare(
+        self, cgroup: str, sandbox: dict[str, Any], streams: Streams, aside: str = ""
+    ) -> "asyncio.Task[str]":
         """Make the streams, the sandbox and the cgroup. It is asked for at once; clients can be attached from now on.
 
         Args:
             cgroup: path of the container's cgroup. sandbox: plan of the network namespace.
+            aside: cgroup for the maker itself, where it is in the way of the container's; "" where it is not.
 
         Returns:
             a path of the network namespace, once it is there; EngineError as of `call`.
         """
         self.cgroup = cgroup
-        waiting = self._send("prepare", cgroup=cgroup, sandbox=sandbox, stdio=asdict(streams))
+        waiting = self._send("prepare", cgroup=cgroup, sandbox=sandbox, stdio=asdict(streams), aside=aside)
 
         async def answered() -> str:
             return str((await self._answer(*waiting, "prepare", START_DEADLINE))["sandbox"])

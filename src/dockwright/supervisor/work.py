@@ -78,6 +78,7 @@ class Task:
         execs = {ident: p.pid for ident, p in self.processes.items() if ident and p.status is None}
         return {
             "id": self.id,
+            "maker": self.spare.pid if self.spare else 0,
             "pid": main.pid if main else 0,
             "started": self._started,
             "running": bool(main and main.pid and main.status is None),
@@ -143,7 +144,8 @@ class Task:
                 self.namespace = fds[0] if fds else -1
                 main.stdio.when_log_ready(prepared)
 
-        maker.ask({"op": "prepare", "sandbox": message["sandbox"], "cgroup": message["cgroup"]}, (), made)
+        wanted = {"sandbox": message["sandbox"], "cgroup": message["cgroup"], "aside": message.get("aside", "")}
+        maker.ask({"op": "prepare", **wanted}, (), made)
         self.group = Cgroup(message["cgroup"])
         try:
             main = self.processes[""] = Process("", self._stdio("", message), maker)

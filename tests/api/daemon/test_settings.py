@@ -32,7 +32,7 @@ POOLED = [
     "--default-address-pool", "base=10.55.0.0/16,size=24", "--log-driver", "none", "--storage-driver", "vfs", "--debug",
     "--iptables=false", "--default-ulimit", "nofile=77:99", "--default-shm-size", "9m", "--default-ipc-mode", "shareable",
     "--default-cgroupns-mode", "private", "--init", "--no-new-privileges", "--seccomp-profile", "unconfined",
-    "--cdi-spec-dir", "/nowhere/cdi",
+    "--cdi-spec-dir", "/nowhere/cdi", "--cgroup-parent", "/dwf-parent",
 ]  # fmt: skip
 
 
@@ -89,6 +89,8 @@ class Place:
                 self.daemon.wait(20)
         self.namespace.kill()
         self.namespace.wait()
+        for folder in Path("/sys/fs/cgroup").glob("**/dwf-parent"):
+            folder.rmdir()  # parents that a user has named stay, as with Docker
         shutil.rmtree(self.root, ignore_errors=True)
 
 
@@ -168,11 +170,21 @@ SEEN_BRIDGED: dict[str, Callable[[Place], bool]] = {
     "dns-search": lambda p: "search example.test" in p.run("busybox", "cat", "/etc/resolv.conf"),
     "host-gateway-ip": lambda p: "10.9.0.77\tgw" in p.run("--add-host", "gw:host-gateway", "busybox", "cat", "/etc/hosts"),
 }
+def cgroups(place: Place) -> set[str]:
+    """Parents of a container's cgroups."""
+    ident = place.docker("run", "-d", "busybox", "sleep", "100").stdout.decode().strip()
+    pid = place.docker("inspect", "-f", "{{.State.Pid}}", ident).stdout.decode().strip()
+    lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    place.docker("rm", "-f", ident)
+    return {line.split(":")[2].removesuffix(f"/{ident}") for line in lines}
+
+
 SEEN_POOLED: dict[str, Callable[[Place], bool]] = {
     "default-address-pool": lambda p: "10.55.0." in p.run("busybox", "ip", "-o", "-4", "addr", "show", "eth0"),
     "log-driver": lambda p: log_config(p)["Type"] == "none",
     "storage-driver": lambda p: p.info()["Driver"] == "vfs",
     "debug": lambda p: p.info()["Debug"] is True,
+    "cgroup-parent": lambda p: "/dwf-parent" in cgroups(p),
     "iptables": lambda p: p.inside("nft", "list", "ruleset").stdout == b"",
     "default-ulimit": lambda p: "99" in p.run("busybox", "sh", "-c", "ulimit -Hn"),
     "default-shm-size": lambda p: f" {9 << 10} " in p.run("busybox", "df", "-k", "/dev/shm"),
@@ -183,7 +195,7 @@ SEEN_POOLED: dict[str, Callable[[Place], bool]] = {
     "seccomp-profile": lambda p: "Seccomp:\t0" in p.run("busybox", "cat", "/proc/self/status"),
     "cdi-spec-dir": lambda p: p.info()["CDISpecDirs"] == ["/nowhere/cdi"],
 }
-ALONE = {"init-path", "feature", "live-restore", "shutdown-timeout", "bridge", "config-file", "validate"}
+ALONE = {"exec-opt", "init-path", "feature", "live-restore", "shutdown-timeout", "bridge", "config-file", "validate"}
 
 
 @pytest.mark.parametrize("flag", SEEN_BRIDGED)
@@ -203,6 +215,15 @@ def test_the_opposite_is_seen_without_the_flags(pooled: Place) -> None:
 
 def test_each_setting_that_is_taken_is_observed() -> None:
     assert {*SEEN_BRIDGED, *SEEN_POOLED, *ALONE} == {setting.flag for setting in CARRIED}
+
+
+@pytest.mark.skipif(os.path.isdir("/run/systemd/system"), reason="systemd runs this host, where this is taken")
+def test_the_systemd_driver_needs_systemd() -> None:
+    """Its effect is seen by tests/root/systemd."""
+    command = [sys.executable, "-c", CODE, "--validate", "--exec-opt"]
+    refused = subprocess.run([*command, "native.cgroupdriver=systemd"], capture_output=True, text=True, check=False)
+    text = "native.cgroupdriver option systemd not supported: systemd does not run this host\n"
+    assert (refused.returncode, refused.stderr) == (1, text)
 
 
 def test_bridge_none_makes_no_default_network() -> None:

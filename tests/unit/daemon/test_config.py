@@ -52,6 +52,8 @@ VALUES = {
     "label": ("a=b", ["a=b"]),
     "log-driver": ("none", "none"),
     "log-opt": ("max-size=1m", {"max-size": "1m"}),
+    "cgroup-parent": ("/x", "/x"),
+    "exec-opt": ("native.cgroupdriver=cgroupfs", ["native.cgroupdriver=cgroupfs"]),
     "live-restore": ("false", False),
     "shutdown-timeout": ("3", 3),
     "default-ulimit": ("nofile=1:2", ["nofile=1:2"]),
@@ -89,6 +91,28 @@ def from_file(tmp_path, keys, *flags):
     path = tmp_path / "daemon.json"
     path.write_text(keys if isinstance(keys, str) else json.dumps(keys))
     return load([f"--config-file={path}", *flags])
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--exec-opt=native.cgroupdriver=other", "native.cgroupdriver option other not supported"),
+        ("--exec-opt=unknown=1", "exec-opt unknown=1 is not implemented"),
+        ("--exec-opt=native.cgroupdriver=systemd", "systemd does not run this host"),
+    ],
+)
+def test_execution_options_that_cannot_be(flag, said, monkeypatch):
+    monkeypatch.setattr(module.systemd, "booted", lambda: False)
+    with pytest.raises(InvalidParameter, match=said):
+        load([flag])
+
+
+def test_a_parent_must_be_a_slice_for_the_systemd_driver(monkeypatch):
+    monkeypatch.setattr(module.systemd, "booted", lambda: True)
+    flags = ["--exec-opt=native.cgroupdriver=systemd", "--cgroup-parent=a.slice"]
+    assert load(flags).cgroup_driver == "systemd"
+    with pytest.raises(InvalidParameter, match="should be a valid slice"):
+        load([*flags[:1], "--cgroup-parent=/x"])
 
 
 def sample(setting):

@@ -43,8 +43,11 @@ class Cgroup:
         directory = self.layout.controller(controller, self.path)
         return directory and f"{directory}/{name}"
 
-    def create(self) -> None:
+    def create(self, limited: bool = True) -> None:
         """Make the folders, parents included. An existing folder is used as it is.
+
+        Args:
+            limited: False where nothing will be limited in it: then its v2 parents may still have processes, to be taken in.
 
         Raises:
             OSError: what was made by this call is removed again.
@@ -55,7 +58,7 @@ class Cgroup:
                 made += make_directories(directory)
                 if directory.startswith(self.layout.v1.get("cpuset", "\0")):
                     self._inherit_cpuset(directory)
-            if self.layout.is_v2:
+            if self.layout.is_v2 and limited:
                 self._enable_controllers()
         except OSError:
             for directory in reversed(made):
@@ -73,10 +76,11 @@ class Cgroup:
             return -1
         return os.open(self._unified(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
-    def add(self, pid: int) -> None:
-        """Move process `pid` in from outside, by cgroup.procs in every hierarchy."""
+    def take(self, pid: int) -> None:
+        """Move process `pid`, which has one thread, in from outside."""
         for directory in self.directories:
-            write(f"{directory}/cgroup.procs", str(pid))
+            file = "cgroup.procs" if directory == self._unified() else "tasks"
+            write(f"{directory}/{file}", str(pid))
 
     def pids(self, everything: bool = True) -> list[int]:
         """The processes in this cgroup, and below it with `everything`; [] if it is gone."""

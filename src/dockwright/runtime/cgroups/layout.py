@@ -78,10 +78,10 @@ def read_layout(mountinfo: str) -> Layout:
     return Layout(v1, unified)
 
 
-def own_paths() -> dict[str, str]:
-    """The caller's cgroup in each hierarchy by controller name; "" is v2 (/proc/self/cgroup, cgroups(7))."""
+def paths_of(pid: str) -> dict[str, str]:
+    """The cgroup of a process in each hierarchy by controller name; "" is v2 (/proc/PID/cgroup, cgroups(7))."""
     paths: dict[str, str] = {}
-    with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as lines:
+    with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:
             _, controllers, path = line.rstrip("\n").split(":", 2)
             for name in controllers.split(","):
@@ -91,11 +91,7 @@ def own_paths() -> dict[str, str]:
 
 def unified_path(pid: int) -> str:
     """The v2 cgroup of a process, "" if it has none (/proc/PID/cgroup)."""
-    with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as lines:
-        for line in lines:
-            if line.startswith("0::"):
-                return line[3:].rstrip("\n")
-    return ""
+    return paths_of(str(pid)).get("", "")
 
 
 def available_v2(unified: str) -> list[str]:
