@@ -83,11 +83,11 @@ class Listing:
         return choose(times) if times else ""
 
     def _images_of(self, names: Sequence[str]) -> set[str]:
-        """The ids of the named images; one that does not exist has no containers. (No image here knows a parent.)"""
-        found = set()
+        """The ids of the named images and of all that were made of them; one that does not exist has no containers."""
+        found: set[str] = set()
         for name in names:
             with contextlib.suppress(NotFound):
-                found.add(self._images.resolve(name).id)
+                found |= self._images.descendants(self._images.resolve(name).id)
         return found
 
     def wants(self, container: Container) -> bool:

@@ -23,7 +23,7 @@ from dockwright.daemon.log import LEVELS
 from dockwright.daemon.network import network_config
 from dockwright.daemon.registry import registry_settings
 from dockwright.daemon.sockets import default_hosts
-from dockwright.events import EventBus
+from dockwright.events import EventBus, History
 from dockwright.images.manager import ImageManager
 from dockwright.metadata import Database, identity
 from dockwright.networks import NetworkManager
@@ -76,7 +76,7 @@ class Engine:
         await supervisor.start()
         database = Database.open(self._paths.database)
         ident, trusted = identity.establish(database, self._paths.engine_id)
-        events = EventBus()
+        events = EventBus(History(database))
         images = ImageManager(
             database, self._paths, events, self._config.storage_driver, trusted, registry,
             configuration.storage_options(self._config),
@@ -105,6 +105,7 @@ class Engine:
         await containers.shutdown(stop, self._config.shutdown_timeout)
         await networks.shutdown()
         await supervisor.close()
+        await events.close()
         database.close()
 
     def _server(

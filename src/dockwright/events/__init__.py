@@ -1,5 +1,6 @@
-"""The event bus: what happened to containers, images, networks and volumes, now and in the last 256 events."""
+"""The event bus: what happened to containers, images, networks and volumes, now and in the last week."""
 
 from dockwright.events.bus import EventBus, Subscription
+from dockwright.events.history import History
 
-__all__ = ["EventBus", "Subscription"]
+__all__ = ["EventBus", "History", "Subscription"]

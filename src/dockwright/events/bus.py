@@ -8,8 +8,10 @@ import asyncio
 import itertools
 import time
 from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from dockwright.events.filters import includes
+from dockwright.events.history import History
 from dockwright.events.message import Event, message
 
 RING = 256
@@ -24,8 +26,12 @@ class Subscription:
     It hears from the moment it is made; iterate it, then `close` it (or use it as a context manager).
     """
 
-    def __init__(self, bus: "EventBus", history: list[Event], until: int | None, filters: Filters) -> None:
+    def __init__(
+        self, bus: "EventBus", older: AsyncGenerator[Event, None] | None, history: list[Event], until: int | None,
+        filters: Filters,
+    ) -> None:  # fmt: skip
         self._bus = bus
+        self._older = older
         self._queue: deque[Event] = deque(history)
         self._until = until
         self._filters = filters
@@ -58,6 +64,10 @@ class Subscription:
         return self
 
     async def __anext__(self) -> Event:
+        if self._older:
+            async for event in self._older:
+                return event
+            self._older = None
         while not self._queue:
             if self._ended:
                 raise StopAsyncIteration
@@ -76,9 +86,14 @@ class Subscription:
 
 
 class EventBus:
-    """The daemon's events: a ring of the last 256 and the listeners of the moment."""
+    """The daemon's events: a ring of the last 256, the listeners of the moment, and a history that outlives the daemon.
 
-    def __init__(self) -> None:
+    Args:
+        history: None to keep nothing but the ring.
+    """
+
+    def __init__(self, history: History | None = None) -> None:
+        self._history = history
         self._ring: deque[Event] = deque(maxlen=RING)
         self._listeners: set[Subscription] = set()
 
@@ -86,6 +101,8 @@ class EventBus:
         """Tell everybody that `action` happened to the `type` object `actor_id`; returns the event's document."""
         event = message(type, action, actor_id, attributes or {}, time.time_ns())
         self._ring.append(event)
+        if self._history:
+            self._history.note(event)
         for listener in tuple(self._listeners):
             listener.offer(event)
         return event
@@ -96,11 +113,13 @@ class EventBus:
         """Listen from now on.
 
         Args:
-            since: also the events of the ring from this moment on (nanoseconds since the epoch).
-            until: end at this moment; without `since` the whole ring comes first, as with Docker.
+            since: also what was told from this moment on (nanoseconds since the epoch).
+            until: end at this moment; without `since` all that is known comes first, as with Docker.
             filters: parsed filters; values of one key are alternatives, keys must all hold.
         """
-        subscription = Subscription(self, self._history(since, until, filters or {}), until, filters or {})
+        filters = filters or {}
+        older, recent = self._older(since, until, filters), self._recent(since, until, filters)
+        subscription = Subscription(self, older, recent, until, filters)
         self._listeners.add(subscription)
         return subscription
 
@@ -113,8 +132,27 @@ class EventBus:
         """How many listen now (`NEventsListener` of info)."""
         return len(self._listeners)
 
-    def _history(self, since: int | None, until: int | None, filters: Filters) -> list[Event]:
+    async def close(self) -> None:
+        """Write down what has been told."""
+        if self._history:
+            await self._history.flush()
+
+    def _older(self, since: int | None, until: int | None, filters: Filters) -> AsyncGenerator[Event, None] | None:
+        """What was told before the ring begins, from the history; None if nobody wants it."""
+        begin = self._ring[0]["timeNano"] if self._ring else time.time_ns()
+        if self._history is None or (since is None and until is None) or (since or 0) >= begin:
+            return None
+        before = begin if until is None else min(begin, until + 1)
+        return _chosen(self._history.between(since or 0, before), filters)
+
+    def _recent(self, since: int | None, until: int | None, filters: Filters) -> list[Event]:
         if since is None and until is None:
             return []
         young = itertools.dropwhile(lambda event: event["timeNano"] < (since or 0), self._ring)
         return [event for event in young if (until is None or event["timeNano"] <= until) and includes(filters, event)]
+
+
+async def _chosen(events: AsyncIterator[Event], filters: Filters) -> AsyncGenerator[Event, None]:
+    async for event in events:
+        if includes(filters, event):
+            yield event

@@ -157,13 +157,17 @@ class ImageManager:
         for _ in plan.untagged:
             self._publish("untag", image, image.id)
         if plan.deleted:
-            self._publish("delete", image, image.id)
+            self._events.publish("image", "delete", image.id, {"name": image.id})  # its labels are gone with it
             gone = await self._assembler.settle()
             chains = [chain for chain in reversed(chain_ids(image.diff_ids)) if chain in gone]
             rows += [{"Deleted": ident} for ident in (image.id, *chains)]
             if parent and not noprune and self._only_a_parent(parent):
                 rows += await self.delete(parent, False, False, running)
         return rows
+
+    def descendants(self, ident: str) -> set[str]:
+        """An image and all that were made of it here, by id."""
+        return parents.descendants(self._database.read(), ident)
 
     def _only_a_parent(self, ident: str) -> bool:
         """Whether nobody has any use for an image but that others were made of it, and now none is."""

@@ -31,3 +31,12 @@ def every(connection: sqlite3.Connection) -> dict[str, str]:
     """The parents of all images that have one."""
     rows = connection.execute("SELECT owner, target FROM reference WHERE owner_kind = ? AND target_kind = ?", (KIND, KIND))
     return {row["owner"]: row["target"] for row in rows}
+
+
+def descendants(connection: sqlite3.Connection, ident: str) -> set[str]:
+    """An image, and those that were made of it, and of them."""
+    found, waiting = set[str](), [ident]
+    while waiting:
+        found.add(waiting[-1])
+        waiting += children(connection, waiting.pop())
+    return found
