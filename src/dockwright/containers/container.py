@@ -75,6 +75,7 @@ class Container:
         config: Config of inspect, the image's merged in. host: HostConfig, completed. image: `sha256:...` or "".
         mounts: binds, volumes and tmpfs, but not those of HostConfig.Tmpfs.
         networks: what it wants of each network it joins, by the network's name.
+        links: ids of containers of the default bridge that it knows by an alias.
         task: its shim while there is one. exits, removals: futures of those who wait for them.
         exec_ids: its execs that have not ended.
         comeback: what starts it again after a delay; delay: the last one, in seconds. last_run: the restart policy does not
@@ -90,6 +91,7 @@ class Container:
     state: State = field(default_factory=State)
     mounts: list[MountPoint] = field(default_factory=list)
     networks: dict[str, EndpointSettings] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
     task: Task | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     exits: "list[asyncio.Future[int]]" = field(default_factory=list)
@@ -163,7 +165,7 @@ class Container:
         document = {
             "created": self.created, "image": self.image, "config": self.config,
             "host": msgspec.to_builtins(self.host), "mounts": [asdict(point) for point in self.mounts],
-            "networks": msgspec.to_builtins(self.networks),
+            "networks": msgspec.to_builtins(self.networks), "links": self.links,
         }  # fmt: skip
         return msgspec.json.encode(document).decode()
 
@@ -190,5 +192,5 @@ def from_row(row: sqlite3.Row) -> Container:
     networks = document.get("networks", {} if mode.startswith("container:") else {mode: {}})
     return Container(
         row["id"], row["name"], document["created"], document["image"], document["config"], host, state, mounts,
-        msgspec.convert(networks, dict[str, EndpointSettings]),
+        msgspec.convert(networks, dict[str, EndpointSettings]), document.get("links", {}),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from dockwright.base.ids import new_id
 from dockwright.base.paths import Paths
 from dockwright.base.times import now
 from dockwright.containers import config as configs
-from dockwright.containers import groups, hostconfig, logopts, names, networking, platforms, versions
+from dockwright.containers import groups, hostconfig, links, logopts, names, networking, platforms, versions
 from dockwright.containers.container import Container, State
 from dockwright.containers.defaults import Defaults
 from dockwright.containers.mounting import Mounting
@@ -61,6 +61,7 @@ class Creation:
         if host.CgroupParent:
             check_parent(self._placement.driver, host.CgroupParent)
         warnings += networking.check(request, host, self._store)
+        linked = links.registered(host, self._store)
         networks = networking.joined(request, host, self._networks, version)
         image = self._images.resolve(request.Image) if request.Image else None
         warnings += platforms.check(platform, request.Image or "", image)
@@ -72,7 +73,9 @@ class Creation:
         if mac := next((each.MacAddress for each in networks.values() if each.MacAddress), ""):
             config["MacAddress"] = mac
         state = State(cgroup=self._placement.cgroup(ident, host.CgroupParent or ""))
-        found = Container(ident, wanted, now(), image.id if image else "", config, host, state, networks=networks)
+        found = Container(
+            ident, wanted, now(), image.id if image else "", config, host, state, networks=networks, links=linked
+        )
         return found, warnings
 
     async def _make(self, container: Container, version: tuple[int, int]) -> None:

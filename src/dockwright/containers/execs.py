@@ -8,12 +8,13 @@ from typing import Any
 
 from dockwright.base.errors import Conflict, EngineError, Internal, InvalidParameter, NotFound
 from dockwright.base.ids import new_id
-from dockwright.containers import confinement, starting
+from dockwright.containers import confinement, links, starting
 from dockwright.containers.container import Container
 from dockwright.containers.session import Session, detach_sequence
 from dockwright.containers.store import Store
 from dockwright.images.layers import Layers
 from dockwright.kernel.process import capget
+from dockwright.networks import NetworkManager
 from dockwright.spec import capabilities, security
 from dockwright.spec.build import environment, replace
 from dockwright.spec.users import identify
@@ -74,8 +75,9 @@ class Execs:
         no_new_privileges: whether that holds in containers that do not say.
     """
 
-    def __init__(self, store: Store, layers: Layers, no_new_privileges: bool) -> None:
-        self._store, self._layers, self._no_new_privileges = store, layers, no_new_privileges
+    def __init__(self, store: Store, layers: Layers, networks: NetworkManager, no_new_privileges: bool) -> None:
+        self._store, self._layers, self._networks = store, layers, networks
+        self._no_new_privileges = no_new_privileges
         self._execs: dict[str, Exec] = {}
 
     def _find(self, ident: str) -> Exec:
@@ -173,7 +175,8 @@ class Execs:
             host.CapAdd, host.CapDrop, bool(given.Privileged or host.Privileged), capget()[1]
         )
         effective, chosen = caps if identity.uid == 0 else [], security.parse(host.SecurityOpt or [], self._no_new_privileges)
-        variables = environment({**config, "Tty": bool(given.Tty)}, config["Hostname"], identity.home)
+        linked = links.environment(container, self._store, self._networks) if container.links else []
+        variables = environment({**config, "Tty": bool(given.Tty)}, config["Hostname"], identity.home, linked)
         return {
             "terminal": bool(given.Tty), "consoleSize": {"height": made.size[0], "width": made.size[1]},
             "args": given.Cmd, "env": replace(variables, given.Env or []),

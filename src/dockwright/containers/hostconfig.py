@@ -17,7 +17,7 @@ from dockwright.spec.build import MASKED, READ_ONLY
 from dockwright.spec.capabilities import normalise
 from dockwright.types.container import CreateRequest, HostConfig, LogConfig, RestartPolicy
 
-NOT_YET = ("Links", "Cgroup", "CpuCount")
+NOT_YET = ("Cgroup", "CpuCount")
 
 
 def completed(

@@ -8,7 +8,7 @@ from dockwright.base.errors import Conflict, EngineError, Internal, NotModified
 from dockwright.base.paths import Paths
 from dockwright.base.steps import Step
 from dockwright.base.times import now, rfc3339, seconds
-from dockwright.containers import groups, networking, restarts, starting
+from dockwright.containers import groups, links, networking, restarts, starting
 from dockwright.containers.container import Container
 from dockwright.containers.defaults import Defaults
 from dockwright.containers.execs import Execs
@@ -72,8 +72,9 @@ class Life:
         self.listen(container, task)
         prepared = task.prepare(container.cgroup, attachment.sandbox, streams, groups.aside(container))  # meanwhile we plan on
         try:
+            linked = links.environment(container, self._store, self._networks) if container.links else []
             spec = starting.task_spec(
-                container, self._paths, self._images.layers, attachment, self._store, self._defaults
+                container, self._paths, self._images.layers, attachment, self._store, self._defaults, linked
             )
         except EngineError as error:
             await asyncio.wait([prepared])
@@ -100,13 +101,17 @@ class Life:
         making.result()
         await starting.attach_waiting(container, task)
         opened = await self._networks.activate(container.id, namespace)
+        links.refresh(container, self._store, self._networks, self._paths)
         container.state.pid, steps = await task.start()
         return opened, steps
 
     async def _attach(self, container: Container) -> Attachment:
         """Mounts that must be there, addresses and ports."""
         await self._mounting.start(container)
-        return await self._networks.attach(networking.for_start(container, self._store))
+        request = networking.for_start(container, self._store)
+        if container.links:
+            request.linked = links.linked(container, self._store, self._networks)
+        return await self._networks.attach(request)
 
     async def _failed(self, container: Container, code: int, explained: EngineError) -> NoReturn:
         """A failed start: the error in Docker's words and the exit code that goes with it; an auto-removed container goes."""

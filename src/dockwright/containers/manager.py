@@ -52,7 +52,7 @@ class ContainerManager:
     ) -> None:  # fmt: skip
         logopts.check(defaults.log)
         store = self._store = Store(database, events)
-        execs = self._execs = Execs(store, images.layers, defaults.no_new_privileges)
+        execs = self._execs = Execs(store, images.layers, networks, defaults.no_new_privileges)
         mounting = Mounting(store, paths, images.layers, volumes)
         creation = Creation(store, paths, images, mounting, networks, supervisor.placement, defaults)
         stopping = Stopping(store)

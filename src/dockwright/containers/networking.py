@@ -244,3 +244,12 @@ def remove_lines(path: str, lines: str) -> None:
         file.seek(0)
         file.truncate()
         file.writelines(kept)
+
+
+def replace_line(path: str, names: str, line: str) -> None:
+    """Put `line` in place of that of the same names in a hosts file, or at its end."""
+    with open(path, "r+", encoding="utf-8", errors="surrogateescape") as file:
+        kept = [each for each in file.readlines() if each.partition("\t")[2].rstrip("\n") != names]
+        file.seek(0)
+        file.truncate()
+        file.writelines([*kept, line])

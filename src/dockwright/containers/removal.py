@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import time
 
-from dockwright.base.errors import Conflict, EngineError, NotSupported
+from dockwright.base.errors import Conflict, EngineError, InvalidParameter, NotFound
 from dockwright.base.paths import Paths
 from dockwright.containers import groups
 from dockwright.containers.container import Container
@@ -38,7 +38,7 @@ class Removal:
     async def remove(self, ref: str, force: bool, volumes: bool, link: bool) -> None:
         """DELETE /containers/{id}."""
         if link:
-            raise NotSupported("links are not implemented yet")
+            return await self._remove_link(ref)
         container = self._store.find(ref)
         if container.state.removing:
             raise Conflict(f"removal of container {ref} is already in progress")
@@ -52,6 +52,22 @@ class Removal:
         except EngineError as error:
             container.state.removing = False
             raise error.prefixed(f'cannot remove container "/{container.name}": could not kill: ') from None
+
+    async def _remove_link(self, ref: str) -> None:
+        """`docker rm --link box/alias`: the other container stays, it is only called so no more.
+
+        Raises:
+            InvalidParameter, NotFound: in Docker's words.
+        """
+        name, _, alias = ref.removeprefix("/").partition("/")
+        if not alias:
+            raise InvalidParameter("Conflict, cannot remove the default link name of the container")
+        holder = self._store.find(name)
+        target = holder.links.pop(alias, None)
+        if target is None:
+            raise NotFound(f"Could not get container for /{name}/{alias}")
+        self._store.unlink(holder, target)
+        await self._store.update(holder)
 
     async def finish(self, container: Container) -> None:
         """Remove a container that does not run (any more).

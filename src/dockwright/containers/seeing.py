@@ -6,8 +6,8 @@ from typing import Any
 
 from dockwright.base.errors import EngineError
 from dockwright.base.paths import Paths
-from dockwright.base.times import padded
-from dockwright.containers import documents, stats, top
+from dockwright.base.times import ZERO, padded
+from dockwright.containers import documents, links, networking, stats, top
 from dockwright.containers.container import Container
 from dockwright.containers.listing import Listing
 from dockwright.containers.logfiles import json_path
@@ -31,8 +31,9 @@ class Seeing:
         container = self._store.find(ref)
         folder = self._paths.container(container.id)
         graph = self._images.layers.graph_driver(container.id)
-        network = self._networks.settings(container.id, container.host.NetworkMode or "", container.networks)
+        network = self._networks.settings(networking.wishes(container), container.state.started_at != ZERO)
         document = documents.inspect(container, graph, json_path(container, self._paths), folder, network)
+        document["HostConfig"]["Links"] = links.shown(container, self._store) or None
         return {**document, **(await self._sizes(container) if size else {})}
 
     async def list(self, all: bool, limit: int, size: bool, filters: dict[str, Sequence[str]]) -> Rows:
@@ -50,9 +51,9 @@ class Seeing:
         return rows
 
     def _row(self, container: Container) -> dict[str, Any]:
-        network = self._networks.settings(container.id, container.host.NetworkMode or "", container.networks)
+        network = self._networks.settings(networking.wishes(container), container.state.started_at != ZERO)
         row = documents.summary(container, network, self._networks.port_rows(container.id))
-        return {**row, "Image": self._image_name(container)}
+        return {**row, "Image": self._image_name(container), "Names": links.names(container, self._store)}
 
     def _image_name(self, container: Container) -> str:
         """The image as it was asked for, or its id once that name means another one."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from dockwright.base.errors import EngineError, Internal, InvalidParameter
@@ -35,9 +36,13 @@ _FILE_OR_DIRECTORY = (
 
 
 def task_spec(
-    container: Container, paths: Paths, layers: Layers, attachment: Attachment, store: Store, defaults: Defaults
+    container: Container, paths: Paths, layers: Layers, attachment: Attachment, store: Store, defaults: Defaults,
+    linked: Sequence[str],
 ) -> TaskSpec:  # fmt: skip
     """Write the engine's files and plan the container.
+
+    Args:
+        linked: variables that tell of links.
 
     Raises:
         Internal: an unknown user or group, a device that is not there, in Docker's words.
@@ -48,7 +53,7 @@ def task_spec(
     bundle = paths.task(container.id)
     os.makedirs(f"{bundle}/rootfs", mode=0o700, exist_ok=True)
     return TaskSpec(
-        spec=oci(container, layers, binds, store, defaults), bundle=bundle, rootfs=layers.mount(container.id),
+        spec=oci(container, layers, binds, store, defaults, linked), bundle=bundle, rootfs=layers.mount(container.id),
         overlay_base=layers.base, seccomp_cache=paths.seccomp_cache,
     )  # fmt: skip
 
@@ -71,21 +76,23 @@ def _engine_files(container: Container, paths: Paths, attachment: Attachment) ->
 
 
 def oci(
-    container: Container, layers: Layers, binds: list[dict[str, object]], store: Store, defaults: Defaults
+    container: Container, layers: Layers, binds: list[dict[str, object]], store: Store, defaults: Defaults,
+    linked: Sequence[str] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """The container's OCI spec; what described devices ask for comes last.
 
     Raises:
         Internal: as `task_spec`.
     """
-    spec = build(_inputs(container, layers, binds, store, defaults))
+    spec = build(_inputs(container, layers, binds, store, defaults, linked))
     if described := devices.described(container.host, defaults.cdi_directories):
         cdi.inject(spec, described)
     return spec
 
 
 def _inputs(
-    container: Container, layers: Layers, binds: list[dict[str, object]], store: Store, defaults: Defaults
+    container: Container, layers: Layers, binds: list[dict[str, object]], store: Store, defaults: Defaults,
+    linked: Sequence[str],
 ) -> Inputs:  # fmt: skip
     passwd = layers.read_file(container.id, "etc/passwd")
     group = layers.read_file(container.id, "etc/group")
@@ -101,7 +108,7 @@ def _inputs(
         shared_memory=modes.shared_memory(container, store), binds=list(binds), rlimits=rlimits(container),
         init_path=_init_path(host, defaults), apparmor=confinement.apparmor(chosen, privileged),
         devices=nodes, device_rules=rules, block=devices.block(host), security=chosen,
-        seccomp=defaults.seccomp,
+        seccomp=defaults.seccomp, linked=linked,
     )  # fmt: skip
 
 

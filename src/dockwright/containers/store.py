@@ -24,6 +24,7 @@ class Store:
         database.migrate("containers", MIGRATIONS)
         self._by_id: dict[str, Container] = {}
         self._by_name: dict[str, Container] = {}
+        self._linkers: dict[str, set[str]] = {}
         for row in database.read().execute("SELECT * FROM container").fetchall():
             self.add(from_row(row))
 
@@ -41,7 +42,7 @@ class Store:
         """
         if not ref:
             raise InvalidParameter('invalid name or ID supplied: ""')
-        found = self._by_id.get(ref) or self._by_name.get(ref.removeprefix("/"))
+        found = self._by_id.get(ref) or self._by_name.get(ref.removeprefix("/")) or self._by_link(ref)
         if found:
             return found
         matches = [c for ident, c in self._by_id.items() if ident.startswith(ref)] if _HEX.fullmatch(ref) else []
@@ -50,6 +51,21 @@ class Store:
         if not matches:
             raise NotFound(f"No such container: {ref}")
         return matches[0]
+
+    def get(self, ident: str) -> Container | None:
+        """By full id."""
+        return self._by_id.get(ident)
+
+    def _by_link(self, ref: str) -> Container | None:
+        """By `container/alias`: what a container calls another one it is linked to."""
+        name, _, alias = ref.removeprefix("/").partition("/")
+        holder = self._by_name.get(name)
+        return self._by_id.get(holder.links.get(alias, "")) if holder else None
+
+    def linkers(self, target: Container) -> list[Container]:
+        """The containers that have links to `target`."""
+        found = (self._by_id.get(ident) for ident in sorted(self._linkers.get(target.id, ())))
+        return [container for container in found if container is not None]
 
     def names(self) -> set[str]:
         """All names in use."""
@@ -67,12 +83,23 @@ class Store:
     def add(self, container: Container) -> None:
         """Let it be found; its name is taken from now on."""
         self._by_id[container.id] = self._by_name[container.name] = container
+        for target in container.links.values():
+            self._linkers.setdefault(target, set()).add(container.id)
 
     def forget(self, container: Container) -> None:
         """Let it be found no more."""
         self._by_id.pop(container.id, None)
+        for target in container.links.values():
+            self.unlink(container, target)
         if self._by_name.get(container.name) is container:
             del self._by_name[container.name]
+
+    def unlink(self, container: Container, target: str) -> None:
+        """`container` has no link to `target` any more."""
+        holders = self._linkers.get(target, set())
+        holders.discard(container.id)
+        if not holders:
+            self._linkers.pop(target, None)
 
     async def rename(self, container: Container, name: str) -> None:
         """Give it another name, in memory and in its row."""

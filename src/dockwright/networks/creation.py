@@ -98,7 +98,7 @@ def configs(request: NetworkCreateRequest, source: Network | None) -> list[PoolC
     """The subnets asked for."""
     if source is None:
         return list((request.IPAM.Config if request.IPAM else None) or [])
-    return [PoolConfig(**pool.row()) for pool in source.pools]
+    return [PoolConfig(**pool.document()) for pool in source.pools]
 
 
 def pools(
@@ -115,35 +115,37 @@ def pools(
         InvalidParameter, Forbidden: in Docker's words, and who holds what.
     """
     _validate(given, network.ipv6)
-    holders = [Holder(p.subnet, f"network {o.name}") for o in others if not o.config_only for p in o.pools]
+    holders = [Holder(p.subnet, f"network {o.name}") for o in others for p in o.used_pools]
     found: list[Pool] = []
     for config in given:
-        version = ip_network(config.Subnet or "").version
-        if network.ipv6 if version == 6 else network.ipv4:
-            pool = _pool(config, offered, [*holders, *host])
+        pool = _pool(config, offered, [*holders, *host])
+        if network.ipv6 if pool.version == 6 else network.ipv4:
             _refuse_overlap(pool, network, [*others], found)
-            found.append(pool)
+        found.append(pool)
     for version, wanted in ((4, network.ipv4), (6, network.ipv6)):
         if wanted and not network.config_only and not any(pool.version == version for pool in found):
-            found.append(Pool(choose(offered, [*holders, *host], version)))
-    return [_with_gateway(pool) if gateways and pool.gateway is None else pool for pool in found]
+            chosen = Pool(choose(offered, [*holders, *host], version))
+            found.append(_with_gateway(chosen, told=True) if gateways else chosen)
+    on = {4: network.ipv4, 6: network.ipv6}
+    lacking = gateways and not network.config_only
+    return [_with_gateway(pool, told=False) if lacking and pool.gateway is None and on[pool.version] else pool for pool in found]
 
 
 def _pool(config: PoolConfig, offered: Pools, holders: list[Holder]) -> Pool:
     """One subnet as asked for; an address of zeros stands for any block of that size."""
-    subnet = ip_network(config.Subnet or "")
+    subnet = ip_network(config.Subnet or "", strict=False)
     if int(subnet.network_address) == 0 and subnet.prefixlen:
         fitting = [(base, subnet.prefixlen) for base, _ in offered if ip_network(base).prefixlen <= subnet.prefixlen]
         subnet = choose(fitting, holders, subnet.version)
-    part = ip_network(config.IPRange) if config.IPRange else None
+    part = ip_network(config.IPRange, strict=False) if config.IPRange else None
     auxiliary = {name: ip_address(text) for name, text in (config.AuxiliaryAddresses or {}).items()}
     return Pool(subnet, ip_address(config.Gateway) if config.Gateway else None, part, auxiliary)
 
 
-def _with_gateway(pool: Pool) -> Pool:
+def _with_gateway(pool: Pool, told: bool) -> Pool:
     """The pool with the first free address of its range as gateway."""
     try:
-        return Pool(pool.subnet, pool.take(), pool.ip_range, pool.auxiliary)
+        return Pool(pool.subnet, pool.take(), pool.ip_range, pool.auxiliary, told)
     except EngineError as error:
         raise InvalidParameter(f"failed to allocate gateway (): {error.message}") from None
 
@@ -151,7 +153,7 @@ def _with_gateway(pool: Pool) -> Pool:
 def _refuse_overlap(pool: Pool, network: Network, others: list[Network], own: list[Pool]) -> None:
     """Raises Forbidden if somebody has addresses of `pool`. Networks of one LAN may share a subnet, with ranges of their own."""
     for other in others:
-        for taken in () if other.config_only else other.pools:
+        for taken in other.used_pools:
             if overlap(pool.subnet, taken.subnet) and not _shares(pool, taken, network, other):
                 raise _overlaps(f" ({taken.subnet} is network {other.name}'s)")
     if any(overlap(pool.subnet, taken.subnet) for taken in own):

@@ -36,7 +36,7 @@ def network(found: Network, containers: Document) -> Document:
 
 def _ipam(found: Network) -> Document:
     """IPAM: the driver, the user's options, and each subnet with what it has."""
-    rows: list[Document] | None = [pool.row() for pool in found.pools]
+    rows: list[Document] | None = [pool.document() for pool in found.pools]
     return {"Driver": "default", "Options": found.ipam_options, "Config": rows or (None if found.predefined else [])}
 
 
@@ -64,18 +64,19 @@ def usage(found: Network) -> Document:
     """Status of a network, by subnet: addresses in use and addresses that can still be given, at most 2^64-1 of each."""
     most = (1 << 64) - 1
     subnets = {}
-    for pool in found.pools:
+    for pool in found.used_pools:
         used, free = pool.usage()
         subnets[str(pool.subnet)] = {"IPsInUse": min(used, most), "DynamicIPsAvailable": min(free, most)}
     return {"IPAM": {"Subnets": subnets}}
 
 
-def endpoint(wanted: EndpointSettings, found: Network | None, live: Endpoint | None) -> Document:
+def endpoint(wanted: EndpointSettings, found: Network | None, live: Endpoint | None, names: list[str]) -> Document:
     """One entry of NetworkSettings.Networks.
 
     Args:
         wanted: what the user asked for. found: the network, None if there is none of that name.
-        live: the endpoint, None for a container that does not run: then only wishes and the network's id are left.
+        live: the endpoint, None for a container that does not run: then only wishes, names and the network's id are left.
+        names: that it had when it ran.
     """
     document: Document = {
         "IPAMConfig": None if wanted.IPAMConfig is None else msgspec.to_builtins(wanted.IPAMConfig),
@@ -91,7 +92,7 @@ def endpoint(wanted: EndpointSettings, found: Network | None, live: Endpoint | N
         "IPv6Gateway": "",
         "GlobalIPv6Address": "",
         "GlobalIPv6PrefixLen": 0,
-        "DNSNames": None,
+        "DNSNames": names or None,
     }
     if wanted.GwPriority:
         document["GwPriority"] = wanted.GwPriority

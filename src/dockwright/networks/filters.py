@@ -1,5 +1,6 @@
 """`docker network ls --filter`: which networks pass. Pure."""
 
+import re
 import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
@@ -31,12 +32,20 @@ def _dangling(item: Network, value: str, in_use: Container[str]) -> bool:
     return dangling == (value in TRUE)
 
 
+def _matches(text: str, value: str) -> bool:
+    """Whether `text` has `value` in it, as it stands or as a regular expression."""
+    try:
+        return value in text or re.search(value, text) is not None
+    except re.error:
+        return False
+
+
 TESTS: dict[str, Test] = {
     "dangling": _dangling,
     "driver": lambda item, value, _: item.driver == value,
-    "id": lambda item, value, _: value in item.id,
+    "id": lambda item, value, _: _matches(item.id, value),
     "label": _label,
-    "name": lambda item, value, _: value in item.name,
+    "name": lambda item, value, _: _matches(item.name, value),
     "scope": lambda item, value, _: value == "local",
     "type": _type,
 }

@@ -23,13 +23,14 @@ class Pool:
         gateway: kept out of the pool; None for none.
         ip_range: the part of the subnet that is given out; None for all of it.
         auxiliary: addresses that belong to others, by their names; kept out likewise.
+        told: the gateway is shown: it is the user's choice, or the subnet is ours.
     """
 
     def __init__(
         self, subnet: Subnet, gateway: Address | None = None, ip_range: Subnet | None = None,
-        auxiliary: Mapping[str, Address] | None = None,
+        auxiliary: Mapping[str, Address] | None = None, told: bool = True,
     ) -> None:  # fmt: skip
-        self.subnet, self.gateway, self.ip_range = subnet, gateway, ip_range
+        self.subnet, self.gateway, self.ip_range, self.told = subnet, gateway, ip_range, told
         self.auxiliary = dict(auxiliary or {})
         given = ip_range or subnet
         self._first, self._last = int(given.network_address), int(given.broadcast_address)
@@ -103,8 +104,15 @@ class Pool:
         free = self._last - self._first + 1 - sum(self._first <= number <= self._last for number in self._used)
         return len(self._used), free
 
+    def document(self) -> dict[str, Any]:
+        """The pool as the API shows it: what is not there is left out."""
+        shown = self.row()
+        if not shown.pop("Told", True):
+            del shown["Gateway"]
+        return shown
+
     def row(self) -> dict[str, Any]:
-        """The pool as the API and the database have it: what is not there is left out."""
+        """The pool as the database has it."""
         found: dict[str, Any] = {"Subnet": str(self.subnet)}
         if self.ip_range is not None:
             found["IPRange"] = str(self.ip_range)
@@ -112,6 +120,8 @@ class Pool:
             found["Gateway"] = str(self.gateway)
         if self.auxiliary:
             found["AuxiliaryAddresses"] = {name: str(address) for name, address in self.auxiliary.items()}
+        if not self.told:
+            found["Told"] = False
         return found
 
     @classmethod
@@ -120,8 +130,9 @@ class Pool:
         gateway, part = row.get("Gateway"), row.get("IPRange")
         auxiliary = {name: ip_address(text) for name, text in (row.get("AuxiliaryAddresses") or {}).items()}
         return cls(
-            ip_network(row["Subnet"]), ip_address(gateway) if gateway else None, ip_network(part) if part else None, auxiliary
-        )
+            ip_network(row["Subnet"]), ip_address(gateway) if gateway else None, ip_network(part) if part else None, auxiliary,
+            row.get("Told", True),
+        )  # fmt: skip
 
 
 def mac_of(address: Address | None) -> str:

@@ -6,8 +6,8 @@ A network namespace belongs to a thread (setns(2)), so each change has a thread 
 import asyncio
 import errno
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from dockwright.base.errors import Internal
@@ -31,37 +31,29 @@ async def attach(namespace: str, interface: Interface, routes: Routes) -> None:
 
 
 async def detach(namespace: str, interface: str, routes: Routes) -> None:
-    """Delete an interface of a running sandbox, one that has gone already is fine. Raises Internal."""
-    await _within(namespace, lambda outside, fd: _detach(fd, interface, routes))
+    """Delete an interface of a running sandbox, one that has gone already (or never was: "") is fine. Raises Internal."""
+    if interface:
+        await _within(namespace, lambda _, fd: _detach(fd, interface, routes))
 
 
 async def _within(namespace: str, work: Callable[[netlink.Netlink, int], None]) -> None:
     """Run `work` in a thread of its own, with a socket of the host's namespace and a descriptor of the sandbox's."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
 
     def run() -> None:
-        failure: OSError | None = None
+        fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                with netlink.Netlink() as outside:
-                    work(outside, fd)
-            finally:
-                os.close(fd)
-        except OSError as error:
-            failure = error
-        loop.call_soon_threadsafe(_settle, done, failure)
+            with netlink.Netlink() as outside:
+                work(outside, fd)
+        finally:
+            os.close(fd)
 
-    threading.Thread(target=run, name="sandbox", daemon=True).start()
-    await asyncio.shield(done)
-
-
-def _settle(done: "asyncio.Future[None]", failure: OSError | None) -> None:
-    if failure is None:
-        done.set_result(None)
-    else:
-        done.set_exception(Internal(failure.strerror or str(failure)))
+    thread = ThreadPoolExecutor(1, "sandbox")
+    try:
+        await asyncio.shield(asyncio.wrap_future(thread.submit(run)))
+    except OSError as error:
+        raise Internal(error.strerror or str(error)) from None
+    finally:
+        thread.shutdown(wait=False)
 
 
 def _attach(outside: netlink.Netlink, fd: int, interface: Interface, routes: Routes) -> None:

@@ -19,7 +19,7 @@ from dockwright.networks.names import Names, host_addresses
 from dockwright.networks.network import BRIDGE_OPTION, PREDEFINED, Endpoint, Network, Sandbox
 from dockwright.networks.ports import Ports, published
 from dockwright.networks.registry import Registry
-from dockwright.networks.request import Attachment, SandboxRequest
+from dockwright.networks.request import Attachment, Linked, SandboxRequest
 from dockwright.networks.sandboxes import Sandboxes, Steps
 from dockwright.networks.store import Store
 from dockwright.supervisor.netd_client import NetdClient
@@ -50,7 +50,7 @@ class NetworkManager:
         self._firewall = Firewall() if config.iptables else None
         self._ports = Ports(self._netd, self._firewall, config.default_ip)
         self.registry = Registry(store, config, self._firewall, self._owner)
-        self.sandboxes = Sandboxes(store, self.registry, self._ports, paths)
+        self.sandboxes = Sandboxes(store, self.registry, self._ports, self._firewall, paths)
         self.names = Names(self._netd, self.sandboxes.joined, self.sandboxes.key, config.host_gateway)
         self.sandboxes.watch(self.names.changed)
         self._host_gateway = config.host_gateway
@@ -72,7 +72,9 @@ class NetworkManager:
         self.sandboxes.take_again()
         endpoints = self.sandboxes.endpoints()
         if self._firewall and (rules := self.registry.rules()):
-            await self._firewall.install(rules, [item for endpoint in endpoints for item in published(endpoint)])
+            await self._firewall.install(
+                rules, [item for endpoint in endpoints for item in published(endpoint)], self.sandboxes.ways()
+            )
         await self._ports.restore(endpoints)
         await self.names.again(list(self.sandboxes))
 
@@ -196,7 +198,8 @@ class NetworkManager:
         if sandbox.kind == "host" and not extra:
             return Attachment(plan, files.host_hosts(), resolv)
         addresses = [str(address) for endpoint in sandbox for address in endpoint.addresses]
-        text = files.hosts([*extra, *request.linked], addresses, files.full_name(request.hostname, request.domainname))
+        others = [(link.names, link.address) for link in request.linked]
+        text = files.hosts([*extra, *others], addresses, files.full_name(request.hostname, request.domainname))
         return Attachment(plan, text, resolv)
 
     def _joined(self, request: SandboxRequest) -> Mapping[str, EndpointSettings]:
@@ -306,6 +309,16 @@ class NetworkManager:
     async def rename(self, container: str, name: str) -> None:
         """A container is called `name` from now on; where it runs it is found by that."""
         await self.sandboxes.rename(container, name)
+    def address(self, container: str, name: str) -> str:
+        """The IPv4 address of a running container on a network, "" without."""
+        sandbox, network = self.sandboxes.get(container), self.registry.named(name)
+        endpoint = sandbox.endpoints.get(network.id) if sandbox and network else None
+        return str(endpoint.address) if endpoint and endpoint.address else ""
+
+    def relink(self, container: str, links: Sequence[Linked]) -> None:
+        """What a running container is linked to has other addresses now. Raises Internal."""
+        if (sandbox := self.sandboxes.get(container)) is not None:
+            self.sandboxes.relink(sandbox, links)
 
     async def close(self, container: str) -> None:
         """The container has ended: nobody reaches its ports any more."""
@@ -322,24 +335,21 @@ class NetworkManager:
             if sandbox.container not in running:
                 await self.release(sandbox.container)
 
-    def settings(self, container: str, mode: str, wanted: Mapping[str, EndpointSettings]) -> dict[str, Any]:
-        """Inspect's NetworkSettings of a container, running or not.
-
-        Args:
-            mode: HostConfig.NetworkMode. wanted: what the container wants of each network, by name.
-        """
-        if mode.startswith(JOIN):
+    def settings(self, request: SandboxRequest, started: bool) -> dict[str, Any]:
+        """Inspect's NetworkSettings of a container, running or not. `started`: it has run once."""
+        if request.mode.startswith(JOIN):
             return documents.settings({}, {})
-        sandbox = self.sandboxes.get(container)
+        sandbox = self.sandboxes.get(request.container)
         live = sandbox if sandbox and sandbox.active else None
-        found = {name: self._endpoint(name, each, live) for name, each in wanted.items()}
+        found = {name: self._endpoint(name, request, live, started) for name in request.networks}
         if live is None:
             return documents.settings(found, {})
         return documents.settings(found, documents.ports(live), live.id, self.sandboxes.key(live))
 
-    def _endpoint(self, name: str, wanted: EndpointSettings, live: Sandbox | None) -> dict[str, Any]:
-        network = self.registry.named(name)
-        return documents.endpoint(wanted, network, live.endpoints.get(network.id) if network and live else None)
+    def _endpoint(self, name: str, request: SandboxRequest, live: Sandbox | None, started: bool) -> dict[str, Any]:
+        network, wanted = self.registry.named(name), request.networks[name]
+        names = plans.dns_names(network, request, wanted.Aliases or ()) if network and started else []
+        return documents.endpoint(wanted, network, live.endpoints.get(network.id) if network and live else None, names)
 
     def port_rows(self, container: str) -> Documents:
         """The container list's Ports."""

@@ -23,7 +23,7 @@ class Network:
         id, name, driver: as shown; the driver of network `none` is called "null".
         created: RFC 3339.
         link: the bridge's name on the host; "" for networks without one.
-        pools: its subnets: a bridge has at most one of each family.
+        pools: its subnets: a bridge has at most one of each family. Those of a family that is off are shown only.
         options, labels: as shown.
         ipv4, ipv6: families it has addresses of.
         internal: nothing outside is reachable. attachable: shown only.
@@ -66,9 +66,15 @@ class Network:
         """Whether every engine has it."""
         return self.name in PREDEFINED
 
+    @property
+    def used_pools(self) -> list[Pool]:
+        """The subnets it really has: none of a family that is off, none if it is only a configuration."""
+        on = {4: self.ipv4, 6: self.ipv6}
+        return [pool for pool in self.pools if on[pool.version] and not self.config_only]
+
     def of_family(self, version: int) -> list[Pool]:
         """The pools of IPv4 (4) or IPv6 (6)."""
-        return [pool for pool in self.pools if pool.version == version]
+        return [pool for pool in self.used_pools if pool.version == version]
 
     @property
     def pool(self) -> Pool | None:
@@ -166,10 +172,11 @@ class Sandbox:
     """A running container's network namespace, and its endpoints by network id.
 
     Attributes:
-        id: of the namespace. container, name: of the container. kind: "private", "none", "host" (docs/architecture.md).
+        id: of the namespace. container, name: of the container. kind: "private" or "host" (docs/architecture.md).
         exposed: ports that are shown though they are not published.
         hostname: the container's, with its domain.
         dns: the servers it has chosen, empty for the host's. ndots: its resolv.conf sets that option.
+        linked: (address, protocol, port) of what it is linked to on the default bridge.
         active: it is being used: activated, and not closed yet. leaving: closed; what is left of it goes soon.
     """
 
@@ -182,6 +189,7 @@ class Sandbox:
     hostname: str = ""
     dns: list[str] = field(default_factory=list)
     ndots: bool = False
+    linked: list[tuple[str, str, int]] = field(default_factory=list)
     active: bool = False
     leaving: bool = False
 
@@ -190,7 +198,8 @@ class Sandbox:
 
     def row(self) -> dict[str, Any]:
         """What the database keeps of it."""
-        plain = {name: getattr(self, name) for name in ("id", "name", "kind", "exposed", "hostname", "dns", "ndots", "active")}
+        kept = ("id", "name", "kind", "exposed", "hostname", "dns", "ndots", "linked", "active")
+        plain = {name: getattr(self, name) for name in kept}
         return {**plain, "endpoints": [endpoint.row() for endpoint in self]}
 
     @classmethod
@@ -198,4 +207,5 @@ class Sandbox:
         """The sandbox `row` was made of."""
         endpoints = [Endpoint.of_row(container, row["name"], entry) for entry in row["endpoints"]]
         by_network = {endpoint.network: endpoint for endpoint in endpoints}
-        return cls(**{**row, "container": container, "endpoints": by_network})
+        linked = [(address, protocol, port) for address, protocol, port in row.get("linked", ())]
+        return cls(**{**row, "container": container, "endpoints": by_network, "linked": linked})

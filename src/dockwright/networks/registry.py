@@ -95,7 +95,7 @@ class Registry:
 
     def holders(self) -> list[subnets.Holder]:
         """Who has which subnet."""
-        return [subnets.Holder(pool.subnet, f"network {item.name}") for item in self for pool in item.pools]
+        return [subnets.Holder(pool.subnet, f"network {item.name}") for item in self for pool in item.used_pools]
 
     async def add_predefined(self, network: Network) -> None:
         """Give a predefined network the id it had before, or a new one."""
@@ -192,7 +192,7 @@ class Registry:
         if network.predefined:
             raise Forbidden(f"{network.name} is a pre-defined network and cannot be removed")
         if any(network.config_only and other.config_from == network.name for other in self):
-            raise Forbidden(f'configuration network "{network.name}" is in use')
+            raise Forbidden(f'error while removing network: configuration network "{network.name}" is in use')
 
     async def remove(self, network: Network) -> None:
         """Remove a network that nobody uses.

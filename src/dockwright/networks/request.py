@@ -7,6 +7,19 @@ from typing import Any
 from dockwright.types.network import EndpointSettings
 
 
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Another container on the default bridge that a container knows by `--link`.
+
+    Attributes:
+        names: what it is called in the hosts file. address: of it. ports: that it exposes ("80/tcp").
+    """
+
+    names: str
+    address: str
+    ports: Sequence[str] = ()
+
+
 @dataclass(slots=True)
 class SandboxRequest:
     """A container's wishes, in the API's shapes.
@@ -19,7 +32,7 @@ class SandboxRequest:
         exposed: the keys of Config.ExposedPorts ("80/tcp").
         publish_all: HostConfig.PublishAllPorts.
         extra_hosts: HostConfig.ExtraHosts ("name:address", the address may be host-gateway).
-        linked: (name, address) that --link adds to the hosts file.
+        linked: what it is linked to.
         dns, dns_search, dns_options: HostConfig.Dns and its kin.
         domainname: Config.Domainname.
         join: for mode "container:<id>": the path of that container's network namespace.
@@ -34,7 +47,7 @@ class SandboxRequest:
     exposed: Sequence[str] = ()
     publish_all: bool = False
     extra_hosts: Sequence[str] = ()
-    linked: Sequence[tuple[str, str]] = ()
+    linked: Sequence[Linked] = ()
     dns: Sequence[str] = ()
     dns_search: Sequence[str] = ()
     dns_options: Sequence[str] = ()

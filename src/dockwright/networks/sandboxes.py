@@ -10,7 +10,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -20,13 +20,15 @@ from dockwright.base.paths import Paths
 from dockwright.base.steps import Step, perform
 from dockwright.networks import keys, live, plans
 from dockwright.networks.files import read_resolv_conf, sets_ndots
+from dockwright.networks.firewall.firewall import Firewall
+from dockwright.networks.firewall.ruleset import Way
 from dockwright.networks.ipam import Address, mac_of
 from dockwright.networks.network import Endpoint, Network, Sandbox
 from dockwright.networks.plans import Joined, Wanted
 from dockwright.networks.ports import Ports
 from dockwright.networks.publish import Binding
 from dockwright.networks.registry import Registry
-from dockwright.networks.request import SandboxRequest
+from dockwright.networks.request import Linked, SandboxRequest
 from dockwright.networks.store import Store
 from dockwright.types.network import EndpointSettings
 
@@ -39,8 +41,9 @@ Watcher = Callable[[Sandbox], Awaitable[None]]
 class Sandboxes:
     """The sandboxes of all containers that run, and of those that have just ended."""
 
-    def __init__(self, store: Store, registry: Registry, ports: Ports, paths: Paths) -> None:
+    def __init__(self, store: Store, registry: Registry, ports: Ports, firewall: Firewall | None, paths: Paths) -> None:
         self._store, self._registry, self._ports, self._paths = store, registry, ports, paths
+        self._firewall = firewall
         self._by_container = {sandbox.container: sandbox for sandbox in store.sandboxes()}
         self._leaving: set[asyncio.Task[None]] = set()
         self._going: dict[tuple[str, str], asyncio.Task[None]] = {}  # (network, address) of links that are not gone yet
@@ -111,10 +114,11 @@ class Sandboxes:
         Raises:
             EngineError: in Docker's words; nothing is taken then.
         """
-        kind = next((name for name, _ in networks if name in ("host", "none")), "private")
+        kind = "host" if any(name == "host" for name, _ in networks) else "private"
         sandbox = Sandbox(
             new_id(), request.container, request.name, kind, exposed=sorted(request.exposed), hostname=request.hostname,
             dns=list(request.dns), ndots=sets_ndots(request.dns_options or read_resolv_conf().options),
+            linked=linked_ports(request.linked),
         )  # fmt: skip
         self._by_container[request.container] = sandbox
         try:
@@ -135,17 +139,19 @@ class Sandboxes:
 
     def _add(self, sandbox: Sandbox, network: Network, wanted: EndpointSettings, request: SandboxRequest) -> Endpoint:
         """A new endpoint, with its addresses. Raises EngineError; nothing is taken then."""
+        if network.config_only:
+            raise Forbidden("cannot create endpoint on configuration-only network")
         endpoint = Endpoint(
             new_id(), network.id, sandbox.container, sandbox.name, aliases=list(wanted.Aliases or ()),
             names=plans.dns_names(network, request, wanted.Aliases or ()), links=list(wanted.Links or ()),
             link_local=list(wanted.addresses.LinkLocalIPs or ()), priority=wanted.GwPriority or 0,
             options=dict(wanted.DriverOpts or {}),
         )  # fmt: skip
-        if sandbox.kind == "private":
+        if network.driver not in ("host", "null"):
             endpoint.interface = plans.interface_name(network, sandbox, endpoint.options)
             endpoint.host = "veth" + endpoint.id[:7]
         self._take(network, endpoint, wanted)
-        if sandbox.kind == "private":
+        if endpoint.interface:
             endpoint.mac = wanted.MacAddress or mac_of(endpoint.address)
         sandbox.endpoints[network.id] = endpoint
         return endpoint
@@ -215,9 +221,34 @@ class Sandboxes:
         done: Steps = []
         for endpoint in sandbox:
             done += await self._open(endpoint)
+        if self._firewall and (ways := self._ways(sandbox)):
+            self._firewall.open_ways(ways)
         sandbox.active = True
         await self.changed(sandbox)
         return done
+
+    # links of the default bridge
+
+    def ways(self) -> list[Way]:
+        """All ways that links open where containers may not talk to each other."""
+        return [way for sandbox in self for way in self._ways(sandbox)]
+
+    def _ways(self, sandbox: Sandbox) -> list[Way]:
+        bridge = self._registry.named("bridge")
+        endpoint = sandbox.endpoints.get(bridge.id) if bridge and not bridge.settings.icc else None
+        if endpoint is None or endpoint.address is None:
+            return []
+        return [(str(endpoint.address), address, protocol, port) for address, protocol, port in sandbox.linked]
+
+    def relink(self, sandbox: Sandbox, links: Sequence[Linked]) -> None:
+        """Open the ways of links, in place of those that were open. Raises Internal."""
+        before = self._ways(sandbox)
+        sandbox.linked = linked_ports(links)
+        after = self._ways(sandbox)
+        if self._firewall and before != after:
+            self._firewall.close_ways(before)
+            self._firewall.open_ways(after)
+        self._store.save_sandbox(sandbox)
 
     async def _open(self, endpoint: Endpoint) -> Steps:
         done: Steps = []
@@ -244,8 +275,8 @@ class Sandboxes:
         endpoint = self._add(sandbox, network, wanted, request)
         try:
             await self._store.keep_sandbox(sandbox)
-            interface = self._registry.driver(network).interface(network, endpoint)
-            await live.attach(self.key(sandbox), interface, plans.routes(self.joined(sandbox)))
+            if interface := self._registry.driver(network).interface(network, endpoint):
+                await live.attach(self.key(sandbox), interface, plans.routes(self.joined(sandbox)))
             await self._move_ports(sandbox, before, request)
             endpoint.active = True
             await self.changed(sandbox)
@@ -334,6 +365,8 @@ class Sandboxes:
         if sandbox is None:
             return None
         was_active, sandbox.active, sandbox.leaving = sandbox.active, False, True
+        if self._firewall and was_active and (ways := self._ways(sandbox)):
+            self._firewall.close_ways(ways)
         for endpoint in sandbox:
             await self._ports.close(endpoint)
             endpoint.active = False
@@ -417,3 +450,9 @@ class Sandboxes:
             if self.users(network) or asyncio.get_running_loop().time() > deadline:
                 return
             await asyncio.sleep(0.005)
+
+
+def linked_ports(links: Sequence[Linked]) -> list[tuple[str, str, int]]:
+    """(address, protocol, port) of all exposed ports of what a container is linked to."""
+    keys = [(link.address, key.partition("/")) for link in links for key in link.ports]
+    return [(address, protocol, int(port)) for address, (port, _, protocol) in keys]

@@ -29,7 +29,7 @@ def _predefined_faults(name: str, wanted: EndpointSettings) -> list[str]:
     if name not in (*PREDEFINED, "default"):
         return []
     found = []
-    if wanted.addresses.IPv4Address or wanted.addresses.IPv6Address or wanted.addresses.LinkLocalIPs:
+    if wanted.addresses.IPv4Address or wanted.addresses.IPv6Address:
         found.append("user-specified IP address is supported on user-defined networks only")
     if wanted.Aliases:
         found.append("network-scoped aliases are only supported for user-defined networks")

@@ -1,5 +1,6 @@
 """The OCI runtime spec of a container: a pure function of its configuration, its image's and a few facts of the host."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +31,7 @@ class Inputs:
         held: mask of capabilities the engine holds. rlimits: the engine's defaults.
         security: its security options, parsed.
         block: HostConfig's lists of I/O limits with Major and Minor. shared_memory: the mount namespace whose /dev/shm goes
-            with a joined IPC namespace.
+            with a joined IPC namespace. linked: variables that tell of links.
         seccomp: the filter of containers that name none: "builtin", "unconfined" or a profile's text.
         init_path: host path of the init binary when HostConfig.Init is set. cgroup_v2: the host's only hierarchy is v2.
     """
@@ -56,6 +57,7 @@ class Inputs:
     block: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     shared_memory: str = ""
     seccomp: str = "builtin"
+    linked: Sequence[str] = ()
 
 
 def build(inputs: Inputs) -> dict[str, Any]:
@@ -86,7 +88,7 @@ def _process(inputs: Inputs, caps: list[str]) -> dict[str, Any]:
         "consoleSize": {"height": height, "width": width},
         "user": {"uid": identity.uid, "gid": identity.gid, "additionalGids": list(identity.groups)},
         "args": arguments,
-        "env": environment(config, inputs.hostname, identity.home),
+        "env": environment(config, inputs.hostname, identity.home, inputs.linked),
         "cwd": config.get("WorkingDir") or "/",
         "capabilities": {"bounding": caps, "effective": effective, "permitted": effective},
         "rlimits": inputs.rlimits,
@@ -101,9 +103,9 @@ def command(config: dict[str, Any]) -> list[str]:
     return [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
 
 
-def environment(config: dict[str, Any], hostname: str, home: str) -> list[str]:
-    """PATH, HOSTNAME, TERM, then Config.Env (replacing in place), HOME last."""
-    variables = [PATH, f"HOSTNAME={hostname}"] + (["TERM=xterm"] if config["Tty"] else [])
+def environment(config: dict[str, Any], hostname: str, home: str, linked: Sequence[str] = ()) -> list[str]:
+    """PATH, HOSTNAME, TERM, what tells of links, then Config.Env (replacing in place), HOME last."""
+    variables = [PATH, f"HOSTNAME={hostname}", *(["TERM=xterm"] if config["Tty"] else []), *linked]
     variables = replace(variables, config.get("Env") or [])
     if not any(variable.startswith("HOME=") for variable in variables):
         variables.append(f"HOME={home}")

@@ -88,7 +88,6 @@ def completed(can=CAN, defaults=DEFAULTS, **fields):
         ({"Annotations": {"": "x"}}, "invalid Annotations: the empty string is not permitted as an annotation key"),
         ({"Tmpfs": {"t": ""}}, "invalid mount path: 't' mount path must be absolute"),
         ({"Tmpfs": {"/": ""}}, "invalid specification: destination can't be '/'"),
-        ({"Links": ["a:b"]}, "HostConfig.Links is not implemented yet"),
     ],
 )
 def test_refusals(fields, message):

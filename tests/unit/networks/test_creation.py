@@ -21,7 +21,7 @@ def pools(*configs: PoolConfig, others: tuple[Network, ...] = (), gateways: bool
 
 
 def rows(found: list[Pool]) -> list[dict[str, object]]:
-    return [pool.row() for pool in found]
+    return [pool.document() for pool in found]
 
 
 def test_a_subnet_and_a_gateway_are_chosen():
@@ -32,15 +32,19 @@ def test_a_subnet_and_a_gateway_are_chosen():
 
 def test_the_gateway_is_the_first_of_the_range():
     found = pools(PoolConfig(SUBNET, "10.1.0.128/25"))
-    assert rows(found) == [{"Subnet": SUBNET, "IPRange": "10.1.0.128/25", "Gateway": "10.1.0.128"}]
+    assert rows(found) == [{"Subnet": SUBNET, "IPRange": "10.1.0.128/25"}]  # shown only if it was asked for
+    assert str(found[0].gateway) == "10.1.0.128"
 
 
 def test_a_subnet_of_zeros_is_any_of_that_size():
-    assert rows(pools(PoolConfig("0.0.0.0/26"))) == [{"Subnet": "172.18.0.0/26", "Gateway": "172.18.0.1"}]
+    assert rows(pools(PoolConfig("0.0.0.0/26"))) == [{"Subnet": "172.18.0.0/26"}]
 
 
-def test_ipv6_subnets_count_only_with_ipv6():
-    assert [str(pool.subnet) for pool in pools(PoolConfig("fd99::/64"))] == ["172.18.0.0/24"]
+def test_ipv6_subnets_are_only_shown_without_ipv6():
+    network = creation.planned(NetworkCreateRequest("new"), "id", "now")
+    network.pools = creation.pools(network, [PoolConfig("fd99::/64", "", "fd99::1")], POOLS, (), (), True)
+    assert [str(pool.subnet) for pool in network.pools] == ["fd99::/64", "172.18.0.0/24"]
+    assert [str(pool.subnet) for pool in network.used_pools] == ["172.18.0.0/24"]
     assert [str(pool.subnet) for pool in pools(PoolConfig("fd99::/64"), EnableIPv6=True)] == ["fd99::/64", "172.18.0.0/24"]
 
 

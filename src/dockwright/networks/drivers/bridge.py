@@ -99,15 +99,15 @@ def _check_conflict(network: Network, other: Network) -> None:
     head = f"cannot create network {network.id} ({network.link}): conflicts with network {other.id} ({other.link}): networks have"
     if other.link == network.link:
         raise Forbidden(f"{head} same bridge name")
-    for one in network.pools:
-        if any(overlap(one.subnet, two.subnet) for two in other.pools):
+    for one in network.used_pools:
+        if any(overlap(one.subnet, two.subnet) for two in other.used_pools):
             raise Forbidden(f"{head} overlapping IPv{one.version}")
 
 
 def addresses(network: Network) -> list[Interface]:
     """What the bridge itself has: the gateway of each family, as far as the options do not say otherwise."""
     settings, found = network.settings, []
-    for pool, mode in ((pool, settings.mode4 if pool.version == 4 else settings.mode6) for pool in network.pools):
+    for pool, mode in ((pool, settings.mode4 if pool.version == 4 else settings.mode6) for pool in network.used_pools):
         if pool.gateway is not None and mode != "isolated" and not (settings.inhibit and pool.version == 4):
             found.append(_interface(pool))
     return found

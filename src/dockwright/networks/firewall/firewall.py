@@ -9,7 +9,7 @@ from dockwright.base.steps import Step
 from dockwright.kernel.nftables import Nftables, NftablesError
 from dockwright.networks.firewall import foreign, ruleset
 from dockwright.networks.firewall.monitor import Monitor
-from dockwright.networks.firewall.ruleset import BridgeRules, Published
+from dockwright.networks.firewall.ruleset import BridgeRules, Published, Way
 
 log = logging.getLogger("dockwright.firewall")
 
@@ -40,6 +40,7 @@ class Firewall:
         self._nft: Nftables | None = None
         self._bridges: dict[str, BridgeRules] = {}
         self._published: dict[Published, None] = {}
+        self._ways: dict[Way, None] = {}
         self._monitor: Monitor | None = None
         self._repairing: asyncio.Task[None] | None = None
         self._shape = (0, 0)
@@ -48,7 +49,9 @@ class Firewall:
     def _links(self) -> list[str]:
         return list(self._bridges)
 
-    async def install(self, bridges: Iterable[BridgeRules], published: Iterable[Published] = ()) -> None:
+    async def install(
+        self, bridges: Iterable[BridgeRules], published: Iterable[Published] = (), ways: Iterable[Way] = ()
+    ) -> None:  # fmt: skip
         """Write the whole table, put our accepts where others would drop us, and watch both from now on.
 
         Raises:
@@ -59,7 +62,7 @@ class Firewall:
         except NftablesError as error:
             raise Internal(f"firewall: {error}") from None
         self._bridges = {bridge.link: bridge for bridge in bridges}
-        self._published = dict.fromkeys(published)
+        self._published, self._ways = dict.fromkeys(published), dict.fromkeys(ways)
         self._write()
         await foreign.ensure(self._nft, self.table, self._links)
         self._monitor = self._monitor or Monitor(self._changed)
@@ -84,6 +87,19 @@ class Firewall:
         bridge = self._bridges.pop(link, None)
         if bridge is not None:
             self._change(ruleset.bridge(self.table, bridge, "delete"))
+
+    def open_ways(self, ways: Iterable[Way]) -> None:
+        """Let containers through to others that may not talk to each other: one transaction. Raises Internal."""
+        new = [way for way in ways if way not in self._ways]
+        self._ways.update(dict.fromkeys(new))
+        self._change(ruleset.ways(self.table, new, "add") if new else "")
+
+    def close_ways(self, ways: Iterable[Way]) -> None:
+        """No way any more: one transaction. Raises Internal."""
+        old = [way for way in ways if way in self._ways]
+        for way in old:
+            del self._ways[way]
+        self._change(ruleset.ways(self.table, old, "delete") if old else "")
 
     @property
     def _has_six(self) -> bool:
@@ -137,7 +153,7 @@ class Firewall:
     def _write(self) -> None:
         assert self._nft is not None
         try:
-            self._nft.run(ruleset.table(self.table, self._bridges.values(), self._published))
+            self._nft.run(ruleset.table(self.table, self._bridges.values(), self._published, self._ways))
         except NftablesError as error:
             raise Internal(f"firewall: {error}") from None
         self._shape = self._seen()

@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network
 from dockwright.networks.publish import ANY4, Binding
 
 Published = tuple[Binding, str]  # a binding and the container's address
+Way = tuple[str, str, str, int]  # from a container's address to another's, protocol and port
 Sets = dict[str, list[str]]  # the elements of each set
 
 
@@ -76,15 +77,22 @@ BRIDGE_SETS = {
 INTERVALS = ("home", "masqueraded", "translated")
 
 
-def table(name: str, bridges: Iterable[BridgeRules], published: Iterable[Published]) -> str:
-    """The whole ruleset, replacing whatever there is of it. The IPv6 table is there if a bridge has IPv6."""
+def table(
+    name: str, bridges: Iterable[BridgeRules], published: Iterable[Published], ways: Iterable[Way] = ()
+) -> str:  # fmt: skip
+    """The whole ruleset, replacing whatever there is of it. The IPv6 table is there if a bridge has IPv6.
+
+    Args:
+        ways: what links open between containers that may not talk to each other.
+    """
     bridges = list(bridges)
-    text = _table(name, FOUR, bridges, _published_sets(published) + _bridge_sets(FOUR, bridges), PUBLISHED_CHAINS)
+    sets = _published_sets(published) + _bridge_sets(FOUR, bridges) + _ways_set(ways)
+    text = _table(name, FOUR, sets, PUBLISHED_CHAINS, LINKED)
     six = [bridge for bridge in bridges if bridge.subnet6 is not None]
-    return text + (_table(name, SIX, six, _bridge_sets(SIX, six), "") if six else "")
+    return text + (_table(name, SIX, _bridge_sets(SIX, six), "", "") if six else "")
 
 
-def _table(name: str, family: Family, bridges: list[BridgeRules], sets: str, chains: str) -> str:
+def _table(name: str, family: Family, sets: str, chains: str, linked: str) -> str:
     word = family.word
     return f"""table {word} {name}
 delete table {word} {name}
@@ -104,7 +112,7 @@ table {word} {name} {{
 		oifname != @bridges accept
 		ct state established,related accept
 		ct status dnat accept
-		oifname @open accept
+{linked}		oifname @open accept
 		iifname . oifname @trusted accept
 		drop comment "unpublished"
 	}}
@@ -130,6 +138,23 @@ PUBLISHED_CHAINS = """	chain raw-prerouting {
 		meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . th dport map @published-anywhere
 	}
 """
+
+
+LINKED = "\t\tip saddr . ip daddr . meta l4proto . th dport @linked accept\n"
+
+
+def _ways_set(ways: Iterable[Way]) -> str:
+    typed = "ipv4_addr . ipv4_addr . inet_proto . inet_service"
+    return f"\tset linked {{\n\t\ttype {typed}\n\t\t{_initial(_way_elements(ways))}\n\t}}\n"
+
+
+def _way_elements(ways: Iterable[Way]) -> str:
+    return ", ".join(" . ".join(map(str, way)) for way in ways)
+
+
+def ways(name: str, opened: Iterable[Way], verb: str) -> str:
+    """The transaction that opens (`verb` "add") or closes ("delete") ways between containers."""
+    return f"{verb} element ip {name} linked {{ {_way_elements(opened)} }}\n"
 
 
 def _bridge_elements(family: Family, bridge: BridgeRules) -> Sets:
