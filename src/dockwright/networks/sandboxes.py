@@ -46,7 +46,7 @@ class Sandboxes:
         self._firewall = firewall
         self._by_container = {sandbox.container: sandbox for sandbox in store.sandboxes()}
         self._leaving: set[asyncio.Task[None]] = set()
-        self._going: dict[tuple[str, str], asyncio.Task[None]] = {}  # (network, address) of links that are not gone yet
+        self._going: set[tuple[str, str]] = set()  # (network, address) of links that are not gone yet
         self._watchers: list[Watcher] = []
 
     def __iter__(self) -> Iterator[Sandbox]:
@@ -396,14 +396,21 @@ class Sandboxes:
         own = [(endpoint.network, str(address)) for address in endpoint.addresses]
         if own:
             task = self.later(self._give_back_when_gone(endpoint))
-            self._going.update(dict.fromkeys(own, task))
-            task.add_done_callback(lambda _: [self._going.pop(each, None) for each in own])
+            self._going.update(own)
+            task.add_done_callback(lambda _: self._going.difference_update(own))
 
     async def _gone(self, network: Network, wanted: EndpointSettings) -> None:
-        """Wait for the end of a container that still has an address that is wanted now."""
+        """Wait, two seconds at most, for the end of a container that still has an address that is wanted now."""
+        deadline = asyncio.get_running_loop().time() + GONE_WITHIN
         for text in (wanted.addresses.IPv4Address, wanted.addresses.IPv6Address):
-            if text and (task := self._going.get((network.id, str(ip_address(text))))):
-                await asyncio.shield(task)
+            while text and self._is_leaving(network, ip_address(text)) and asyncio.get_running_loop().time() < deadline:
+                await asyncio.sleep(0.005)
+
+    def _is_leaving(self, network: Network, address: Address) -> bool:
+        """Whether who has `address` has ended."""
+        ended = (sandbox.endpoints.get(network.id) for sandbox in self if sandbox.leaving)
+        held = any(endpoint is not None and address in endpoint.addresses for endpoint in ended)
+        return held or (network.id, str(address)) in self._going
 
     async def _give_back_when_gone(self, endpoint: Endpoint) -> None:
         loop = asyncio.get_running_loop()
