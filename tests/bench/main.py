@@ -10,8 +10,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import images_suite
+import parts
 import peers
-from parts import PARTS, Result
+from parts import Result
+
+PARTS = {**parts.PARTS, **images_suite.PARTS}
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 
+Case = Callable[[], Callable[[], None] | None]  # what is timed; it may answer what is to be done after it, untimed
 SPACING = 0.12  # seconds between two starts: containers are started now and then, not in a tight loop
 
 
@@ -29,15 +30,19 @@ class Figures:
         return {"n": len(self.times), "min": min(self.times), "p50": self.median, "p90": self.p90}
 
 
-def in_turns(cases: Mapping[str, Callable[[], None]], rounds: int, spacing: float = SPACING) -> dict[str, Figures]:
-    """Time each case `rounds` times, one after the other; the first round of all is not counted."""
+def in_turns(
+    cases: Mapping[str, Case], rounds: int, spacing: float = SPACING, warm: bool = True
+) -> dict[str, Figures]:
+    """Time each case `rounds` times, one after the other; with `warm`, once more before, which is not counted."""
     figures = {name: Figures() for name in cases}
-    for number in range(rounds + 1):
+    for number in range(0 if warm else 1, rounds + 1):
         for name, case in cases.items():
             time.sleep(spacing)
             before = time.perf_counter()
-            case()
+            after = case()
             took = (time.perf_counter() - before) * 1000
+            if after:
+                after()
             if number:
                 figures[name].times.append(took)
     return figures

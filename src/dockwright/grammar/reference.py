@@ -91,6 +91,14 @@ def parse(text: str) -> Reference:
     return Reference(match[1], match[2], match[3] or "", digest)
 
 
+def familiar(full: str) -> str:
+    """A name in its full form as users write it: as `parse(full).familiar`, without the parsing."""
+    head = f"{DEFAULT_DOMAIN}/{OFFICIAL}/"
+    if full.startswith(head) and "/" not in full[len(head) :]:
+        return full[len(head) :]
+    return full.removeprefix(f"{DEFAULT_DOMAIN}/")
+
+
 def _split_domain(text: str) -> tuple[str, str]:
     """The registry and the rest: a first part without dot, colon or upper case is no host, but for localhost."""
     first, slash, rest = text.partition("/")

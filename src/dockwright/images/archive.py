@@ -39,8 +39,8 @@ class Found:
 
     Attributes:
         config: its document's blob. layers: their blobs, lowest first, here or elsewhere. names: full references.
-        manifest: the OCI manifest it came with. parent: the image it was made of here. beside: other documents that are kept
-            with it (the index that led here).
+        manifest: the OCI manifest it came with. parent: id of the image it was built on here. beside: other documents that are
+            kept with it (the index that led here).
     """
 
     config: Blob

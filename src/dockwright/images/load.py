@@ -16,7 +16,7 @@ from dockwright.base.errors import Internal, InvalidParameter
 from dockwright.base.ids import SHORT
 from dockwright.events import EventBus
 from dockwright.grammar.reference import Reference
-from dockwright.images import oci, parents, store
+from dockwright.images import oci, store
 from dockwright.images.archive import Archive, Found
 from dockwright.images.assembly import EXTRACTING, Assembler, Part
 from dockwright.images.bridge import Bridge, across
@@ -198,9 +198,7 @@ def _insert(
 ) -> dict[Reference, str]:
     """The image with its names; returns who lost a name to it."""
     ident = found.config.digest
-    store.insert(connection, ident, config, found.manifest.digest if found.manifest else "", rows)
-    if found.parent:
-        parents.note(connection, ident, found.parent)
+    store.insert(connection, ident, config, found.manifest.digest if found.manifest else "", rows, found.parent)
     store.ready_blobs(connection, [blob.digest for blob in found.beside])
     moved = {name: store.set_tag(connection, str(name), ident) for name in found.names}
     naming(connection, ident)

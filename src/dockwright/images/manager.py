@@ -11,11 +11,12 @@ from dockwright.base.findings import Place
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.grammar import reference
-from dockwright.images import documents, owned, parents, progress, recovery, removal, snapshotters, store
+from dockwright.images import documents, listing, owned, progress, recovery, snapshotters, store
 from dockwright.images.assembly import Assembler
 from dockwright.images.checking import Checker
 from dockwright.images.committing import Committer, Wanted
 from dockwright.images.content import Content
+from dockwright.images.deleting import Deleter
 from dockwright.images.importing import Importer
 from dockwright.images.inquiry import Inquirer
 from dockwright.images.layers import Layers, chain_ids
@@ -30,7 +31,7 @@ from dockwright.images.registry.settings import RegistrySettings
 from dockwright.images.save import Saver
 from dockwright.images.store import Image
 from dockwright.images.trash import Trash
-from dockwright.metadata import Database, references
+from dockwright.metadata import Database
 
 Rows = list[dict[str, Any]]
 Names = list[str]
@@ -70,6 +71,7 @@ class ImageManager:
         self._owned = partial(owned.owned, drivers=drivers, content=content, trash=trash)
         self.findings = Checker(database, drivers, content, self._assembler, trash).findings
         self._committer = Committer(database, content, self.layers, self._loader, events)
+        self._deleter = Deleter(database, self._assembler, events)
         self._pruner = Pruner(database, events)
         self._registries = Registries(registry or RegistrySettings())
         self._puller = Puller(database, content, self._loader, events, self._registries)
@@ -96,12 +98,10 @@ class ImageManager:
         return (chain_ids(image.diff_ids) or [""])[-1]
 
     async def list(self, *, all: bool, filters: dict[str, Names], shared_size: bool) -> Rows:
-        """GET /images/json. `all`: also images that only are parents of others."""
+        """GET /images/json."""
         connection = self._database.read()
         sizes = documents.shared_sizes(connection) if shared_size else None
-        return documents.summaries(
-            store.every(connection), filters, self.resolve, sizes, parents.every(connection), all
-        )
+        return documents.summaries(listing.every(connection), all, filters, self.resolve, sizes)
 
     def owned(self) -> Sequence[Place]:
         """Every place of the room on the disk, with what it is and whose."""
@@ -115,12 +115,13 @@ class ImageManager:
         """GET /images/{name}/json."""
         image = self.resolve(name)
         graph = self.layers.image_graph_driver(self.chain_of(image))
-        return documents.inspect(image, graph, parents.of(self._database.read(), image.id))
+        return documents.inspect(image, graph)
 
     async def history(self, name: str) -> Rows:
         """GET /images/{name}/history."""
-        image = self.resolve(name)
-        return documents.history(image, [row.size for row in store.layers(self._database.read(), image.id)])
+        connection = self._database.read()
+        ancestry = store.ancestry(connection, self.resolve(name))
+        return documents.history(ancestry, [row.size for row in store.layers(connection, ancestry[0].id)])
 
     async def tag(self, name: str, repo: str, tag: str) -> None:
         """Give an image another name; a name in use moves."""
@@ -137,42 +138,12 @@ class ImageManager:
         self._publish("tag", image, target.familiar)
 
     async def delete(self, name: str, force: bool, noprune: bool, running: Collection[str] = ()) -> Rows:
-        """DELETE /images/{name}; returns the Untagged and Deleted lines.
-
-        Args:
-            noprune: keep parents that have no name and no other child.
-            running: ids of the containers that run.
-
-        Raises:
-            Conflict: something uses it.
-        """
-        image = self.resolve(name)
-        connection = self._database.read()
-        used = references.users(connection, "image", image.id)
-        users, parent = [owner for kind, owner in used if kind == "container"], parents.of(connection, image.id)
-        is_parent = bool(parents.children(connection, image.id))
-        plan = removal.plan(image, store.meant(image, name), name, force, users, running, is_parent)
-        await self._database.write(lambda c: _carry_out(c, image, plan))
-        rows = [{"Untagged": reference.parse(tag).familiar} for tag in plan.untagged]
-        for _ in plan.untagged:
-            self._publish("untag", image, image.id)
-        if plan.deleted:
-            self._events.publish("image", "delete", image.id, {"name": image.id})  # its labels are gone with it
-            gone = await self._assembler.settle()
-            chains = [chain for chain in reversed(chain_ids(image.diff_ids)) if chain in gone]
-            rows += [{"Deleted": ident} for ident in (image.id, *chains)]
-            if parent and not noprune and self._only_a_parent(parent):
-                rows += await self.delete(parent, False, False, running)
-        return rows
+        """DELETE /images/{name}; see `Deleter.delete`."""
+        return await self._deleter.delete(name, force, noprune, running)
 
     def descendants(self, ident: str) -> set[str]:
-        """An image and all that were made of it here, by id."""
-        return parents.descendants(self._database.read(), ident)
-
-    def _only_a_parent(self, ident: str) -> bool:
-        """Whether nobody has any use for an image but that others were made of it, and now none is."""
-        connection = self._database.read()
-        return not self.resolve(ident).references and not references.users(connection, "image", ident)
+        """An image and all that were built on it here, by id."""
+        return store.descendants(self._database.read(), ident)
 
     async def commit(self, wanted: Wanted) -> str:
         """POST /commit: an image of a container; returns its id."""
@@ -242,8 +213,3 @@ class ImageManager:
         labels = dict(image.container_config.get("Labels") or {})
         self._events.publish("image", action, image.id, {**labels, "name": name})
 
-
-def _carry_out(connection: Any, image: Image, plan: removal.Plan) -> None:
-    store.drop_references(connection, plan.untagged)
-    if plan.deleted:
-        store.drop(connection, image.id)

@@ -6,12 +6,12 @@ from typing import Any
 
 from dockwright.base.errors import Conflict, InvalidParameter, NotFound
 from dockwright.events import EventBus
-from dockwright.images import documents, store
+from dockwright.images import listing, store
+from dockwright.images.listing import Filters, Listed
 from dockwright.images.store import Image
 from dockwright.metadata import Database
 
 Rows = list[dict[str, Any]]
-Filters = dict[str, list[str]]
 Delete = Callable[[str], Awaitable[Rows]]
 FILTERS = ("dangling", "label", "label!", "until")
 
@@ -37,7 +37,7 @@ class Pruner:
         async with self._running:
             rows: Rows = []
             reclaimed = 0
-            for image in _chosen(store.every(self._database.read()), filters):
+            for image in _chosen(listing.every(self._database.read()), filters):
                 sizes = {row.chain: row.size for row in store.layers(self._database.read(), image.id)}
                 gone = await _removed(image, delete)
                 rows += gone
@@ -46,10 +46,10 @@ class Pruner:
         return {"ImagesDeleted": rows or None, "SpaceReclaimed": reclaimed}
 
 
-async def _removed(image: Image, delete: Delete) -> Rows:
+async def _removed(image: Listed, delete: Delete) -> Rows:
     """Remove an image by each of its names; what is used stays, and a digest may go with the tag before it."""
     rows: Rows = []
-    for name in [*image.familiar_tags, *image.familiar_digests] or [image.id]:
+    for name in [*image.tags, *image.digests] or [image.id]:
         try:
             rows += await delete(name)
         except (Conflict, NotFound):
@@ -57,17 +57,18 @@ async def _removed(image: Image, delete: Delete) -> Rows:
     return rows
 
 
-def _chosen(images: list[Image], filters: Filters) -> list[Image]:
+def _chosen(images: list[Listed], filters: Filters) -> list[Listed]:
     for name in filters:
         if name not in FILTERS:
             raise InvalidParameter(f"invalid filter '{name}'")
     if len(filters.get("until") or ()) > 1:
         raise InvalidParameter("more than one until filter specified")
-    kept = {"dangling": filters.get("dangling") or ["true"]}
-    if documents.is_false(kept["dangling"]):
-        del kept["dangling"]
-    kept.update((name, filters[name]) for name in ("label", "label!", "until") if name in filters)
-    return documents.filtered(images, kept, _nothing)
+    only_dangling = listing.truth(filters, "dangling") is not False
+    kept: Filters = {name: values for name, values in filters.items() if name != "dangling"}
+    if only_dangling:
+        kept["dangling"] = ["true"]
+    named_or_heads = [image for image in images if image.is_head or image.tags or image.digests]
+    return listing.filtered(named_or_heads, kept, _nothing)
 
 
 def _nothing(name: str) -> Image:

@@ -21,37 +21,46 @@ class Plan:
     deleted: bool
 
 
-def plan(
-    image: Image, target: str, name: str, force: bool, users: Sequence[str], running: Collection[str],
-    is_parent: bool = False,
-) -> Plan:  # fmt: skip
+@dataclass(frozen=True)
+class Uses:
+    """What keeps an image.
+
+    Attributes:
+        containers: of this image. running: those that run, of all. children: images built on it.
+    """
+
+    containers: Sequence[str]
+    running: Collection[str]
+    children: Sequence[str]
+
+    @property
+    def active(self) -> list[str]:
+        """Its containers that run."""
+        return [container for container in self.containers if container in self.running]
+
+
+def plan(image: Image, target: str, name: str, force: bool, uses: Uses) -> Plan:
     """Decide.
 
     Args:
         target: which of its references was meant, "" for the image itself by its id. name: as the user wrote it.
-        users: containers of this image. running: those that run, of all. is_parent: other images were made of it.
 
     Raises:
         Conflict: in Docker's words.
     """
-    active = [user for user in users if user in running]
-    if not target:
-        return _by_id(image, force, users, active, is_parent)
-    return _by_name(image, target, name, force, users, active or is_parent)
+    return _by_name(image, target, name, force, uses) if target else _by_id(image, force, uses)
 
 
-def _by_name(
-    image: Image, target: str, name: str, force: bool, users: Sequence[str], needed: object
-) -> Plan:
-    if users and not force and _is_single(image):
+def _by_name(image: Image, target: str, name: str, force: bool, uses: Uses) -> Plan:
+    if uses.containers and not force and _is_single(image):
         raise Conflict(
-            f'conflict: unable to remove repository reference "{name}" (must force) - container {short(users[0])} is using '
-            f"its referenced image {short(image.id)}"
+            f'conflict: unable to remove repository reference "{name}" (must force) - container {short(uses.containers[0])} '
+            f"is using its referenced image {short(image.id)}"
         )
     untagged = (target, *_orphans(image, target))
     if set(image.references) - set(untagged):
         return Plan(untagged, deleted=False)
-    return Plan(untagged, deleted=not needed)  # what a running container or an image uses stays, without a name
+    return Plan(untagged, deleted=not uses.active and not uses.children)  # what is needed stays, without a name
 
 
 def _orphans(image: Image, target: str) -> list[str]:
@@ -69,15 +78,15 @@ def _is_single(image: Image) -> bool:
     return len(image.names) < 2 and len({reference.parse(other).name for other in image.references}) < 2
 
 
-def _by_id(image: Image, force: bool, users: Sequence[str], active: Sequence[str], is_parent: bool) -> Plan:
-    if is_parent:
+def _by_id(image: Image, force: bool, uses: Uses) -> Plan:
+    if uses.children:
         raise _conflict(image, "cannot be forced", "image has dependent child images")
-    if active:
-        raise _conflict(image, "cannot be forced", f"image is being used by running container {short(active[0])}")
+    if uses.active:
+        raise _conflict(image, "cannot be forced", f"image is being used by running container {short(uses.active[0])}")
     if not force and not _is_single(image):
         raise _conflict(image, "must be forced", "image is referenced in multiple repositories")
-    if users and not force:
-        raise _conflict(image, "must be forced", f"image is being used by stopped container {short(users[0])}")
+    if uses.containers and not force:
+        raise _conflict(image, "must be forced", f"image is being used by stopped container {short(uses.containers[0])}")
     return Plan(image.references, deleted=True)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from dockwright.base.errors import NotFound
 from dockwright.grammar import reference
-from dockwright.metadata import references
+from dockwright.images.created import nanoseconds
 
 MIGRATIONS = [
     """
@@ -42,6 +42,14 @@ MIGRATIONS = [
                               PRIMARY KEY (digest, domain, path)) WITHOUT ROWID
     """,
     "CREATE TABLE blob_packed (plain TEXT PRIMARY KEY, packed TEXT NOT NULL, size INTEGER NOT NULL)",
+    """
+    ALTER TABLE image ADD COLUMN created TEXT NOT NULL DEFAULT '';
+    ALTER TABLE image ADD COLUMN labels TEXT NOT NULL DEFAULT 'null';
+    ALTER TABLE image ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+    CREATE INDEX image_parent ON image (parent);
+    UPDATE image SET created = coalesce(json_extract(CAST(config AS TEXT), '$.created'), ''),
+                     labels = coalesce(json_extract(CAST(config AS TEXT), '$.config.Labels'), 'null')
+    """,
 ]
 _HEX = re.compile(r"[0-9a-f]{1,64}")
 LEASE = "lease"
@@ -54,7 +62,8 @@ class Image:
 
     Attributes:
         id: `sha256:...` of its config. config: the parsed config document. manifest: digest of the OCI manifest it came
-            with, "" if it came without. tagged: ns. names: its tags, full form.
+            with, "" if it came without. tagged: ns. names: its tags, full form. digests: its names by digest, full form.
+            parent: id of the image it was built on here, "" if none.
     """
 
     id: str
@@ -64,11 +73,17 @@ class Image:
     tagged: int
     names: tuple[str, ...]
     digests: tuple[str, ...] = ()
+    parent: str = ""
 
     @property
     def references(self) -> tuple[str, ...]:
         """Everything it is called."""
         return self.names + self.digests
+
+    @property
+    def created(self) -> int:
+        """When it was made, ns since the epoch; 0 if it does not say."""
+        return nanoseconds(str(self.config.get("created") or "")) or 0
 
     @property
     def container_config(self) -> dict[str, Any]:
@@ -83,12 +98,12 @@ class Image:
     @property
     def familiar_tags(self) -> list[str]:
         """Its names as users write them."""
-        return [reference.parse(name).familiar for name in self.names]
+        return [reference.familiar(name) for name in self.names]
 
     @property
     def familiar_digests(self) -> list[str]:
         """Its digests in registries as users write them."""
-        return [reference.parse(name).familiar for name in self.digests]
+        return [reference.familiar(name) for name in self.digests]
 
 
 @dataclass(frozen=True)
@@ -168,21 +183,31 @@ def exists(connection: sqlite3.Connection, ident: str) -> bool:
     return connection.execute("SELECT 1 FROM image WHERE id = ?", (ident,)).fetchone() is not None
 
 
-def every(connection: sqlite3.Connection) -> list[Image]:
-    """All images."""
-    names: dict[str, list[str]] = {}
-    for row in connection.execute("SELECT name, image FROM image_tag ORDER BY name"):
-        names.setdefault(row["image"], []).append(row["name"])
-    digests: dict[str, list[str]] = {}
-    for row in connection.execute(f"{_DIGESTS} ORDER BY full"):
-        digests.setdefault(row["image"], []).append(row["full"])
-    rows = connection.execute("SELECT * FROM image ORDER BY id")
-    return [_image(row, names.get(row["id"], []), digests.get(row["id"], [])) for row in rows]
+def children(connection: sqlite3.Connection, ident: str) -> list[str]:
+    """The ids of the images that were built on an image."""
+    return [row["id"] for row in connection.execute("SELECT id FROM image WHERE parent = ?", (ident,))]
+
+
+def descendants(connection: sqlite3.Connection, ident: str) -> set[str]:
+    """An image and all that were built on it, and on those, by id."""
+    rows = connection.execute(
+        "WITH RECURSIVE found(id) AS (SELECT ? UNION SELECT image.id FROM image JOIN found ON image.parent = found.id)"
+        " SELECT id FROM found", (ident,),
+    )  # fmt: skip
+    return {row["id"] for row in rows}
+
+
+def ancestry(connection: sqlite3.Connection, image: Image) -> list[Image]:
+    """An image, and those it was built on that are still here, nearest first."""
+    found = [image]
+    while found[-1].parent and exists(connection, found[-1].parent):
+        found.append(load(connection, found[-1].parent))
+    return found
 
 
 def _image(row: sqlite3.Row, names: Sequence[str], digests: Sequence[str]) -> Image:
-    config = json.loads(row["config"])
-    return Image(row["id"], config, row["manifest"], row["size"], row["tagged"], tuple(names), tuple(digests))
+    own = (row["manifest"], row["size"], row["tagged"])
+    return Image(row["id"], json.loads(row["config"]), *own, tuple(names), tuple(digests), row["parent"])
 
 
 def config_bytes(connection: sqlite3.Connection, ident: str) -> bytes:
@@ -264,12 +289,21 @@ def layers_size(connection: sqlite3.Connection, driver: str) -> int:
     return int(connection.execute(total, (driver,)).fetchone()["size"])
 
 
-def insert(connection: sqlite3.Connection, ident: str, config: bytes, manifest: str, rows: Sequence[LayerRow]) -> None:
-    """Make an image of layers and blobs that are there; they are `ready` from now on. One that is known stays as it is."""
+def insert(
+    connection: sqlite3.Connection, ident: str, config: bytes, manifest: str, rows: Sequence[LayerRow], parent: str = ""
+) -> None:
+    """Make an image of layers and blobs that are there; they are `ready` from now on. One that is known stays as it is.
+
+    Args:
+        parent: id of the image it was built on.
+    """
     size = sum(row.size for row in rows)
     known = connection.execute("SELECT 1 FROM image WHERE id = ?", (ident,)).fetchone()
     if known is None:
-        connection.execute("INSERT INTO image VALUES (?, ?, ?, ?, ?)", (ident, config, manifest, size, 0))
+        parsed = json.loads(config)
+        labels = json.dumps((parsed.get("config") or {}).get("Labels"))
+        image = (ident, config, manifest, size, 0, parsed.get("created") or "", labels, parent)
+        connection.execute("INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?)", image)
         for position, row in enumerate(rows):
             values = (ident, position, row.chain, row.diff, row.blob, row.size)
             connection.execute("INSERT INTO image_layer VALUES (?, ?, ?, ?, ?, ?)", values)
@@ -412,7 +446,6 @@ def drop(connection: sqlite3.Connection, ident: str) -> None:
     connection.execute("DELETE FROM image_digest WHERE image = ?", (ident,))
     connection.execute("DELETE FROM image_layer WHERE image = ?", (ident,))
     connection.execute("DELETE FROM image WHERE id = ?", (ident,))
-    references.drop_owner(connection, "image", ident)  # it uses its parent no more
 
 
 _USED_LAYERS = """

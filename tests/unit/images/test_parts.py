@@ -1,6 +1,7 @@
 """The pure parts: changes, patterns, moments, platforms, plans of a delete, progress."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -130,22 +131,28 @@ def image(*names: str) -> Image:
     return Image("sha256:" + "1" * 64, {}, "", 0, 0, tuple(f"docker.io/library/{name}" for name in names))
 
 
+def uses(containers: Sequence[str] = (), running: Sequence[str] = (), children: Sequence[str] = ()) -> removal.Uses:
+    return removal.Uses(containers, running, children)
+
+
 def test_plans_of_a_delete() -> None:
     one, two = image("a:1"), image("a:1", "b:1")
     plan, target = removal.plan, "docker.io/library/a:1"
-    assert plan(one, target, "a:1", False, [], []) == removal.Plan((target,), True)
-    assert plan(two, target, "a:1", False, ["c1"], ["c1"]) == removal.Plan((target,), False)
-    assert plan(one, target, "a:1", True, ["c1"], []) == removal.Plan((target,), True)
-    assert plan(one, target, "a:1", True, ["c1"], ["c1"]) == removal.Plan((target,), False)
-    assert plan(two, "", "1111", True, ["c1"], []).deleted
-    for wanted, meant, name, force, users, running, text in (
-        (one, target, "a:1", False, ["c1"], [], '"a:1" (must force) - container c1 is using its referenced image 111111111111'),
-        (two, "", "1", False, [], [], "(must be forced) - image is referenced in multiple repositories"),
-        (one, "", "1", False, ["c1"], [], "(must be forced) - image is being used by stopped container c1"),
-        (one, "", "1", True, ["c0", "c1"], ["c1"], "(cannot be forced) - image is being used by running container c1"),
+    assert plan(one, target, "a:1", False, uses()) == removal.Plan((target,), True)
+    assert plan(two, target, "a:1", False, uses(["c1"], ["c1"])) == removal.Plan((target,), False)
+    assert plan(one, target, "a:1", True, uses(["c1"])) == removal.Plan((target,), True)
+    assert plan(one, target, "a:1", True, uses(["c1"], ["c1"])) == removal.Plan((target,), False)
+    assert plan(one, target, "a:1", True, uses(children=["2"])) == removal.Plan((target,), False)
+    assert plan(two, "", "1111", True, uses(["c1"])).deleted
+    for wanted, meant, name, force, of, text in (
+        (one, target, "a:1", False, uses(["c1"]), '"a:1" (must force) - container c1 is using its referenced image 111111111111'),
+        (two, "", "1", False, uses(), "(must be forced) - image is referenced in multiple repositories"),
+        (one, "", "1", False, uses(["c1"]), "(must be forced) - image is being used by stopped container c1"),
+        (one, "", "1", True, uses(["c0", "c1"], ["c1"]), "(cannot be forced) - image is being used by running container c1"),
+        (one, "", "1", True, uses(["c1"], ["c1"], ["2"]), "(cannot be forced) - image has dependent child images"),
     ):
         with pytest.raises(Conflict) as caught:
-            plan(wanted, meant, name, force, users, running)
+            plan(wanted, meant, name, force, of)
         assert text in caught.value.message
 
 
@@ -155,7 +162,7 @@ def test_a_digest_goes_with_the_last_tag_of_its_repository() -> None:
 
     def plan(names: list[str], target: str) -> removal.Plan:
         wanted = Image("sha256:" + "1" * 64, {}, "", 0, 0, tuple(names), (digest,))
-        return removal.plan(wanted, target, target, False, [], [])
+        return removal.plan(wanted, target, target, False, uses())
 
     assert plan([a1], a1) == removal.Plan((a1, digest), True)
     assert plan([a1, b1], a1) == removal.Plan((a1, digest), False)
