@@ -19,16 +19,16 @@ class Registries:
     """Three registries over one storage, on 127.0.0.1 of a network namespace.
 
     Args:
-        inside: the command that enters the namespace, empty for the host's.
+        inside: the command that enters the namespace, empty for the host's. ports: for plain, TLS, bearer and tokens.
 
     Attributes:
         plain, tls, bearer: `127.0.0.1:PORT`. authority: the TLS certificate's file.
     """
 
-    def __init__(self, inside: Sequence[str] = ()) -> None:
+    def __init__(self, inside: Sequence[str] = (), ports: Sequence[int] = ()) -> None:
         self.folder = tempfile.mkdtemp(prefix="reg")
         self._inside, self._started = list(inside), []
-        ports = _free(4)
+        ports = ports or _free(4)
         self.plain, self.tls, self.bearer, tokens = (f"127.0.0.1:{port}" for port in ports)
         self.authority = f"{self.folder}/tls.crt"
         for name in ("tls", "token"):

@@ -22,7 +22,7 @@ from dockwright.images.trash import Trash
 SHA256 = "sha256:"
 COMING = "sha256-"  # how the names of files begin in which a blob comes in (`arrival`)
 PATIENCE = 86400  # seconds for which what has come of it is kept for another try
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def checked(digest: str) -> str:
@@ -31,7 +31,7 @@ def checked(digest: str) -> str:
     Raises:
         InvalidParameter: in the words of Docker's digest package.
     """
-    if _DIGEST.fullmatch(digest):
+    if DIGEST.fullmatch(digest):
         return digest
     algorithm, colon, rest = digest.partition(":")
     if colon and algorithm != "sha256" and rest:

@@ -33,10 +33,11 @@ class Deleter:
         connection = self._database.read()
         image = store.find(connection, name)
         uses = removal.Uses(_users(connection, image.id), running, store.children(connection, image.id))
-        plan = removal.plan(image, store.meant(image, name), name, force, uses)
+        meant = store.meant(image, name)
+        plan = removal.plan(image, meant, name, force, uses)
         gone = await self._database.write(lambda c: _carry_out(c, image, plan, noprune))
         labels = dict(image.container_config.get("Labels") or {})
-        for _ in plan.untagged:
+        for _ in plan.untagged[:1] if meant else plan.untagged:  # Docker does not tell of digests that go with a tag
             self._events.publish("image", "untag", image.id, {**labels, "name": image.id})
         rows: Rows = [{"Untagged": reference.familiar(tag)} for tag in plan.untagged]
         return rows + (await self._freed(gone) if gone else [])

@@ -14,7 +14,7 @@ from dockwright.images import oci, platforms, store
 from dockwright.images.archive import Found
 from dockwright.images.arrival import Remote
 from dockwright.images.assembly import WrongDiff
-from dockwright.images.content import Blob, Content, Ingest, checked
+from dockwright.images.content import DIGEST, Blob, Content, Ingest, checked
 from dockwright.images.download import Lane
 from dockwright.images.layerlines import LayerLines
 from dockwright.images.load import Loader, explained
@@ -170,12 +170,10 @@ def _tagged(reference: Reference, tag: str) -> Reference:
 def pull_request(name: str, tag: str, platform: str, caller: Caller, all_platforms: bool) -> PullRequest:
     """The wish of a client. Raises InvalidParameter in Docker's words."""
     reference = parse(name.removesuffix(":"))
-    if tag.partition(":")[1]:
-        reference = replace(reference, tag="", digest=checked(tag))
+    if DIGEST.fullmatch(tag):
+        reference = replace(reference, tag="", digest=tag)
     elif tag:
-        if not TAG.fullmatch(tag):
-            raise InvalidParameter("invalid tag format")
-        reference = replace(reference, tag=tag, digest="")
+        reference = replace(_tagged(reference, tag), digest="")
     wanted = platforms.parse(platform) if platform else None
     everything = not (reference.tag or reference.digest)
     return PullRequest(reference, wanted, everything, caller)

@@ -80,6 +80,14 @@ class Pusher:
             raise explained_push(error) from error
         except OSError as error:
             raise explained(error) from error
+        self._tell(reference, chosen)
+
+    def _tell(self, reference: Reference, chosen: list[tuple[str, str, str]]) -> None:
+        """The event: one for all tags."""
+        labels: dict[str, str] = {}
+        if reference.tag and store.exists(self._database.read(), chosen[0][1]):
+            labels = store.load(self._database.read(), chosen[0][1]).container_config.get("Labels") or {}
+        self._events.publish("image", "push", reference.familiar, {**labels, "name": reference.familiar_name})
 
     def _chosen(self, reference: Reference) -> list[tuple[str, str, str]]:
         """(tag, image, target) of what is to be sent.
@@ -121,8 +129,6 @@ class Pusher:
             await asyncio.to_thread(ingest.close)
         emit({"status": f"{tag}: digest: {digest} size: {len(data)}"})
         emit({"progressDetail": {}, "aux": {"Tag": tag, "Digest": digest, "Size": len(data)}})
-        labels = image.container_config.get("Labels") or {}
-        self._events.publish("image", "push", reference.familiar, {**labels, "name": reference.familiar_name})
 
     def _gathered(self, ingest: Ingest, image: store.Image, target: str, platform: oci.Platform | None) -> Outgoing:
         return Gatherer(self._database.read(), self._content, ingest).gather(image, target, platform)

@@ -1,5 +1,7 @@
 """The two engines: each on roots of its own, in a network namespace of its own, driven by the same client program."""
 
+import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -8,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from oracle.compare import Outcome
@@ -122,6 +125,19 @@ class Engine:
         if outcome.exit:
             raise RuntimeError(f"{self._program[0]}: docker load: {outcome}")
         self._known = known
+
+    @contextlib.contextmanager
+    def registries(self) -> Iterator[None]:
+        """The registries of tests/registries.py beside the engine: plain at 127.0.0.1:5000, TLS 5001, tokens 5002."""
+        spec = importlib.util.spec_from_file_location("test_registries", ROOT / "tests/registries.py")
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        made = module.Registries(self.inside(), range(5000, 5004))
+        try:
+            yield
+        finally:
+            made.close()
 
     def version(self) -> str:
         """The engine's version, and from now on the API version it is asked in."""

@@ -1,5 +1,6 @@
 """One run of the script against both engines, section by section."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from oracle.engines import Engine, ours, reference
 from oracle.script import Command
 
 OLDEST = 26  # the oldest reference whose texts, documents and events are ours as well
+REGISTRIES = "registries"  # the section that has registries beside its engine
 SETTLE = 0.3  # seconds until an engine has told its last event
 CLEAN = """
 docker unpause $(docker ps -q --filter status=paused)
@@ -47,7 +49,8 @@ class Side:
         self.engine.load(self._archive, self._known)
         time.sleep(SETTLE)
         begin = self._events.stat().st_size
-        outcomes = [self.engine.run(command.line) for command in commands]
+        with self.engine.registries() if commands[0].section == REGISTRIES else contextlib.nullcontext():
+            outcomes = [self.engine.run(command.line) for command in commands]
         time.sleep(SETTLE)
         lines = self._events.read_bytes()[begin:].decode().splitlines()
         told = [line for line in lines if line.startswith("{")]

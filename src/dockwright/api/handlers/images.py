@@ -13,7 +13,6 @@ from dockwright.api.shapes import image as shapes
 from dockwright.api.shapes import shaped
 from dockwright.base.errors import EngineError, InvalidParameter, NotSupported
 from dockwright.images.oci import Platform
-from dockwright.images.registry.credentials import decoded
 
 TAR = "application/x-tar"
 
@@ -126,10 +125,9 @@ async def _pull(exchange: Exchange) -> None:
 
 
 async def push(exchange: Exchange) -> None:
-    """POST /images/{name}/push: whoever hangs up ends it. Credentials may be missing, but not be unreadable."""
+    """POST /images/{name}/push: whoever hangs up ends it."""
     exchange.connection.cancellable = True
     query = exchange.query
-    decoded(exchange.fields.get("x-registry-auth", ""))
     platform = _platform(query.text("platform")) if exchange.version >= (1, 46) else None
     pushed = exchange.managers.images.push(exchange.name, query.text("tag"), platform, caller(exchange))
     async with aclosing(pushed) as documents:
