@@ -79,6 +79,7 @@ SERVED = [
     Route("GET", "/volumes/{name}", volumes.inspect),
     Route("DELETE", "/volumes/{name}", volumes.remove),
     Route("GET", "/dockwright/v1/containers/{name}/trace", containers.trace),
+    Route("POST", "/dockwright/v1/plan", containers.plan),
     Route("GET", "/dockwright/v1/system/disk", system.disk),
     Route("POST", "/dockwright/v1/system/check", system.check),
     Route("GET", "/dockwright/v1/dns", networks.explain_name),
@@ -98,7 +99,6 @@ NOT_YET = _refused(
     "GET /images/{name}/attestations",
     "POST /containers/{name}/checkpoints",
     "GET /containers/{name}/checkpoints",
-    "POST /dockwright/v1/plan",
 )
 
 SWARM = _refused(

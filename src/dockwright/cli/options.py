@@ -25,7 +25,7 @@ CREATE = """
     tmpfs:list t/tty:bool ulimit:ulimit use-api-socket:bool u/user userns uts v/volume:list volume-driver
     volumes-from:list w/workdir
 """
-RUN = CREATE + " d/detach:bool detach-keys sig-proxy:bool explain:bool"
+RUN = CREATE + " d/detach:bool detach-keys sig-proxy:bool explain:bool dry-run:bool"
 ALIASES = {"net": "network", "net-alias": "network-alias", "dns-opt": "dns-option"}
 
 CREATE_FLAGS = Flags(CREATE, ALIASES)

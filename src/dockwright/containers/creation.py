@@ -39,7 +39,7 @@ class Creation:
         self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]
     ) -> dict[str, Any]:
         """POST /containers/create; an error leaves nothing behind."""
-        container, warnings = self._planned(name, request, platform, version)
+        container, warnings = self.planned(name, request, platform, version)
         self._store.add(container)
         try:
             await self._make(container, version)
@@ -50,7 +50,7 @@ class Creation:
         groups.make_ahead(container)
         return {"Id": container.id, "Warnings": warnings}
 
-    def _planned(
+    def planned(
         self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]
     ) -> tuple[Container, list[str]]:  # fmt: skip
         """The container as it will be, and warnings; every check of the request is made here."""
@@ -79,12 +79,16 @@ class Creation:
         return found, warnings
 
     async def _make(self, container: Container, version: tuple[int, int]) -> None:
-        chain = self._images.chain_of(self._images.resolve(container.image)) if container.image else ""
-        options = container.host.StorageOpt
-        await self._images.layers.create(container.id, container.image, chain, container.durable, options)
+        await self.make_layer(container)
         await self._mounting.create(container, versions.read_only_is_recursive(version))
         await self._store.insert(container)
         os.makedirs(self._paths.container(container.id), mode=0o710)
+
+    async def make_layer(self, container: Container) -> None:
+        """Its writable layer. Raises EngineError; nothing is left then."""
+        chain = self._images.chain_of(self._images.resolve(container.image)) if container.image else ""
+        options = container.host.StorageOpt
+        await self._images.layers.create(container.id, container.image, chain, container.durable, options)
 
     async def _unmake(self, container: Container) -> None:
         self._store.forget(container)

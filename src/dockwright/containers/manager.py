@@ -18,6 +18,7 @@ from dockwright.containers.defaults import Defaults
 from dockwright.containers.execs import Execs
 from dockwright.containers.life import Life
 from dockwright.containers.mounting import Mounting
+from dockwright.containers.planning import Planning
 from dockwright.containers.pruning import Pruning
 from dockwright.containers.removal import Removal
 from dockwright.containers.restoring import Restoring
@@ -63,6 +64,8 @@ class ContainerManager:
         archives = Archives(store, images.layers, mounting)
 
         connecting = Connecting(store, paths, networks)
+        planning = Planning(store, paths, images, networks, mounting, creation, supervisor.placement, defaults)
+        self.plan = planning.plan
         self.connect, self.disconnect = connecting.connect, connecting.disconnect
         self.create, self.rename, self.remove = creation.create, creation.rename, removal.remove
         self.start, self.restart, self.pause, self.unpause = life.start, life.restart, life.pause, life.unpause

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from dockwright.base.errors import EngineError, Internal, InvalidParameter, NotFound
+from dockwright.base.ids import new_id
 from dockwright.base.paths import Paths
 from dockwright.containers import mountplan
 from dockwright.containers.container import Container
@@ -52,6 +53,20 @@ class Mounting:
         except BaseException:
             await self._volumes.release(container.id, made)
             raise
+
+    def foreseen(self, container: Container, ro_recursive: bool) -> list[MountPoint]:
+        """The mounts that `create` would give it. No volume is made: new ones without a name have one of the same kind.
+
+        Raises:
+            EngineError: in Docker's words.
+        """
+        plan = mountplan.planned(container.host, container.config, self._paths.data_root, self._mounts_of, ro_recursive)
+        for entry in plan:
+            if entry.volume:
+                self._volumes.check(entry.volume, entry.driver)
+                entry.point.name = entry.point.name or entry.volume.name or new_id()
+                entry.point.source = self._volumes.mountpoint(entry.point.name)
+        return [entry.point for entry in plan]
 
     def _mounts_of(self, ref: str) -> list[MountPoint]:
         return self._store.find(ref).mounts

@@ -227,6 +227,11 @@ class Sandboxes:
         await self.changed(sandbox)
         return done
 
+    def rules(self, container: str) -> Steps:
+        """What `activate` will have the firewall do."""
+        rules = [self._ports.rule(endpoint) for endpoint in self._by_container.get(container) or ()]
+        return [rule for rule in rules if rule]
+
     # links of the default bridge
 
     def ways(self) -> list[Way]:

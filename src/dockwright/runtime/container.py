@@ -129,7 +129,7 @@ def _create(
         started = monotonic_ns()
         child = Child(init, inside, program, stdio, tasks, joined, child_report, child_gate, gate)
         init.pid = context.pid = birth.clone(namespaces, unified, child, linux.get("timeOffsets") or {})
-        clone = Step("shim", "namespace", f"clone3 init with new namespaces {' '.join(namespaces.kinds)}")
+        clone = plan.clone_step(namespaces)
         clone.started, clone.took = started, monotonic_ns() - started
         init.steps.insert(len(before), clone)
     finally:
@@ -255,7 +255,7 @@ def start(init: Init, before: tuple[Step, ...] = ()) -> None:
         RuntimeFailure: execve(2) was refused; init has ended then.
     """
     perform(list(before))
-    exec_ = Step("init", "process", "execve " + " ".join((init.spec.get("process") or {}).get("args") or ()))
+    exec_ = plan.execve_step(init.spec)
     exec_.started = monotonic_ns()
     channel.go(init.gate)
     report = channel.receive(init.report)

@@ -148,6 +148,16 @@ def cgroup_steps(spec: Spec, group: Cgroup) -> list[Step]:
     return steps + [CgroupWrite(group, *entry) for entry in writes]
 
 
+def clone_step(namespaces: Namespaces) -> Step:
+    """The birth of init, between the two."""
+    return Step("shim", "namespace", f"clone3 init with new namespaces {' '.join(namespaces.kinds)}")
+
+
+def execve_step(spec: Spec) -> Step:
+    """init's last step."""
+    return Step("init", "process", "execve " + " ".join((spec.get("process") or {}).get("args") or ()))
+
+
 def init_steps(spec: Spec, namespaces: Namespaces, context: Any, root_source: Spec | None) -> list[Step]:
     """Everything init does inside, up to the point where it waits for `start`."""
     linux = spec.get("linux") or {}

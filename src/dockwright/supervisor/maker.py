@@ -122,6 +122,7 @@ def _serve(sock: _socket.socket, ahead: bool) -> None:
         work = _Work(sock)
         if ahead:
             work.spare = Spare()
+            work.spare.make()
             warmup.maker()
         work.run()
     finally:

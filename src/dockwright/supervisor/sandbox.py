@@ -37,21 +37,15 @@ class Sandbox:
         Raises:
             OSError: the namespace is dropped then, and with it all its links.
         """
-        if self.plan["kind"] not in ("private", "none"):
+        outside = netlink.Netlink() if self.plan.get("interfaces") else None
+        self.steps = self.planned(outside)
+        if not self.steps:
             if self.spare:
                 os.close(self.spare.fd)
             return
-        outside = netlink.Netlink() if self.plan.get("interfaces") else None
         host = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self.steps = [
-            _Enter(self),
-            *(_Link(self, outside, i) for i in self.plan.get("interfaces") or ()),
-            _Inside(self),
-        ]
         try:
-            perform(self.steps)
-            if self.spare:
-                self.steps.insert(0, self.spare.step)
+            perform([step for step in self.steps if step.took < 0])  # the first may have been done ahead
         except OSError:
             self.close()
             raise
@@ -62,6 +56,18 @@ class Sandbox:
                 outside.close()
         self.path = f"/proc/{os.getpid()}/fd/{self.fd}"
 
+    def planned(self, outside: netlink.Netlink | None = None) -> list[Step]:
+        """Its steps; none where the namespace is the host's or another's.
+
+        Args:
+            outside: what they make the links with.
+        """
+        if self.plan["kind"] not in ("private", "none"):
+            return []
+        ahead = [self.spare.step] if self.spare else []
+        links = [_Link(self, outside, interface) for interface in self.plan.get("interfaces") or ()]
+        return [*ahead, _Enter(self), *links, _Inside(self)]
+
     def close(self) -> None:
         """Let go of the namespace; it ends when its last process has."""
         if self.fd >= 0:
@@ -70,15 +76,14 @@ class Sandbox:
 
 
 class Spare:
-    """A network namespace made before it is known what for: most containers want one.
-
-    Raises:
-        OSError: the kernel refused.
-    """
+    """A network namespace made before it is known what for: most containers want one."""
 
     def __init__(self) -> None:
         self.fd = -1
         self.step = _Unshare(self)
+
+    def make(self) -> None:
+        """Make it. Raises OSError."""
         host = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             perform([self.step])

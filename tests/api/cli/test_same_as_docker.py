@@ -95,6 +95,12 @@ def settled(line: str, outcome: tuple[int, str, str]) -> tuple[int, str, str]:
     return code, "".join(sorted(out.splitlines(keepends=True))) if line.startswith("diff ") else out, error
 
 
+def test_dry_run_says_that_dockerd_has_no_plan(peer: Any) -> None:
+    code, out, error = peer.run(OURS, "run --rm --dry-run --name s1 busybox echo x")
+    assert (code, out, error) == (1, "", "the daemon does not offer a plan: it is not dockerd\n")
+    assert peer.run_raw("ps -aq --filter name=^s1$") == ""
+
+
 def test_explain_says_that_dockerd_has_no_trace(peer: Any) -> None:
     code, out, error = peer.run(OURS, "run --rm --explain --name s1 busybox echo x")
     assert (code, out) == (0, "x\n")

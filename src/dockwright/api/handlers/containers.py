@@ -19,15 +19,22 @@ START_BODY = (
 
 async def create(exchange: Exchange) -> Answer:
     """POST /containers/create; a body without any field of the configuration is none."""
+    made = await exchange.managers.containers.create(*await _create_request(exchange))
+    return document(made, 201)
+
+
+async def plan(exchange: Exchange) -> Answer:
+    """POST /dockwright/v1/plan: what a create with this body, and a start, would do. Nothing is done."""
+    return document(await exchange.managers.containers.plan(*await _create_request(exchange)))
+
+
+async def _create_request(exchange: Exchange) -> tuple[str, CreateRequest, str, tuple[int, int]]:
+    """Name, body, platform, API version."""
     body = await exchange.body.text()
     if not _fields(body) - {"hostconfig", "networkingconfig"}:
         raise InvalidParameter("config cannot be empty in order to create a container")
-    request = decode(body, CreateRequest)
     query = exchange.query
-    made = await exchange.managers.containers.create(
-        query.text("name"), request, query.text("platform"), exchange.version
-    )
-    return document(made, 201)
+    return query.text("name"), decode(body, CreateRequest), query.text("platform"), exchange.version
 
 
 def _fields(body: bytes) -> set[str]:

@@ -32,6 +32,8 @@ def run(context: Context, given: Given) -> int:
     """Run a container; the exit status is its own, or 125 and up if it could not run."""
     document = configured(context, given)
     _streams(given, document)
+    if given.flag("dry-run"):
+        return _plan(context, given, document)
     explained = _explained(context, given, document)
     try:
         return _run(context, given, document, explained)
@@ -39,6 +41,19 @@ def run(context: Context, given: Given) -> int:
         raise _failed(f"Error response from daemon: {error.message}", context) from error
     except ConnectionFailed as error:
         raise _failed(error.message, context) from error
+
+
+def _plan(context: Context, given: Given, document: dict[str, Any]) -> int:
+    """Print what would be done."""
+    from dockwright.cli.explain import plan
+
+    try:
+        out(plan(context, {"name": given.text("name"), "platform": given.text("platform")}, document))
+    except ApiError as error:
+        raise _failed(f"Error response from daemon: {error.message}", context) from error
+    except ConnectionFailed as error:
+        raise _failed(error.message, context) from error
+    return 0
 
 
 def _streams(given: Given, document: dict[str, Any]) -> None:
