@@ -10,7 +10,7 @@ from typing import Any
 
 from dockwright.base.paths import Paths
 from dockwright.base.steps import Step
-from dockwright.containers import networking, starting, versions
+from dockwright.containers import links, networking, starting, versions
 from dockwright.containers.container import Container
 from dockwright.containers.creation import Creation
 from dockwright.containers.defaults import Defaults
@@ -57,9 +57,13 @@ class Planning:
         return [dict(zip(KEYS, step.record(), strict=False)) for step in found]
 
     async def _steps(self, container: Container) -> list[Step]:
-        attachment = await self._networks.attach(networking.for_start(container, self._store))
+        request = networking.for_start(container, self._store)
+        if container.links:
+            request.linked = links.linked(container, self._store, self._networks)
+        attachment = await self._networks.attach(request)
+        linked = links.environment(container, self._store, self._networks) if container.links else []
         task = starting.task_spec(
-            container, self._paths, self._images.layers, attachment, self._store, self._defaults
+            container, self._paths, self._images.layers, attachment, self._store, self._defaults, linked
         )
         scoped: list[Step] = []
         if self._placement.driver == SYSTEMD:

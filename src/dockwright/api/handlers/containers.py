@@ -8,6 +8,7 @@ from dockwright.api.exchange import Exchange
 from dockwright.api.query import Query
 from dockwright.api.shapes import container as shapes
 from dockwright.api.shapes import shaped
+from dockwright.api.versions import Version
 from dockwright.base.errors import InvalidParameter
 from dockwright.types.container import CreateRequest, HostConfig
 
@@ -28,7 +29,7 @@ async def plan(exchange: Exchange) -> Answer:
     return document(await exchange.managers.containers.plan(*await _create_request(exchange)))
 
 
-async def _create_request(exchange: Exchange) -> tuple[str, CreateRequest, str, tuple[int, int]]:
+async def _create_request(exchange: Exchange) -> tuple[str, CreateRequest, str, Version]:
     """Name, body, platform, API version."""
     body = await exchange.body.text()
     if not _fields(body) - {"hostconfig", "networkingconfig"}:
