@@ -359,6 +359,7 @@ class NetworkManager:
     async def shutdown(self) -> None:
         """Leave ports and rules as they are: containers go on without the daemon."""
         await self.sandboxes.settle()
+        await self.registry.endings.gone()
         if self._firewall:
             await self._firewall.close(cleanup=not self.sandboxes.endpoints())
         await self._netd.close()

@@ -1,15 +1,17 @@
 """The networks there are: found by id, name or prefix; made and removed, each as a row, a link and rules of the firewall.
 
-    create   row, link, rules        an error takes the earlier ones back
-    remove   row says so, rules, link, row gone        the row is the journal: the next daemon goes on with it
+    create   row, link, rules           an error takes the earlier ones back
+    remove   row says so, rules, addresses      then the answer; the row is the journal of what is left
+    finish   link, row                  later (`endings`); the next daemon goes on with it
 """
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Iterator
 
 from dockwright.base.errors import Conflict as Taken
-from dockwright.base.errors import EngineError, Forbidden, Internal, InvalidParameter, NotFound
+from dockwright.base.errors import EngineError, Forbidden, InvalidParameter, NotFound
 from dockwright.base.ids import new_id
 from dockwright.base.times import now
 from dockwright.kernel import netlink
@@ -18,6 +20,7 @@ from dockwright.networks.config import NetworkConfig
 from dockwright.networks.drivers import Driver
 from dockwright.networks.drivers.bridge import BridgeDriver
 from dockwright.networks.drivers.plain import PlainDriver
+from dockwright.networks.endings import Endings
 from dockwright.networks.firewall.firewall import Firewall
 from dockwright.networks.firewall.ruleset import BridgeRules
 from dockwright.networks.network import Network
@@ -33,6 +36,9 @@ class Registry:
 
     Args:
         firewall: None where the engine writes no rules. owner: the mark of our links.
+
+    Attributes:
+        endings: what is left of removed networks.
     """
 
     def __init__(self, store: Store, config: NetworkConfig, firewall: Firewall | None, owner: str) -> None:
@@ -40,6 +46,7 @@ class Registry:
         self._by_id: dict[str, Network] = {}
         self._by_name: dict[str, Network] = {}
         self._lock = asyncio.Lock()
+        self.endings = Endings(self._finish)
 
     def __iter__(self) -> Iterator[Network]:
         return iter(tuple(self._by_id.values()))
@@ -152,6 +159,7 @@ class Registry:
         network.pools = creation.pools(network, given, self._config.network_pools, self, host, gateways)
         if not network.config_only:
             DRIVERS[network.driver].check(network, list(self))
+            await self.endings.gone(network.link)
         return network
 
     def _source(self, request: NetworkCreateRequest) -> Network | None:
@@ -184,7 +192,7 @@ class Registry:
         """A creation that failed half-way."""
         try:
             await self._finish(network)
-        except (EngineError, OSError) as error:
+        except (EngineError, OSError, sqlite3.Error) as error:
             log.error("network %s is not wholly undone, the next daemon tries again: %s", network.name, error)
 
     def refuse(self, network: Network) -> None:
@@ -198,20 +206,23 @@ class Registry:
         """Remove a network that nobody uses.
 
         Raises:
-            NotFound: somebody else has begun to. Internal: the kernel refused; the next daemon tries again.
+            NotFound: somebody else has begun to. Internal: the firewall refused; the next daemon tries again.
         """
         if network.removing:
             raise NotFound(f"network {network.name} not found")
         network.removing = True
         self._drop(network)
         await self._store.retire_network(network)
-        try:
-            await self._finish(network)
-        except OSError as error:
-            raise Internal(f"error while removing network: {error.strerror}") from None
+        if network.config_only:
+            await self._store.drop_network(network.id)
+            return
+        if self._firewall and network.link:
+            self._firewall.remove(network.link)
+        self.driver(network).retire(network, self._owner)
+        self.endings.add(network)
 
     async def _finish(self, network: Network) -> None:
-        """The end of a removal. Raises Internal, OSError."""
+        """Rules, link and row go. Raises Internal, OSError."""
         if not network.config_only:
             if self._firewall and network.link:
                 self._firewall.remove(network.link)

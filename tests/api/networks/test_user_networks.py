@@ -3,7 +3,7 @@
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -62,6 +62,19 @@ def serve(daemon: Any, name: str, *options: str) -> None:
     docker(daemon, "run", "-d", "--name", name, *options, "busybox", "sh", "-c", SERVE.format(name=name))
 
 
+def bridges(daemon: Any) -> list[str]:
+    links = inside(daemon, "ip", "-o", "link", "show", "type", "bridge").splitlines()
+    return [line.split(": ")[1] for line in links]
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Links go a moment after their network."""
+    deadline = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.fixture(autouse=True)
 def _clean(daemon: Any) -> Iterator[None]:
     yield
@@ -69,8 +82,7 @@ def _clean(daemon: Any) -> Iterator[None]:
         daemon.docker("rm", "-f", ident)
     for ident in docker(daemon, "network", "ls", "-q", "-f", "type=custom").split():
         docker(daemon, "network", "rm", ident)
-    links = inside(daemon, "ip", "-o", "link", "show", "type", "bridge").splitlines()
-    assert [line.split(": ")[1] for line in links] == ["docker0"]
+    until(lambda: bridges(daemon) == ["docker0"])
     assert "br-" not in inside(daemon, "nft", "list", "ruleset")
 
 
@@ -85,7 +97,7 @@ def test_a_network_is_made_and_removed(daemon: Any) -> None:
     assert docker(daemon, "network", "ls", "-q", "-f", "label=a=b") == ident[:12]
     assert docker(daemon, "network", "rm", "one") == "one"
     assert "not found" in refused(daemon, "network", "inspect", "one")
-    assert "does not exist" in inside(daemon, "ip", "link", "show", f"br-{ident[:12]}")
+    until(lambda: "does not exist" in inside(daemon, "ip", "link", "show", f"br-{ident[:12]}"))
 
 
 def test_containers_of_one_network_reach_each_other_and_no_others(daemon: Any) -> None:

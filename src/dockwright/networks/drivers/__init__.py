@@ -3,7 +3,8 @@
     check       may there be such a network?      before anything is made; pure
     make        the link on the host              made again, or found, at each start of the daemon: it is idempotent
     interface   one interface of a sandbox        pure; the shim makes it at a start, the daemon at a connect
-    remove      the link goes                     one that is gone is no error
+    retire      its addresses are free            at once, when it is removed
+    remove      the link goes                     later, for that takes long; one that is gone is no error
 
 Every driver passes tests/root/networks/test_drivers.py.
 """
@@ -30,6 +31,9 @@ class Driver(Protocol):
 
     def interface(self, network: Network, endpoint: Endpoint) -> dict[str, Any]:
         """The interface of `endpoint`, as a sandbox plan has it (docs/architecture.md)."""
+
+    def retire(self, network: Network, owner: str) -> None:
+        """Give up the addresses that links marked as `owner`'s have, so that another network can have them. It is quick."""
 
     def remove(self, network: Network, owner: str) -> None:
         """Take away what is marked as `owner`'s. Raises OSError."""

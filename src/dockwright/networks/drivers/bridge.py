@@ -1,6 +1,7 @@
 """The bridge driver: one bridge link on the host, one veth pair per endpoint (made by the shim, from the plan)."""
 
 import errno
+import logging
 import os
 from ipaddress import IPv4Interface, IPv6Interface, IPv6Network
 from typing import Any
@@ -12,6 +13,7 @@ from dockwright.networks.network import Endpoint, Network
 from dockwright.networks.options import endpoint_sysctls
 from dockwright.networks.subnets import overlap
 
+log = logging.getLogger("dockwright.networks")
 BRIDGE_NETFILTER = "/proc/sys/net/bridge/bridge-nf-call-iptables"
 IPV6 = "/proc/sys/net/ipv6"
 LINK_LOCAL = IPv6Network("fe80::/64")
@@ -68,6 +70,17 @@ class BridgeDriver:
             "name": name, "host": endpoint.host, "bridge": network.link, "mac": endpoint.mac, "mtu": network.mtu,
             "hairpin": bool(endpoint.bindings), "addresses": held, "sysctls": sysctls,
         }  # fmt: skip
+
+    def retire(self, network: Network, owner: str) -> None:
+        """The bridge has no addresses any more, nothing is routed to it. What the kernel refuses, `remove` meets again."""
+        with netlink.Netlink() as link:
+            found = netlink.link(link, network.link)
+            if found is None or found["alias"] != owner:
+                return
+            try:
+                link.batch([netlink.address_delete(found["index"], str(address)) for address in addresses(network)])
+            except OSError as error:
+                log.debug("addresses of %s: %s", network.link, error.strerror)
 
     def remove(self, network: Network, owner: str) -> None:
         """Delete the bridge if it is ours; one that is already gone is no error. Raises OSError."""

@@ -25,5 +25,8 @@ class PlainDriver:
         """No interface."""
         return {}
 
+    def retire(self, network: Network, owner: str) -> None:
+        """Nothing to give up."""
+
     def remove(self, network: Network, owner: str) -> None:
         """Nothing to remove."""
