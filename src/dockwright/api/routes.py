@@ -80,6 +80,8 @@ SERVED = [
     Route("DELETE", "/volumes/{name}", volumes.remove),
     Route("GET", "/dockwright/v1/containers/{name}/trace", containers.trace),
     Route("POST", "/dockwright/v1/plan", containers.plan),
+    Route("GET", "/dockwright/v1/images/{name}/layers", images.layers),
+    Route("GET", "/dockwright/v1/images/{name}/diff", images.diff),
     Route("GET", "/dockwright/v1/system/disk", system.disk),
     Route("POST", "/dockwright/v1/system/check", system.check),
     Route("GET", "/dockwright/v1/dns", networks.explain_name),

@@ -29,6 +29,7 @@ from dockwright.images.registry.client import Caller, Registries
 from dockwright.images.registry.credentials import Credentials
 from dockwright.images.registry.settings import RegistrySettings
 from dockwright.images.save import Saver
+from dockwright.images.seeing import Seeing
 from dockwright.images.store import Image
 from dockwright.images.trash import Trash
 from dockwright.metadata import Database
@@ -71,6 +72,8 @@ class ImageManager:
         self._owned = partial(owned.owned, drivers=drivers, content=content, trash=trash)
         self.findings = Checker(database, drivers, content, self._assembler, trash).findings
         self._committer = Committer(database, content, self.layers, self._loader, events)
+        seeing = Seeing(database, self._driver, self._assembler)
+        self.layer_contents, self.diff = seeing.layers, seeing.diff
         self._deleter = Deleter(database, self._assembler, events)
         self._pruner = Pruner(database, events)
         self._registries = Registries(registry or RegistrySettings())

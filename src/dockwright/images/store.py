@@ -16,6 +16,7 @@ from typing import Any
 from dockwright.base.errors import NotFound
 from dockwright.grammar import reference
 from dockwright.images.created import nanoseconds
+from dockwright.metadata import references
 
 MIGRATIONS = [
     """
@@ -219,6 +220,15 @@ def layers(connection: sqlite3.Connection, ident: str) -> list[LayerRow]:
     """An image's layers, lowest first."""
     rows = connection.execute("SELECT * FROM image_layer WHERE image = ? ORDER BY position", (ident,))
     return [LayerRow(row["chain"], row["diff"], row["blob"], row["size"]) for row in rows]
+
+
+def hold_layers(connection: sqlite3.Connection, lease: str, driver: str, image: str) -> tuple[list[LayerRow], list[str]]:
+    """An image's layers, kept by `lease` from now on, and the keys of those that `driver` has on disk."""
+    rows = layers(connection, image)
+    for row in rows:
+        references.add(connection, LEASE, lease, "layer", row.chain)
+    found = [unpacked(connection, driver, row.chain) for row in rows]
+    return rows, [there[0] for there in found if there]
 
 
 def unpacked(connection: sqlite3.Connection, driver: str, chain: str) -> tuple[str, int] | None:

@@ -33,8 +33,8 @@ _ITS_FAULT = (
 class Whiteouts(Protocol):
     """How a storage driver marks what a layer takes away from those below it."""
 
-    def added(self, path: str) -> None:
-        """The layer itself has `path`: no whiteout of the same layer may take it."""
+    def added(self, path: str) -> bool:
+        """The layer itself has `path`: no whiteout of the same layer may take it. Whether what is there is the layer's own."""
 
     def hide(self, parent: int, folder: str, name: str) -> None:
         """Lower layers' `folder/name` is gone."""
@@ -60,6 +60,7 @@ class Unpacker:
         self._umask = _umask()
         self._parents: OrderedDict[str, int] = OrderedDict()
         self._times: list[tuple[str, int]] = []
+        self._own = True  # what stands where the current entry goes was made of this tar
         self.size = 0
 
     def __enter__(self) -> "Unpacker":
@@ -107,7 +108,7 @@ class Unpacker:
         parent = self._parent(folder)
         if base.startswith(WHITEOUT):
             return self._whiteout(parent, folder, base)
-        self._whiteouts.added(name)
+        self._own = self._whiteouts.added(name)
         if entry.kind == FILE:
             return self._file(tar, entry, parent, base)
         if entry.kind == HARDLINK:
@@ -177,7 +178,7 @@ class Unpacker:
             there = os.stat(base, dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError:
             return
-        if there.st_nlink == 1 and not stat.S_ISDIR(there.st_mode):
+        if self._own and there.st_nlink == 1 and not stat.S_ISDIR(there.st_mode):
             self.size -= there.st_size
         if stat.S_ISDIR(there.st_mode) or stat.S_ISLNK(there.st_mode):
             names = [name for name in self._parents if self._parents[name] != parent]

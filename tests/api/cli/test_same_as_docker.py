@@ -15,8 +15,10 @@ from dockwright.cli import commands
 FOLDER = Path(__file__).parent
 OURS = str(FOLDER.parents[2] / ".venv/bin/dockwright")
 LINES = [line for line in (FOLDER / "same-commands.txt").read_text().splitlines() if line and not line.startswith("#")]
-PATHS = [*commands.COMMANDS, *(f"{group} {name}" for group, names in commands.GROUPS.items() for name in names)]
-LATER = {"load", "save", "run", "check"}  # --platform takes a list since 28.3; --explain and system check are ours
+LATER = {"load", "save", "run"}  # --platform takes a list since 28.3; --explain is ours
+OURS_ALONE = {"system check", "image layers", "image diff", "network dns"}
+GROUPED = [f"{group} {name}" for group, names in commands.GROUPS.items() for name in names]
+PATHS = [path for path in [*commands.COMMANDS, *GROUPED] if path not in OURS_ALONE]
 AFTER = ("rm -f s1 t1", "network rm n1 n2", "rmi comm:1")
 SCENARIOS = [
     ["create --name s1 busybox sleep 1000", "start s1", "pause s1", "ps --filter name=^s1$ --format {{.Status}}", "unpause s1",

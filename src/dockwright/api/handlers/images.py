@@ -142,3 +142,13 @@ def _platform(text: str) -> Platform | None:
         return msgspec.json.decode(text, type=Platform)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise InvalidParameter(f"failed to parse platform: {error}") from None
+
+
+async def layers(exchange: Exchange) -> Answer:
+    """GET /dockwright/v1/images/{name}/layers: what each layer adds, changes, removes, and what later ones hide of it."""
+    return document(await exchange.managers.images.layer_contents(exchange.name))
+
+
+async def diff(exchange: Exchange) -> Answer:
+    """GET /dockwright/v1/images/{name}/diff?with=OTHER: files and config of the other image against this one."""
+    return document(await exchange.managers.images.diff(exchange.name, exchange.query.text("with")))

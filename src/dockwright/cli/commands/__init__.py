@@ -23,9 +23,11 @@ GROUPS = {
         "prune": "container_prune",
     },
     "image": {
+        "diff": "image_diff",
         "history": "history",
         "import": "import",
         "inspect": "image_inspect",
+        "layers": "image_layers",
         "load": "load",
         "ls": "images",
         "prune": "image_prune",

@@ -26,8 +26,9 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 class Names:
     """Whiteouts as aufs has them, written and read."""
 
-    def added(self, path: str) -> None:
+    def added(self, path: str) -> bool:
         """Nothing to note: what the layer has itself is seen when the whiteout is made."""
+        return True
 
     def hide(self, parent: int, folder: str, name: str) -> None:
         """A file beside it; not where the same tar adds it."""

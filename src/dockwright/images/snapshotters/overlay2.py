@@ -32,8 +32,9 @@ _PARAMETERS = "/sys/module/overlay/parameters"
 class Nodes:
     """Whiteouts as overlayfs has them (Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories")."""
 
-    def added(self, path: str) -> None:
+    def added(self, path: str) -> bool:
         """Nothing to note: what the layer has itself is seen when the whiteout is made."""
+        return True
 
     def hide(self, parent: int, folder: str, name: str) -> None:
         """A character device 0:0 in its place."""
@@ -50,8 +51,9 @@ class Nodes:
 class Nothing:
     """Whiteouts of a layer that stands on nothing: there is nothing to hide, and a lone layer is mounted without overlayfs."""
 
-    def added(self, path: str) -> None:
+    def added(self, path: str) -> bool:
         """Nothing to note."""
+        return True
 
     def hide(self, parent: int, folder: str, name: str) -> None:
         """Nothing is there."""

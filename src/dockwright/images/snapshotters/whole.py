@@ -27,11 +27,13 @@ class Removals:
         self._aside = aside
         self._own: set[str] = set()
 
-    def added(self, path: str) -> None:
+    def added(self, path: str) -> bool:
         """The layer itself has `path`, and so the directories above it."""
+        known = path in self._own
         while path and path not in self._own:
             self._own.add(path)
             path = path.rpartition("/")[0]
+        return known
 
     def hide(self, parent: int, folder: str, name: str) -> None:
         """Remove it, but for what the layer adds."""
