@@ -84,6 +84,7 @@ SERVED = [
     Route("GET", "/dockwright/v1/images/{name}/diff", images.diff),
     Route("GET", "/dockwright/v1/system/disk", system.disk),
     Route("POST", "/dockwright/v1/system/check", system.check),
+    Route("POST", "/dockwright/v1/images/{name}/verify", registries.verify),
     Route("GET", "/dockwright/v1/dns", networks.explain_name),
 ]
 

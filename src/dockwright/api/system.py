@@ -1,6 +1,7 @@
 """The two documents about the engine itself: version and info."""
 
 import os
+import re
 import sys
 from typing import Any, Protocol
 
@@ -23,6 +24,10 @@ class Settings(Protocol):
     log_driver: str
     insecure_registries: list[str]
     registry_mirrors: list[str]
+    http_proxy: str
+    https_proxy: str
+    no_proxy: str
+    proxies: dict[str, str]
     init_path: str
     seccomp_profile: str
     no_new_privileges: bool
@@ -101,7 +106,7 @@ class System:
             **_host(facts),
             "RegistryConfig": registries(self._config.insecure_registries, self._config.registry_mirrors),
             "DockerRootDir": self._config.data_root,
-            **_proxies(),
+            **_proxies(self._config),
             "Name": facts.name,
             "Labels": self._config.labels,
             "ExperimentalBuild": False,
@@ -181,13 +186,15 @@ def _host(facts: host.HostFacts) -> dict[str, Any]:
     }
 
 
-def _proxies() -> dict[str, str]:
-    environ = os.environ
-    return {
-        "HttpProxy": environ.get("HTTP_PROXY", environ.get("http_proxy", "")),
-        "HttpsProxy": environ.get("HTTPS_PROXY", environ.get("https_proxy", "")),
-        "NoProxy": environ.get("NO_PROXY", environ.get("no_proxy", "")),
-    }
+def _proxies(config: Settings) -> dict[str, str]:
+    """The proxies registries are asked through: of the flags, daemon.json or the environment; nobody learns their passwords."""
+    found = {}
+    for shown, name in (("HttpProxy", "http-proxy"), ("HttpsProxy", "https-proxy"), ("NoProxy", "no-proxy")):
+        variable = name.replace("-", "_")
+        given = getattr(config, variable) or config.proxies.get(name, "")
+        value = given or os.environ.get(variable.upper(), os.environ.get(variable, ""))
+        found[shown] = re.sub(r"(?<=://)[^/@]*@", "xxxxx:xxxxx@", value)
+    return found
 
 
 def _commits() -> dict[str, Any]:

@@ -74,6 +74,7 @@ class Config:
     no_new_privileges: bool = False
     seccomp_profile: str = "builtin"
     cdi_spec_dirs: list[str] = field(default_factory=list)
+    image_policy: str = ""
     features: dict[str, bool] = field(default_factory=dict)
     log_driver: str = "json-file"
     log_opts: dict[str, str] = field(default_factory=dict)

@@ -79,7 +79,7 @@ class Engine:
         events = EventBus(History(database))
         images = ImageManager(
             database, self._paths, events, self._config.storage_driver, trusted, registry,
-            configuration.storage_options(self._config),
+            configuration.storage_options(self._config), self._config.image_policy,
         )  # fmt: skip
         volumes = VolumeManager(database, self._paths, events)
         await volumes.start()

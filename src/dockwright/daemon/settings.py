@@ -81,6 +81,7 @@ CARRIED = (
     _carried("feature", MAP, "features", "features"),
     _carried("cgroup-parent"),
     _carried("exec-opt", LIST, "exec-opts", "exec_opts"),
+    _carried("image-policy"),
     _carried("live-restore", FLAG),
     _carried("shutdown-timeout", NUMBER),
     _carried("insecure-registry", LIST, "insecure-registries", "insecure_registries"),

@@ -42,6 +42,7 @@ HELP = {
     "feature": "Switch a feature: cdi=false looks for no described devices",
     "cgroup-parent": "Parent of the cgroups of containers that name none",
     "exec-opt": "native.cgroupdriver=cgroupfs or systemd, which gives each container a scope",
+    "image-policy": "File that says whose signatures images need (default /etc/dockwright/policy.json, if it is there)",
     "live-restore": "Leave containers running when the daemon ends (default true)",
     "shutdown-timeout": "Seconds that containers have to stop when the daemon stops them (default 15)",
     "insecure-registry": "Registry that may do without TLS or a verified certificate: host[:port] or network",

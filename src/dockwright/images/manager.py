@@ -32,6 +32,7 @@ from dockwright.images.save import Saver
 from dockwright.images.seeing import Seeing
 from dockwright.images.store import Image
 from dockwright.images.trash import Trash
+from dockwright.images.verifying import Verifier
 from dockwright.metadata import Database
 
 Rows = list[dict[str, Any]]
@@ -48,7 +49,7 @@ class ImageManager:
 
     Args:
         driver: name of the storage driver, "" to choose. trusted: see `recovery.recover`.
-        options: of the storage driver.
+        options: of the storage driver. policy: see `verifying.Verifier`.
 
     Raises:
         InvalidParameter: no such driver, or option of it.
@@ -57,7 +58,7 @@ class ImageManager:
     def __init__(
         self, database: Database, paths: Paths, events: EventBus, driver: str = "", trusted: bool = False,
         registry: RegistrySettings | None = None,
-        options: dict[str, str] | None = None,
+        options: dict[str, str] | None = None, policy: str = "",
     ) -> None:  # fmt: skip
         self._database, self._events = database, events
         database.migrate("images", store.MIGRATIONS)
@@ -77,7 +78,8 @@ class ImageManager:
         self._deleter = Deleter(database, self._assembler, events)
         self._pruner = Pruner(database, events)
         self._registries = Registries(registry or RegistrySettings())
-        self._puller = Puller(database, content, self._loader, events, self._registries)
+        self._verifier = Verifier(database, content, self._loader, self._registries, policy)
+        self._puller = Puller(database, content, self._loader, events, self._registries, self._verifier)
         self._pusher = Pusher(database, content, self._assembler, self._loader, events, self._registries)
         self._inquirer = Inquirer(self._registries)
         self._importer = Importer(content, self._loader, events)
@@ -199,6 +201,10 @@ class ImageManager:
             InvalidParameter: at once, for what cannot be. EngineError: what came of it, later.
         """
         return self._pusher.push(push_request(name, tag, platform, caller))
+
+    async def verify(self, name: str, keys: Names, caller: Caller, offline: bool) -> dict[str, Any]:
+        """POST /dockwright/v1/images/{name}/verify; see `Verifier.verify`."""
+        return await self._verifier.verify(name, keys, caller, offline)
 
     async def login(self, credentials: Credentials, upstream: str) -> dict[str, str]:
         """POST /auth; see `Inquirer.login`."""

@@ -24,6 +24,8 @@ from dockwright.images.registry.client import Caller, Registries
 from dockwright.images.registry.failures import Refused, RegistryError
 from dockwright.images.registry.repository import Repository
 from dockwright.images.registry.transport import limited
+from dockwright.images.signatures.finding import Attached
+from dockwright.images.verifying import Verifier, note, written
 from dockwright.metadata import Database
 
 SCRATCH = "'scratch' is a reserved name"
@@ -47,10 +49,11 @@ class Puller:
     """Brings images from registries."""
 
     def __init__(
-        self, database: Database, content: Content, loader: Loader, events: EventBus, registries: Registries
-    ) -> None:
+        self, database: Database, content: Content, loader: Loader, events: EventBus, registries: Registries,
+        verifier: Verifier,
+    ) -> None:  # fmt: skip
         self._database, self._content, self._loader = database, content, loader
-        self._events, self._registries = events, registries
+        self._events, self._registries, self._verifier = events, registries, verifier
         settings = registries.settings
         self._lane = Lane(asyncio.Semaphore(settings.downloads), settings.attempts, settings.pause)
 
@@ -103,25 +106,29 @@ class Puller:
 
     async def _one(self, repository: Repository, reference: Reference, request: PullRequest, emit: Emit) -> bool:
         resolved = await resolve(repository, reference, request.platform)
+        signatures = await self._verifier.admit(resolved, reference)
         emit({"status": f"Pulling from {reference.path}", "id": str(reference) if reference.digest else reference.tag})
         ident = checked(resolved.manifest.config.digest)
         before = store.named(self._database.read(), reference)
-        await self._bring(resolved, reference, ident, emit)
+        await self._bring(resolved, reference, ident, emit, signatures)
         emit({"status": f"Digest: {resolved.top.digest}"})
         labels = store.load(self._database.read(), ident).container_config.get("Labels") or {}
         self._events.publish("image", "pull", reference.familiar, {**labels, "name": reference.familiar_name})
         return before != ident
 
-    async def _bring(self, resolved: Resolved, reference: Reference, ident: str, emit: Emit) -> None:
+    async def _bring(
+        self, resolved: Resolved, reference: Reference, ident: str, emit: Emit, signatures: list[Attached]
+    ) -> None:  # fmt: skip
         """The image and its documents; of an image that is here already only the documents."""
-        naming = partial(_name, reference, resolved)
+        naming = partial(_name, reference, resolved, signatures)
         ingest = self._content.ingest()
         try:
             beside = [await asyncio.to_thread(ingest.write, [document.data]) for document in resolved.chain]
+            kept = await written(ingest, signatures)
             if store.exists(self._database.read(), ident):
-                return await self._loader.keep(beside, naming, ident)
+                return await self._loader.keep([*beside, *kept], naming, ident)
             config, layers = await self._config(resolved, ingest), self._layers(resolved)
-            found = Found(config, layers, [], beside[-1], beside=beside[:-1])
+            found = Found(config, layers, [], beside[-1], beside=[*beside[:-1], *kept])
             report = LayerLines(resolved.manifest.layers, emit)
             await self._loader.make(found, report, naming)
         finally:
@@ -147,8 +154,11 @@ class Puller:
         return [self._lane.remote(resolved.repository, layer) for layer in resolved.manifest.layers]
 
 
-def _name(reference: Reference, resolved: Resolved, connection: sqlite3.Connection, ident: str) -> None:
+def _name(
+    reference: Reference, resolved: Resolved, signatures: list[Attached], connection: sqlite3.Connection, ident: str
+) -> None:  # fmt: skip
     """The image gets the name it was pulled by and its digest there; what belongs together is noted."""
+    note(connection, signatures)
     store.set_digest(connection, reference.name, resolved.top.digest, ident)
     if not reference.digest:
         store.set_tag(connection, str(reference), ident, resolved.top.digest)

@@ -333,6 +333,12 @@ def add_children(connection: sqlite3.Connection, parent: str, children: Sequence
     connection.executemany("INSERT OR IGNORE INTO blob_child VALUES (?, ?)", values)
 
 
+def blobs_beside(connection: sqlite3.Connection, parent: str) -> list[str]:
+    """What is kept with a document."""
+    query = "SELECT child FROM blob_child WHERE parent = ? ORDER BY child"
+    return [str(row["child"]) for row in connection.execute(query, (parent,))]
+
+
 def claim_blobs(connection: sqlite3.Connection, image: str, blobs: Sequence[tuple[str, int]]) -> set[str]:
     """Rows for blobs (digest, size) of an image that are about to get their places; returns the digests of those not there
     yet. An image that is known keeps those it has, and gets back those it has lost."""

@@ -32,7 +32,9 @@ POOLED = [
     "--default-address-pool", "base=10.55.0.0/16,size=24", "--log-driver", "none", "--storage-driver", "vfs", "--debug",
     "--iptables=false", "--default-ulimit", "nofile=77:99", "--default-shm-size", "9m", "--default-ipc-mode", "shareable",
     "--default-cgroupns-mode", "private", "--init", "--no-new-privileges", "--seccomp-profile", "unconfined",
-    "--cdi-spec-dir", "/nowhere/cdi", "--cgroup-parent", "/dwf-parent",
+    "--cdi-spec-dir", "/nowhere/cdi", "--cgroup-parent", "/dwf-parent", "--insecure-registry", "registry.test:5000",
+    "--registry-mirror", "http://mirror.test", "--http-proxy", "http://me:secret@proxy.test:1", "--https-proxy",
+    "http://proxy.test:2", "--no-proxy", "near.test",
 ]  # fmt: skip
 
 
@@ -194,8 +196,20 @@ SEEN_POOLED: dict[str, Callable[[Place], bool]] = {
     "no-new-privileges": lambda p: "NoNewPrivs:\t1" in p.run("busybox", "cat", "/proc/self/status"),
     "seccomp-profile": lambda p: "Seccomp:\t0" in p.run("busybox", "cat", "/proc/self/status"),
     "cdi-spec-dir": lambda p: p.info()["CDISpecDirs"] == ["/nowhere/cdi"],
+    "insecure-registry": lambda p: "registry.test:5000" in p.info()["RegistryConfig"]["IndexConfigs"],
+    "registry-mirror": lambda p: p.info()["RegistryConfig"]["Mirrors"] == ["http://mirror.test/"],
+    "http-proxy": lambda p: p.info()["HttpProxy"] == "http://xxxxx:xxxxx@proxy.test:1",
+    "https-proxy": lambda p: p.info()["HttpsProxy"] == "http://proxy.test:2",
+    "no-proxy": lambda p: p.info()["NoProxy"] == "near.test",
 }
 ALONE = {"exec-opt", "init-path", "feature", "live-restore", "shutdown-timeout", "bridge", "config-file", "validate"}
+ELSEWHERE = {
+    "image-policy": "tests/api/images/test_signed.py", "storage-opt": "tests/root/images/test_containers.py",
+    "max-concurrent-downloads": "tests/root/images/test_registry_limits.py",
+    "max-concurrent-uploads": "tests/root/images/test_registry_limits.py",
+    "max-download-attempts": "tests/root/images/test_registry_limits.py",
+    "": "tests/unit/daemon/test_config.py",  # proxies, of daemon.json only
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("flag", SEEN_BRIDGED)
@@ -214,7 +228,8 @@ def test_the_opposite_is_seen_without_the_flags(pooled: Place) -> None:
 
 
 def test_each_setting_that_is_taken_is_observed() -> None:
-    assert {*SEEN_BRIDGED, *SEEN_POOLED, *ALONE} == {setting.flag for setting in CARRIED}
+    assert {*SEEN_BRIDGED, *SEEN_POOLED, *ALONE, *ELSEWHERE} == {setting.flag for setting in CARRIED}
+    assert all((ROOT / file).exists() for file in ELSEWHERE.values())
 
 
 @pytest.mark.skipif(os.path.isdir("/run/systemd/system"), reason="systemd runs this host, where this is taken")

@@ -40,7 +40,7 @@ class Rig:
     def __init__(self, root: str, driver: str) -> None:
         self.root, self.driver = root, driver
         self.paths = Paths(root, f"{root}/exec")
-        self.loaded = loaded
+        self.loaded, self.policy = loaded, ""
         self.settings = RegistrySettings(certificates=(), pause=0.05)
         self.run(lambda manager: manager.list(all=True, filters={}, shared_size=False))
 
@@ -57,7 +57,9 @@ class Rig:
         try:
             _, trusted = identity.establish(database, self.paths.engine_id)
             self.events = EventBus()
-            manager = ImageManager(database, self.paths, self.events, self.driver, trusted, self.settings)
+            manager = ImageManager(
+                database, self.paths, self.events, self.driver, trusted, self.settings, policy=self.policy
+            )
             try:
                 yield manager
             finally:

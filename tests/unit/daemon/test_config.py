@@ -64,6 +64,7 @@ VALUES = {
     "init-path": ("/sbin/tini", "/sbin/tini"),
     "no-new-privileges": ("true", True),
     "seccomp-profile": ("unconfined", "unconfined"),
+    "image-policy": ("/policy", "/policy"),
     "cdi-spec-dir": ("/cdi", ["/cdi"]),
     "feature": ("cdi=false", {"cdi": False}),
 }

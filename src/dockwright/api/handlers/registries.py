@@ -1,5 +1,7 @@
 """What registries are asked for: login, search, distribution; and on whose behalf."""
 
+import msgspec
+
 from dockwright.api.answers import Answer, document
 from dockwright.api.exchange import Exchange
 from dockwright.base.errors import Internal, InvalidParameter
@@ -41,3 +43,16 @@ async def search(exchange: Exchange) -> Answer:
 async def distribution(exchange: Exchange) -> Answer:
     """GET /distribution/{name}/json."""
     return document(await exchange.managers.images.distribution(exchange.name, caller(exchange)))
+
+
+class Trusted(msgspec.Struct):
+    """The body of a request to verify: keys and certificates as PEM."""
+
+    Keys: list[str] = []
+
+
+async def verify(exchange: Exchange) -> Answer:
+    """POST /dockwright/v1/images/{name}/verify: whose signatures an image has; `offline` asks no registry."""
+    given = await exchange.body.json(Trusted)
+    offline = exchange.query.flag("offline")
+    return document(await exchange.managers.images.verify(exchange.name, given.Keys, caller(exchange), offline))

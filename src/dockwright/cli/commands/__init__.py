@@ -35,6 +35,7 @@ GROUPS = {
         "rm": "rmi",
         "save": "save",
         "tag": "tag",
+        "verify": "image_verify",
     },
     "network": {name: f"network_{name}" for name in "connect create disconnect dns inspect ls prune rm".split()},
     "system": {"check": "system_check", "df": "system_df", "events": "events", "info": "info", "prune": "system_prune"},

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LARGEST_MANIFEST = 4 << 20  # bytes, as registries themselves have it
 LARGEST_PAGE = 1 << 20
 MOST_PAGES = 1000
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json",
@@ -157,6 +158,24 @@ class Repository:
             if url and urlsplit(url)[:2] != urlsplit(self.endpoint.url)[:2]:
                 raise RegistryError(f'the list of tags goes on at another server, "{url[:200]}": refused')
         return found
+
+    async def referrers(self, digest: str, artifact_type: str) -> bytes | None:
+        """The index of what refers to a manifest, perhaps only of one type; None from a registry that keeps no such list.
+
+        Source: OCI distribution spec 1.1, "Listing Referrers".
+
+        Raises:
+            RegistryError: refused.
+        """
+        url = f"{self.url}/referrers/{digest}?{urlencode({'artifactType': artifact_type})}"
+        try:
+            async with self.asked("GET", url, {"Accept": INDEX_TYPE}) as response:
+                media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+                return await limited(response, LARGEST_MANIFEST) if media_type == INDEX_TYPE else None
+        except Refused as error:
+            if error.status in (400, 404, 405):
+                return None
+            raise
 
     # blobs
 
