@@ -61,11 +61,15 @@ class Engine:
                 raise RuntimeError(f"the daemon did not start:\n{self.log()}")
             time.sleep(0.02)
 
-    def docker(self, *words: str, stdin: bytes | None = None, program: str = "") -> Done:
-        """Run our command line, or `program`, against it."""
+    def docker(self, *words: str, stdin: bytes | None = None, program: str = "", patience: float = 60) -> Done:
+        """Run our command line, or `program`, against it, for `patience` seconds at most."""
         began = time.perf_counter()
         argv = [program or str(BIN / "dockwright"), *words]
-        done = subprocess.run(argv, input=stdin, capture_output=True, env=self.environment(), timeout=60, check=False)
+        options = {"input": stdin, "capture_output": True, "env": self.environment(), "timeout": patience, "check": False}
+        try:
+            done = subprocess.run(argv, **options)
+        except subprocess.TimeoutExpired:
+            return Done(-1, "", f"{' '.join(words)}: no end within {patience:.0f} s", patience * 1000)
         took = (time.perf_counter() - began) * 1000
         return Done(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"), took)
 

@@ -38,13 +38,15 @@ def counted(function: Any) -> Any:
     return wrapper
 
 
-for name in ("mkdir", "rename", "symlink", "link", "unlink", "rmdir", "fsync", "mknod", "chmod"):
+for name in ("mkdir", "rename", "symlink", "link", "unlink", "rmdir", "fsync", "mknod", "chmod", "pwrite"):
     setattr(os, name, counted(getattr(os, name)))
 
 from dockwright.base.errors import EngineError  # noqa: E402
 from dockwright.base.paths import Paths  # noqa: E402
 from dockwright.events import EventBus  # noqa: E402
 from dockwright.images.manager import ImageManager  # noqa: E402
+from dockwright.images.registry.client import Caller  # noqa: E402
+from dockwright.images.registry.settings import RegistrySettings  # noqa: E402
 from dockwright.metadata import Database, identity  # noqa: E402
 
 if not fault:
@@ -62,13 +64,15 @@ async def main() -> None:
     paths = Paths(root, f"{root}/exec")
     database = Database.open(paths.database)
     _, trusted = identity.establish(database, paths.engine_id)
-    manager = ImageManager(database, paths, EventBus(), driver, trusted)
+    settings = RegistrySettings(certificates=(), attempts=1)
+    manager = ImageManager(database, paths, EventBus(), driver, trusted, settings)
     armed = True
     try:
         await work(manager)
     except (EngineError, OSError) as error:
         print(f"failed: {error}", file=sys.stderr)
     armed = False
+    await manager.close()
     await asyncio.sleep(0)
     database.close()
     print(last)
@@ -77,6 +81,12 @@ async def main() -> None:
 async def work(manager: ImageManager) -> None:
     if what.startswith("load:"):
         async for _ in manager.load(pieces(what[5:]), True):
+            pass
+    elif what.startswith("pull:"):
+        async for _ in manager.pull(what[5:], "1", "", Caller()):
+            pass
+    elif what.startswith("push:"):
+        async for _ in manager.push(what[5:], "1", None, Caller()):
             pass
     elif what == "delete":
         await manager.delete("crash:1", False, False)

@@ -29,7 +29,7 @@ def steps(rig: Any, what: str, *fault: str) -> range:
     """Of 1 .. N, where N is how many steps `what` takes, all for kills of loads and deletes, else some, to save time."""
     count = child(rig, what, 0, *fault)
     assert 5 < count < MOST
-    stride = 2 if fault or what in ("create", "remove") else 1
+    stride = 3 if what.startswith(("pull", "push")) else 2 if fault or what in ("create", "remove") else 1
     return range(1, count + 1, stride if rig.driver == "overlay2" else stride + 2)
 
 
@@ -78,6 +78,61 @@ def test_a_load_killed_at_every_step(rig: Any, archive: str, tmp_path: Path) -> 
             assert rig.load(Path(archive).read_bytes()) == ["Loaded image: crash:1\n"]
             rig.consistent()
     assert seen == {False, True}  # it was killed before it counted, and after
+
+
+def test_a_pull_killed_at_every_step(rig: Any, registry: Any, archive: str, images: Any, tmp_path: Path) -> None:
+    """The next start finds whole things only, the next pull fetches no more than what had not come."""
+    layers = [images.tar([(f"f{number}", tarfile.REGTYPE, os.urandom(200_000), 0o644)]) for number in (1, 2)]
+    registry.image(layers, "1")
+    name, saved = f"{registry.host}/a", save(rig, tmp_path)
+    seen, continued = set(), 0
+    for step in steps(rig, f"pull:{name}"):
+        fresh(rig, saved)
+        assert child(rig, f"pull:{name}", step) == 0
+        tags = rig.run(names)
+        rig.consistent(downloads=True)
+        seen.add(bool(tags))
+        if step % 4 == 0:
+            before = registry.count("GET .*/blobs/")
+            rig.pull(name)
+            continued += registry.count("GET .*/blobs/") - before < 3
+            rig.consistent(downloads=True)
+            assert rig.run(names) == [f"{name}:1"]
+    assert seen == {False, True} and continued
+
+
+def test_a_push_killed_at_every_step(overlay: Any, registry: Any, archive: str, tmp_path: Path) -> None:
+    overlay.load(Path(archive).read_bytes())
+    name = f"{registry.host}/a"
+    overlay.run(lambda manager: manager.tag("crash:1", name, "1"))
+    saved = save(overlay, tmp_path)
+    for step in steps(overlay, f"push:{name}"):
+        fresh(overlay, saved)
+        assert child(overlay, f"push:{name}", step) == 0
+        assert sorted(overlay.run(names)) == sorted([f"{name}:1", "crash:1"])
+        overlay.consistent()
+    overlay.push(name)
+    overlay.consistent()
+
+
+@pytest.mark.parametrize("what", ["pull", "push"])
+def test_an_error_of_the_disk_at_every_step_of(
+    overlay: Any, registry: Any, archive: str, images: Any, tmp_path: Path, what: str
+) -> None:
+    name = f"{registry.host}/a"
+    if what == "push":
+        overlay.load(Path(archive).read_bytes())
+        overlay.run(lambda manager: manager.tag("crash:1", name, "1"))
+    registry.image([images.tar([("f", tarfile.REGTYPE, os.urandom(200_000), 0o644)])], "1")
+    saved = save(overlay, tmp_path)
+    for step in steps(overlay, f"{what}:{name}", str(errno.EIO)):
+        fresh(overlay, saved)
+        assert child(overlay, f"{what}:{name}", step, str(errno.EIO)) > 0
+        overlay.run(names)
+        overlay.consistent(downloads=True)
+        if step % 5 == 1:
+            getattr(overlay, what)(name)
+            overlay.consistent(downloads=True)
 
 
 def test_a_delete_killed_at_every_step(rig: Any, archive: str, tmp_path: Path) -> None:

@@ -62,6 +62,36 @@ def test_a_load_that_does_not_fit(rig: Any, images: Any, sizes: tuple[int, ...])
     rig.consistent()
 
 
+@pytest.mark.parametrize("sizes", [(60,), (30,), (16, 8)], ids=["while receiving", "while unpacking", "at a later layer"])
+def test_a_pull_that_does_not_fit(rig: Any, images: Any, registry: Any, sizes: tuple[int, ...]) -> None:
+    if rig.driver == "vfs" and sizes == (16, 8):
+        sizes = (14, 3)  # its second layer is a copy of the first
+    layers = [images.tar([(f"f{n}", tarfile.REGTYPE, os.urandom(size << 20), 0o644)]) for n, size in enumerate(sizes)]
+    registry.image(layers, "1")
+    registry.image([images.tar([("small", tarfile.REGTYPE, os.urandom(2 << 20), 0o644)])], "2")
+    for _ in range(3):
+        with pytest.raises(EngineError, match="no space left on device"):
+            rig.pull(f"{registry.host}/a")
+        rig.consistent(downloads=True)
+    rig.pull(f"{registry.host}/a", "2")
+    rig.consistent(downloads=True)
+
+
+def test_a_push_that_does_not_fit(rig: Any, images: Any, registry: Any, disk: Path) -> None:
+    """A plain layer is compressed into a file first; one that does not fit is no push, and nothing is left."""
+    rig.load(archive(images, 12))
+    rig.run(lambda manager: manager.tag("big:1", f"{registry.host}/a", "1"))
+    before = rig.state()
+    with open(disk / "filler", "wb", buffering=0) as file:
+        file.write(b"x" * ((os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize) - (8 << 20)))
+    with pytest.raises(EngineError, match="no space left on device"):
+        rig.push(f"{registry.host}/a")
+    assert rig.state() == before
+    (disk / "filler").unlink()
+    rig.push(f"{registry.host}/a")
+    rig.consistent()
+
+
 def test_an_import_that_does_not_fit(rig: Any, images: Any) -> None:
     async def work(manager: Any) -> None:
         async def body() -> Any:
