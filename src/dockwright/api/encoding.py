@@ -13,6 +13,8 @@ T = TypeVar("T")
 JSON_LIMIT = 8 << 20
 _encoder = msgspec.json.Encoder()
 _EXPECTED = re.compile(r"Expected `(\w+)[^`]*`, got `(\w+)`(?: - at `\$\.?(.*)`)?")
+_BOUND = re.compile(r"Expected `int` [<>]= -?\d+ - at `\$\.?(.*)`")
+_INDEX = re.compile(r"\[[^]]*\]")
 _JSON_KINDS = {"str": "string", "int": "number", "float": "number", "array": "array", "object": "object", "bool": "bool"}
 _GO_KINDS = {"str": "string", "int": "int64", "float": "float64", "array": "[]string", "object": "struct"}
 
@@ -56,10 +58,13 @@ def decode(body: bytes, kind: type[T]) -> T:
 
 def _mismatch(text: str) -> str:
     """A value of the wrong type, in the words of encoding/json."""
+    if match := _BOUND.match(text):
+        return f"json: cannot unmarshal number into Go struct field {_INDEX.sub('', match[1])} of type uint16"
     match = _EXPECTED.match(text)
     if not match:
         return text
     wanted, given, place = match.groups()
+    place = _INDEX.sub("", place or "")
     field = f"struct field {place} of type" if place else "value of type"
     return f"json: cannot unmarshal {_JSON_KINDS.get(given, given)} into Go {field} {_GO_KINDS.get(wanted, wanted)}"
 

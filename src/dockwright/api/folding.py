@@ -1,11 +1,15 @@
-"""Go reads the keys of JSON objects in any case: `{"image": "x"}` is Image. msgspec does not, so keys are folded first."""
+"""What Go's decoder does and msgspec does not: keys in any case (`{"image": "x"}` is Image), numbers of 64 bits, lists of one."""
 
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
+
+from dockwright.base.errors import InvalidParameter
+
+SMALLEST = 1 << 63  # Go's int64
 
 
 def folded(value: Any, kind: Any) -> Any:
@@ -15,6 +19,8 @@ def folded(value: Any, kind: Any) -> Any:
     if isinstance(value, list):
         item = _argument(kind, list, 0)
         return [folded(element, item) for element in value] if item else value
+    if isinstance(value, int) and not -SMALLEST <= value < SMALLEST:
+        raise InvalidParameter(f"invalid JSON: json: cannot unmarshal number {value} into Go value of type int64")
     return value
 
 
@@ -22,10 +28,16 @@ def _object(value: dict[str, Any], kind: Any) -> dict[str, Any]:
     struct = next((one for one in _alternatives(kind) if isinstance(one, type) and issubclass(one, msgspec.Struct)), None)
     if struct:
         names = _names(struct)
+        words = getattr(struct, "WORDS", ())
         pairs = ((names.get(key.lower(), (key, None)), element) for key, element in value.items())
-        return {name: folded(element, inner) for (name, inner), element in pairs}
+        return {name: folded(_listed(name, element, words), inner) for (name, inner), element in pairs}
     item = _argument(kind, dict, 1)
     return {key: folded(element, item) for key, element in value.items()} if item else value
+
+
+def _listed(name: str, value: Any, words: Collection[str]) -> Any:
+    """A single word where a list of them may also be one (`WORDS` of a struct), as Docker takes it."""
+    return [value] if name in words and isinstance(value, str) else value
 
 
 @cache

@@ -24,10 +24,9 @@ from dockwright.types.container import HostConfig
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 NOFILE_SOFT, NOFILE_HARD = 1024, 524288
-_PREFIX = (
-    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
-    "unable to start container process: "
-)
+_REFUSED = "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
+_PREFIX = f"{_REFUSED}unable to start container process: "
+_OF_THE_SPEC = ('sysctl "', "wrong rlimit value")  # what runc finds before there is a process
 
 _FILE_OR_DIRECTORY = (
     "Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the "
@@ -100,7 +99,11 @@ def _inputs(
     identity = identify(container.config["User"], host.GroupAdd or [], passwd, group)
     chosen, privileged = security.parse(host.SecurityOpt or [], defaults.no_new_privileges), bool(host.Privileged)
     nodes, rules = devices.planned(host)
-    limits.check_shares(host, layout().is_v2)
+    try:
+        limits.check_shares(host, layout().is_v2)
+    except Internal as error:
+        text = f"error during container init: error setting cgroup config for procHooks process: {error.message}"
+        raise Internal(f"{_PREFIX}{text}: unknown") from None
     return Inputs(
         container.id, container.config["Hostname"], container.config, host,
         "host" if host.NetworkMode == "host" else "private", identity, held, layout().is_v2,
@@ -178,4 +181,5 @@ def explained(error: EngineError) -> tuple[int, EngineError]:
     if "is a directory" in text:  # clients look for the other words
         return 126, InvalidParameter(f"{_PREFIX}{text}: unknown: permission denied")
     known = text.startswith(("unable to find", "Unable to find", "uids and gids", "invalid tmpfs", "the shim of"))
-    return 128, type(error)(text) if known else Internal(f"{_PREFIX}{text}: unknown")
+    prefix = _REFUSED if text.startswith(_OF_THE_SPEC) else _PREFIX
+    return 128, type(error)(text) if known else Internal(f"{prefix}{text}: unknown")

@@ -234,6 +234,8 @@ def check_sysctls(values: dict[str, str], namespaces: Namespaces, domain: str = 
         name = given.replace("/", ".")
         owner = next((kind for kind, names in _BY_NAMESPACE.items() if name in names), "")
         owner = owner or next((kind for kind, prefix in _PREFIXES.items() if name.startswith(prefix)), "")
+        if owner == "network" and not namespaces.has(owner):
+            raise RuntimeFailure(f'sysctl "{given}" not allowed in host network namespace')
         if not owner or not namespaces.has(owner):
             raise RuntimeFailure(f'sysctl "{given}" is not in a separate kernel namespace')
         if name == "kernel.hostname":

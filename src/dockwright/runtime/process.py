@@ -66,6 +66,16 @@ class Program:
         self.capabilities = None if caps is None else {key: capabilities.mask(value) for key, value in caps.items()}
         if not self.arguments:
             raise RuntimeFailure("args must not be empty")
+        self._refuse_nul()
+
+    def _refuse_nul(self) -> None:
+        """No program has a NUL in its name, and none can be given one (execve(2))."""
+        name = self.arguments[0]
+        if "\0" in name:
+            shown = name.replace("\0", "\\x00")
+            raise RuntimeFailure(f'exec: "{shown}": executable file not found in $PATH')
+        if any("\0" in text for text in (*self.arguments, *self.environment)):
+            raise RuntimeFailure(f'exec: "{name}": invalid argument')
 
     def limit(self, pid: int) -> None:
         """Set the resource limits of process `pid`, from outside (prlimit(2)).
@@ -83,8 +93,9 @@ class Program:
             try:
                 prlimit(pid, RLIMITS.index(name), pair)
             except (OSError, ValueError) as error:
-                reason = words(error) if isinstance(error, OSError) else str(error)
-                raise RuntimeFailure(f"error setting rlimit type {RLIMITS.index(name)}: {reason}") from None
+                reason = words(error) if isinstance(error, OSError) else "invalid argument"  # a soft limit above the hard one
+                prefix = "error during container init: error setting rlimits for ready process: error setting rlimit type"
+                raise RuntimeFailure(f"{prefix} {RLIMITS.index(name)}: {reason}") from None
 
     def locate(self) -> str:
         """The path of the executable, looked up as execvp(3) does in the container's PATH.

@@ -13,6 +13,7 @@ import os
 from dockwright.base.errors import InvalidParameter
 from dockwright.base.paths import EXEC_ROOT
 from dockwright.base.steps import Step
+from dockwright.grammar.mounts import clean
 from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.supervisor import systemd
 from dockwright.supervisor.dbus import BusError
@@ -49,7 +50,7 @@ class Placement:
         parent = parent or self._parent
         if self.driver == SYSTEMD:
             return f"{systemd.slice_path(parent or SYSTEM_SLICE)}/docker-{ident}.scope/{INSIDE}"
-        return f"/{parent.strip('/')}/{ident}" if parent else f"{self.scope or '/docker'}/{ident}"
+        return clean(f"/{parent}/{ident}") if parent else f"{self.scope or '/docker'}/{ident}"
 
     def settle(self, pid: int) -> None:
         """Take the zygote in. What cannot be done is a warning: without a scope the tree is taken as ours."""

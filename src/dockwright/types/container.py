@@ -6,7 +6,7 @@ as that (see `normalise`).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
@@ -123,6 +123,7 @@ class Mount(msgspec.Struct, omit_defaults=True):
 class HostConfig(msgspec.Struct):
     """What depends on the host. `containers.hostconfig` says of each field whether it is implemented."""
 
+    WORDS: ClassVar[frozenset[str]] = frozenset({"CapAdd", "CapDrop"})  # lists that may also be a single word
     Binds: list[str] | None = None
     ContainerIDFile: str | None = ""
     LogConfig: LogConfig | None = None
@@ -163,7 +164,7 @@ class HostConfig(msgspec.Struct):
     Memory: int | None = 0
     NanoCpus: int | None = 0
     CgroupParent: str | None = ""
-    BlkioWeight: int | None = 0
+    BlkioWeight: Annotated[int, msgspec.Meta(ge=0, le=65535)] | None = 0
     BlkioWeightDevice: list[dict[str, Any]] | None = None
     BlkioDeviceReadBps: list[dict[str, Any]] | None = None
     BlkioDeviceWriteBps: list[dict[str, Any]] | None = None
@@ -203,6 +204,7 @@ class NetworkingConfig(msgspec.Struct):
 class CreateRequest(msgspec.Struct):
     """The configuration that travels with an image, and what is beside it in the body."""
 
+    WORDS: ClassVar[frozenset[str]] = frozenset({"Shell"})
     Hostname: str | None = ""
     Domainname: str | None = ""
     User: str | None = ""

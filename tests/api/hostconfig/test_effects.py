@@ -178,7 +178,7 @@ def test_hostname_domainname_and_sysctls(daemon: Any) -> None:
              "dom.org", "--sysctl", "kernel.shmmax=1000000")  # fmt: skip
     assert out.split() == ["box", "dom.org", "1000000"]
     refused = daemon.docker("run", "--rm", "--network", "host", "--sysctl", "net.core.somaxconn=9", "busybox", "true")
-    assert b'sysctl "net.core.somaxconn" is not in a separate kernel namespace' in refused.stderr
+    assert b'sysctl "net.core.somaxconn" not allowed in host network namespace' in refused.stderr
 
 
 def test_environment_and_directory(daemon: Any, tmp_path: Path) -> None:

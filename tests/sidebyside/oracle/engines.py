@@ -26,6 +26,10 @@ PRELUDE = """
 tty() { script -qec "$*" /dev/null; }
 api() { local path=$1; shift; curl -s --unix-socket "$SOCKET" -w '\\n%{http_code}\\n' "$@" "http://localhost$path"; }
 post() { local path=$1; shift; api "$path" -X POST -H 'Content-Type: application/json' "$@"; }
+body() { post '/v1.45/containers/create?name=body' -d "$1" | sed 's/"Id":"[0-9a-f]*"/"Id":"ID"/'
+    docker rm -f -v body >/dev/null 2>&1; true; }
+begin() { post '/v1.45/containers/create?name=body' -d "$1" | tail -1; post /v1.45/containers/body/start
+    docker rm -f -v body >/dev/null 2>&1; true; }
 put() { local path=$1; shift; api "$path" -X PUT -H 'Content-Type: application/x-tar' "$@"; }
 path_stat() { curl -sI --unix-socket "$SOCKET" -o "$W/head" -w '%{http_code}\\n' "http://localhost/v1.43/containers/$1/archive?path=$2"
     tr -d '\\r' <"$W/head" | sed -n 's/^[Xx]-[Dd]ocker-[Cc]ontainer-[Pp]ath-[Ss]tat: //p' | base64 -d; }
