@@ -62,9 +62,13 @@ def _number(text: str) -> int:
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """The ports and the protocol of "80", "80/tcp", "80-90/UDP". Raises PortError `invalid proto: xx`."""
-    ports, slash, protocol = key.partition("/")
-    protocol = protocol.lower() if slash and protocol else "tcp"
+    """The ports and the protocol of "80", "80/tcp", "80-90/UDP"; what follows another slash is nothing (as with Docker).
+
+    Raises:
+        PortError: `invalid proto: xx`.
+    """
+    ports, _, protocol = key.partition("/")
+    protocol = protocol.partition("/")[0].lower() or "tcp"
     if protocol not in PROTOCOLS:
         raise PortError(f"invalid proto: {protocol}")
     return ports, protocol
@@ -99,7 +103,7 @@ def parse_publication(spec: str) -> list[Publication]:
         PortError: in Docker's words.
     """
     host_ip, host, container = _split_spec(spec)
-    if not container:
+    if not container.partition("/")[0]:
         raise PortError(f"no port specified: {spec}<empty>")
     ports, protocol = split_key(container)
     address = _address(host_ip)
@@ -131,15 +135,16 @@ def _split_spec(spec: str) -> tuple[str, str, str]:
 
 
 def _address(text: str) -> str:
-    if not text:
-        return ""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    bare = bare.partition("%")[0]
+    if not bare:
+        return ""
+    if bare.startswith("["):
+        raise PortError(f"invalid IP address {bare}: address {bare}:: missing ']' in address")
     family = _socket.AF_INET6 if ":" in bare else _socket.AF_INET
     try:
         return _socket.inet_ntop(family, _socket.inet_pton(family, bare))
     except (OSError, ValueError):
-        raise PortError(f"invalid IP address: {text}") from None
+        raise PortError(f"invalid IP address: {bare}") from None
 
 
 def _host_range(host: str) -> tuple[int, int]:

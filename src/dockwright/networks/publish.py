@@ -9,6 +9,7 @@ from dockwright.networks.request import SandboxRequest
 
 ANY4, ANY6 = "0.0.0.0", "::"
 RETRIES = 10
+ALL_ALLOCATED = "all ports are allocated"
 
 Key = tuple[str, str, int]  # protocol, host address, host port
 
@@ -74,13 +75,13 @@ class HostPorts:
         """The ports to try for `wanted`: the one, the free ones of a range, or free ephemeral ones after the last given.
 
         Raises:
-            AlreadyAllocated: the one, or all of the range, is another container's.
+            AlreadyAllocated: the one is another container's. Internal: all of the range are.
         """
         if wanted:
             first, last = parse_range(wanted)
             free = [port for port in range(first, last + 1) if not self.free(protocol, addresses, port)]
             if not free:
-                raise AlreadyAllocated(addresses[0], first)
+                raise AlreadyAllocated(addresses[0], first) if first == last else Internal(ALL_ALLOCATED)
             return free
         return self._ephemeral(protocol, addresses)
 
@@ -96,7 +97,7 @@ class HostPorts:
                 if found == RETRIES:
                     return
         if not found:
-            raise Internal("all ports are allocated")
+            raise Internal(ALL_ALLOCATED)
 
 
 def _clashes(address: str, taken: set[str]) -> bool:
