@@ -85,3 +85,16 @@ def _delete(inside: netlink.Netlink, name: str) -> None:
     except OSError as error:
         if error.errno != errno.ENODEV:
             raise
+
+
+def hairpin(host: str) -> None:
+    """Let the bridge port `host` send back what comes from it: a container may reach its own published port then.
+
+    Raises:
+        Internal: the kernel refused.
+    """
+    try:
+        with netlink.Netlink() as outside:
+            outside.batch([netlink.port_hairpin(host)])
+    except OSError as error:
+        raise Internal(f"bridge port {host}: {error.strerror}") from None

@@ -292,6 +292,14 @@ class NetworkManager:
         """
         settings.check(name, wanted, self.registry.named(name))
 
+    async def republish(self, request: SandboxRequest) -> None:
+        """The published ports of a running container become what `request` wants.
+
+        Raises:
+            EngineError: in Docker's words; everything is as before then.
+        """
+        await self.sandboxes.republish(request)
+
     async def explain_name(self, name: str, kind: str, container: str = "") -> Documents:
         """How a name is answered, and why.
 

@@ -16,7 +16,7 @@ from dockwright.networks import hostports
 from dockwright.networks.firewall.firewall import Firewall, RuleStep
 from dockwright.networks.firewall.ruleset import Published
 from dockwright.networks.network import Endpoint
-from dockwright.networks.publish import Binding, addresses_of, publications
+from dockwright.networks.publish import ALL_ALLOCATED, Binding, Key, addresses_of, fits, publications
 from dockwright.networks.request import SandboxRequest
 from dockwright.supervisor.netd_client import NetdClient, PortTaken
 
@@ -42,36 +42,92 @@ class Ports:
         Raises:
             InvalidParameter: a malformed binding. Internal: a port is taken; nothing is reserved then (Docker's texts).
         """
-        try:
-            wanted = publications(request)
-        except PortError as error:
-            raise InvalidParameter(str(error)) from None
+        wanted = _publications(request)
         try:
             for publication in wanted:
-                endpoint.bindings += await self._reserve(endpoint, publication)
+                endpoint.bindings += await self._reserve(endpoint, publication, set())
         except EngineError as error:
             await self.close(endpoint)
-            head = f"driver failed programming external connectivity on endpoint {endpoint.name} ({endpoint.id}): "
-            raise Internal(f"failed to set up container networking: {head}{error.message}") from None
+            raise _told(endpoint, error) from None
 
-    async def _reserve(self, endpoint: Endpoint, wanted: Publication) -> list[Binding]:
-        """The bindings of one publication: the same number on each of its addresses."""
+    async def _reserve(self, endpoint: Endpoint, wanted: Publication, own: set[Key]) -> list[Binding]:
+        """The bindings of one publication: the same number on each of its addresses.
+
+        Args:
+            own: what the endpoint has and may take over; what it takes over goes out of it.
+        """
         addresses = addresses_of(wanted, self._default_ip, self._ipv6)
         refusal: PortTaken | None = None
-        for port in self._host.choices(wanted.protocol, addresses, wanted.host_port):
+        for port in self._host.choices(wanted.protocol, addresses, wanted.host_port, own):
             bindings = [Binding(wanted.protocol, address, port, wanted.port) for address in addresses]
-            self._host.take(wanted.protocol, addresses, port)
+            fresh = [binding for binding in bindings if binding.key not in own]
+            self._host.take(wanted.protocol, addresses, port, own)
             try:
-                await self._netd.reserve(endpoint.id, [binding.key for binding in bindings])
+                await self._netd.reserve(endpoint.id, [binding.key for binding in fresh])
             except PortTaken as error:
-                self._give_back(bindings)
+                self._give_back(fresh)
                 refusal = error
             except EngineError:
-                self._give_back(bindings)
+                self._give_back(fresh)
                 raise
             else:
+                own.difference_update(binding.key for binding in bindings)
                 return bindings
         raise refused(refusal)
+
+    async def change(self, endpoint: Endpoint, request: SandboxRequest) -> None:
+        """Publish what `request` wants instead of what `endpoint` publishes now. What stays is not interrupted.
+
+        Raises:
+            InvalidParameter: a malformed binding. Internal: a port is taken; everything is as before then.
+        """
+        before = list(endpoint.bindings)
+        own, after = {binding.key for binding in before}, list[Binding]()
+        try:
+            for publication in _publications(request):
+                kept = self._kept(publication, before, own)
+                after += kept or await self._reserve(endpoint, publication, own)
+            await self._exchange(endpoint, before, after)
+        except EngineError as error:
+            await self._let_go(endpoint, after, before)
+            raise _told(endpoint, error) from None
+        endpoint.bindings = after
+        await self._let_go(endpoint, before, after)
+
+    def _kept(self, wanted: Publication, before: list[Binding], own: set[Key]) -> list[Binding]:
+        """What is published already and is what `wanted` asks for; nothing if an address lacks."""
+        addresses = addresses_of(wanted, self._default_ip, self._ipv6)
+        fitting = [binding for binding in before if binding.key in own and fits(binding, wanted)]
+        for port in dict.fromkeys(binding.host_port for binding in fitting):
+            found = [binding for binding in fitting if binding.host_port == port and binding.host_ip in addresses]
+            if len(found) == len(addresses):
+                own.difference_update(binding.key for binding in found)
+                return found
+        return []
+
+    async def _exchange(self, endpoint: Endpoint, before: list[Binding], after: list[Binding]) -> None:
+        """Rules and targets of a running container's ports, from `before` to `after`. Raises Internal; undone then."""
+        old, new = _lacking(before, after), _lacking(after, before)
+        if not endpoint.active or not endpoint.address:
+            return
+        target = str(endpoint.address)
+        if self._firewall:
+            self._firewall.exchange([(each, target) for each in old], [(each, target) for each in new])
+        try:
+            await self._netd.open(endpoint.id, [(*each.key, target, each.port) for each in new])
+        except (PortTaken, EngineError) as error:
+            if self._firewall:
+                self._firewall.exchange([(each, target) for each in new], [(each, target) for each in old])
+            await self._netd.open(endpoint.id, [(*each.key, target, each.port) for each in old])
+            raise refused(error) if isinstance(error, PortTaken) else error from None
+
+    async def _let_go(self, endpoint: Endpoint, some: list[Binding], kept: list[Binding]) -> None:
+        """Give up the host ports of `some` that are not among those of `kept`."""
+        keys = {binding.key for binding in kept}
+        gone = [binding for binding in some if binding.key not in keys]
+        if gone:
+            await self._netd.release(endpoint.id, [binding.key for binding in gone])
+            self._give_back(gone)
 
     async def hand_over(self, endpoint: Endpoint, bindings: list[Binding]) -> None:
         """Reserve for `endpoint` what another one had: the same host ports. Raises Internal; nothing is reserved then."""
@@ -144,6 +200,25 @@ class Ports:
                 log.error("the published ports of %s cannot be held again: %s", endpoint.name, error)
 
 
+def _publications(request: SandboxRequest) -> list[Publication]:
+    try:
+        return publications(request)
+    except PortError as error:
+        raise InvalidParameter(str(error)) from None
+
+
+def _told(endpoint: Endpoint, error: EngineError) -> EngineError:
+    """A refusal in Docker's words."""
+    if isinstance(error, InvalidParameter):
+        return error
+    head = f"driver failed programming external connectivity on endpoint {endpoint.name} ({endpoint.id}): "
+    return Internal(f"failed to set up container networking: {head}{error.message}")
+
+
+def _lacking(some: list[Binding], others: list[Binding]) -> list[Binding]:
+    return [binding for binding in some if binding not in others]
+
+
 def published(endpoint: Endpoint) -> list[Published]:
     """The bindings with the address they lead to."""
     return [(binding, str(endpoint.address)) for binding in endpoint.bindings]
@@ -152,7 +227,7 @@ def published(endpoint: Endpoint) -> list[Published]:
 def refused(error: PortTaken | None) -> Internal:
     """Docker's words for a port that another program of the host has."""
     if error is None:
-        return Internal("all ports are allocated")
+        return Internal(ALL_ALLOCATED)
     protocol, address, port = error.binding
     shown = f"[{address}]" if ":" in address else address
     why = "address already in use" if error.errno == errno.EADDRINUSE else os.strerror(error.errno).lower()

@@ -1,10 +1,10 @@
 """Which host ports are whose: conflicts among our own containers, and the choice of a port where none was asked for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from dockwright.base.errors import Internal
-from dockwright.grammar.ports import Publication, from_bindings, parse_range
+from dockwright.grammar.ports import HIGHEST, Publication, from_bindings, parse_range
 from dockwright.networks.request import SandboxRequest
 
 ANY4, ANY6 = "0.0.0.0", "::"
@@ -29,6 +29,14 @@ class Binding:
         return self.protocol, self.host_ip, self.host_port
 
 
+def fits(binding: Binding, wanted: Publication) -> bool:
+    """Whether a published port is what `wanted` asks for, but for its address."""
+    if (binding.port, binding.protocol) != (wanted.port, wanted.protocol):
+        return False
+    first, last = parse_range(wanted.host_port) if wanted.host_port else (1, HIGHEST)
+    return first <= binding.host_port <= last
+
+
 class AlreadyAllocated(Internal):
     """Another container has the port (Docker's text)."""
 
@@ -51,14 +59,14 @@ class HostPorts:
         self._last = ephemeral[0] - 1
         self._taken: dict[tuple[str, int], set[str]] = {}
 
-    def free(self, protocol: str, addresses: Sequence[str], port: int) -> str:
-        """"" if `port` is free on all of `addresses`, else the first address that is not."""
-        taken = self._taken.get((protocol, port), set())
+    def free(self, protocol: str, addresses: Sequence[str], port: int, own: Collection[Key] = ()) -> str:
+        """"" if `port` is free on all of `addresses`, else the first address that is not. What is in `own` counts as free."""
+        taken = {address for address in self._taken.get((protocol, port), ()) if (protocol, address, port) not in own}
         return next((address for address in addresses if _clashes(address, taken)), "")
 
-    def take(self, protocol: str, addresses: Sequence[str], port: int) -> None:
-        """Take one port on several addresses. Raises AlreadyAllocated; nothing is taken then."""
-        if clash := self.free(protocol, addresses, port):
+    def take(self, protocol: str, addresses: Sequence[str], port: int, own: Collection[Key] = ()) -> None:
+        """Take one port on several addresses; one in `own` is taken over. Raises AlreadyAllocated; nothing is taken then."""
+        if clash := self.free(protocol, addresses, port, own):
             raise AlreadyAllocated(clash, port)
         self._taken.setdefault((protocol, port), set()).update(addresses)
 
@@ -71,17 +79,23 @@ class HostPorts:
             if not taken:
                 del self._taken[(protocol, port)]
 
-    def choices(self, protocol: str, addresses: Sequence[str], wanted: str) -> Iterable[int]:
+    def choices(
+        self, protocol: str, addresses: Sequence[str], wanted: str, own: Collection[Key] = ()
+    ) -> Iterable[int]:  # fmt: skip
         """The ports to try for `wanted`: the one, the free ones of a range, or free ephemeral ones after the last given.
+
+        Args:
+            own: what counts as free.
 
         Raises:
             AlreadyAllocated: the one is another container's. Internal: all of the range are.
         """
         if wanted:
             first, last = parse_range(wanted)
-            free = [port for port in range(first, last + 1) if not self.free(protocol, addresses, port)]
+            free = [port for port in range(first, last + 1) if not self.free(protocol, addresses, port, own)]
             if not free:
-                raise AlreadyAllocated(addresses[0], first) if first == last else Internal(ALL_ALLOCATED)
+                clash = self.free(protocol, addresses, first, own)
+                raise AlreadyAllocated(clash, first) if first == last else Internal(ALL_ALLOCATED)
             return free
         return self._ephemeral(protocol, addresses)
 

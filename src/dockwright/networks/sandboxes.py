@@ -322,6 +322,27 @@ class Sandboxes:
         else:
             await self._ports.reserve(endpoint, request)
         await self._open(endpoint)
+        self._hairpin(endpoint)
+
+    def _hairpin(self, endpoint: Endpoint) -> None:
+        """A container may reach its own published ports, also those it did not have at its start."""
+        network = self._registry.get(endpoint.network)
+        if endpoint.bindings and network is not None and network.driver == "bridge":
+            live.hairpin(endpoint.host)
+
+    async def republish(self, request: SandboxRequest) -> None:
+        """Publish what `request` wants instead of what a running container publishes. What stays is not interrupted.
+
+        Raises:
+            EngineError: in Docker's words; everything is as before then.
+        """
+        sandbox = self._by_container[request.container]
+        sandbox.exposed = sorted({*sandbox.exposed, *request.exposed})
+        if publisher := self._publisher(sandbox):
+            await self._ports.change(publisher, request)
+            self._hairpin(publisher)
+        await self._store.keep_sandbox(sandbox)
+        await self._told(sandbox)
 
     async def disconnect(self, network: Network, request: SandboxRequest) -> Endpoint:
         """One interface less. An interface that somebody has already taken away is fine.

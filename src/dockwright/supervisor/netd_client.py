@@ -89,9 +89,9 @@ class NetdClient:
         if "errno" in answer:
             raise PortTaken(tuple(answer["binding"]), answer["errno"])
 
-    async def release(self, owner: str) -> None:
-        """Give up every port of `owner`; without netd there is nothing to give up."""
-        await self._call({"op": "release", "owner": owner}, start=False)
+    async def release(self, owner: str, bindings: Iterable[Binding] = ()) -> None:
+        """Give up every port of `owner`, or only `bindings`; without netd there is nothing to give up."""
+        await self._call({"op": "release", "owner": owner, "bindings": list(bindings)}, start=False)
 
     async def perform(self, requests: Sequence[Request], start: bool = True) -> None:
         """Do what `requests` (see below the class) ask, in order, in one message.
@@ -261,7 +261,7 @@ def resolve(owner: str, namespace: str, view: dict[str, Any]) -> Request:
 
 def release(owner: str) -> Request:
     """Give up every port of `owner`, and its resolver."""
-    return {"op": "release", "owner": owner}
+    return {"op": "release", "owner": owner, "bindings": []}
 
 
 def _spawn(path: str, out: int) -> int:

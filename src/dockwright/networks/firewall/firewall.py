@@ -131,6 +131,17 @@ class Firewall:
             del self._published[item]
         self._change(ruleset.unpublish(self.table, known))
 
+    def exchange(self, old: list[Published], new: list[Published]) -> None:
+        """Close some ports and open others: one transaction. Raises Internal; nothing has changed then."""
+        before = self._published
+        self._published = {item: None for item in before if item not in old} | dict.fromkeys(new)
+        try:
+            closing = ruleset.unpublish(self.table, [item for item in old if item in before])
+            self._change(closing + ruleset.publish(self.table, new))
+        except Internal:
+            self._published = before
+            raise
+
     async def close(self, cleanup: bool = False) -> None:
         """Stop watching; with `cleanup` take away the table and every accept of ours."""
         if self._monitor is not None:

@@ -10,7 +10,7 @@ is opened with a target. The control socket speaks frames: four bytes of length,
     {"op": "hello"}                       -> {"version", "pid", "held": {owner: [binding, ...]}, "resolvers": {owner: path}}
     {"op": "reserve", "owner", "bindings": [(protocol, address, port), ...]} -> {} or {"errno", "binding"}
     {"op": "open", "owner", "targets": [(protocol, address, port, container address, container port), ...]} -> {}
-    {"op": "release", "owner"} -> {} ; {"op": "stop"} -> {}, then the process ends
+    {"op": "release", "owner", "bindings"} -> {}, none: all it has ; {"op": "stop"} -> {}, then the process ends
     {"op": "directory", "networks": {id: [name, {endpoint: record}]}} -> {}     replaces all that was known
     {"op": "name", "network", "called", "endpoint", "record"} -> {} ; {"op": "unname", "network", "endpoint"} -> {}
     {"op": "resolve", "owner", "namespace": path, "view"} -> {} or {"errno"}    serve 127.0.0.11 there, or see names anew

@@ -103,7 +103,7 @@ class Server:
         if operation == "open":
             return self.open(owner, message["targets"])
         if operation == "release":
-            self.release(owner)
+            self.release(owner, [tuple(binding) for binding in message["bindings"]])
             return {}
         if operation == "stop":
             self.running = False
@@ -144,8 +144,13 @@ class Server:
                 return {"errno": error.errno, "binding": binding}
         return {}
 
-    def release(self, owner: str) -> None:
-        """Give up every port of `owner`, and its resolver."""
+    def release(self, owner: str, bindings: list[Binding]) -> None:
+        """Give up `bindings` of `owner`, or all its ports and its resolver."""
+        if bindings:
+            held = self.owners.get(owner, {})
+            for port in [held.pop(binding) for binding in bindings if binding in held]:
+                port.close()
+            return
         self.names.release(owner)
         for port in self.owners.pop(owner, {}).values():
             port.close()
