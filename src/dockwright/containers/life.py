@@ -101,7 +101,7 @@ class Life:
         making.result()
         await starting.attach_waiting(container, task)
         opened = await self._networks.activate(container.id, namespace)
-        links.refresh(container, self._store, self._networks, self._paths)
+        await links.refresh(container, self._store, self._networks, self._paths)
         container.state.pid, steps = await task.start()
         return opened, steps
 

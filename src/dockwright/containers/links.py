@@ -133,7 +133,7 @@ def variables(alias: str, name: str, link: Linked, env: Any) -> list[str]:
     return [*found, f"{head}_NAME={name}", *(f"{head}_ENV_{text}" for text in own)]
 
 
-def refresh(target: Container, store: Store, networks: NetworkManager, paths: Paths) -> None:
+async def refresh(target: Container, store: Store, networks: NetworkManager, paths: Paths) -> None:
     """A container has got an address: those that are linked to it learn it."""
     for container in store.linkers(target):
         if not container.state.running or BRIDGE not in container.networks:
@@ -143,6 +143,6 @@ def refresh(target: Container, store: Store, networks: NetworkManager, paths: Pa
         try:
             for link in links:
                 networking.replace_line(f"{paths.container(container.id)}/hosts", link.names, f"{link.address}\t{link.names}\n")
-            networks.relink(container.id, links)
+            await networks.relink(container.id, links)
         except OSError as error:
             log.warning("the links of %s are not renewed: %s", container.name, error.strerror)

@@ -17,6 +17,7 @@ from dockwright.daemon import defaults
 from dockwright.daemon.arguments import Given, parse
 from dockwright.daemon.log import LEVELS
 from dockwright.daemon.settings import BY_FLAG, BY_KEY, FLAG, LIST, MAP, NUMBER, TEXT, Setting
+from dockwright.networks.config import BACKENDS, PUBLISHED_PORTS
 from dockwright.supervisor import placement, systemd
 
 _DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
@@ -60,6 +61,8 @@ class Config:
     ip_masq: bool = True
     icc: bool = True
     iptables: bool = True
+    firewall_backend: str = ""
+    published_ports: str = "docker"
     host_gateway_ip: str = ""
     dns: list[str] = field(default_factory=list)
     dns_opts: list[str] = field(default_factory=list)
@@ -289,6 +292,12 @@ def _check_network(config: Config) -> None:
         pool(item)
     if config.mtu < 0 or config.mtu > 65535:
         raise InvalidParameter(f"invalid default MTU: {config.mtu}")
+    for name, value, allowed in (
+        ("firewall-backend", config.firewall_backend, ("", *BACKENDS)),
+        ("published-ports", config.published_ports, PUBLISHED_PORTS),
+    ):
+        if value not in allowed:
+            raise InvalidParameter(f"invalid {name}: {value}: must be one of {', '.join(filter(None, allowed))}")
     for domain in config.dns_search:
         if not _DOMAIN.fullmatch(domain):
             raise InvalidParameter(f"{domain} is not a valid domain")

@@ -62,6 +62,8 @@ CARRIED = (
     _carried("ip-masq", FLAG),
     _carried("icc", FLAG),
     _carried("iptables", FLAG),
+    _carried("firewall-backend"),
+    _carried("published-ports"),
     _carried("host-gateway-ip"),
     _carried("dns", LIST),
     _carried("dns-opt", LIST, "dns-opts", "dns_opts"),

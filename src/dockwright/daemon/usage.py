@@ -23,6 +23,9 @@ HELP = {
     "ip-masq": "Masquerade what leaves the default network (default true)",
     "icc": "Let containers of the default network talk to each other (default true)",
     "iptables": "Write firewall rules (default true)",
+    "firewall-backend": 'Who writes the firewall rules: "nftables" or "iptables" (default: the first that this host has)',
+    "published-ports": 'Who reaches published ports: "docker" everybody, "respect-host" whom the host\'s own firewall lets in, '
+    '"localhost" only this host unless an address is given (default "docker")',
     "host-gateway-ip": "Address that host-gateway stands for in --add-host",
     "dns": "DNS server of containers",
     "dns-opt": "DNS option of containers",

@@ -21,6 +21,14 @@ DEFAULT_POOLS = tuple((base, 24) for base, _ in BRIDGE_POOLS[1:])
 SIX = 64  # prefix length of each IPv6 network
 
 
+BACKENDS = ("nftables", "iptables")
+PUBLISHED_PORTS = (
+    "docker",  # everybody who reaches the host, whatever its own firewall says: as with Docker
+    "respect-host",  # from outside only whom the host's own firewall lets in, as to any program of the host
+    "localhost",  # only this host, unless an address is given
+)
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
     """The network part of the daemon's configuration.
@@ -36,6 +44,8 @@ class NetworkConfig:
         ip_masq: `--ip-masq`: masquerade what leaves the bridge.
         icc: `--icc`: containers of the default bridge may talk to each other.
         iptables: `--iptables`: write firewall rules at all.
+        firewall_backend: `--firewall-backend`: "nftables", "iptables", or "" for the first that this host has.
+        published_ports: `--published-ports`: "docker", "respect-host" or "localhost" (see `PUBLISHED_PORTS`).
         dns, dns_search, dns_options: `--dns` and its kin: for containers that bring none of their own.
         host_gateway: `--host-gateway-ip`: what `host-gateway` in --add-host stands for; "" for the bridge's address.
     """
@@ -49,6 +59,8 @@ class NetworkConfig:
     ip_masq: bool = True
     icc: bool = True
     iptables: bool = True
+    firewall_backend: str = ""
+    published_ports: str = "docker"
     dns: tuple[str, ...] = field(default=())
     dns_search: tuple[str, ...] = field(default=())
     dns_options: tuple[str, ...] = field(default=())

@@ -17,7 +17,7 @@ from dockwright.networks.firewall.firewall import Firewall
 from dockwright.networks.ipam import Pool
 from dockwright.networks.names import Names, host_addresses
 from dockwright.networks.network import BRIDGE_OPTION, PREDEFINED, Endpoint, Network, Sandbox
-from dockwright.networks.ports import Ports, published
+from dockwright.networks.ports import Ports, default_addresses, published
 from dockwright.networks.registry import Registry
 from dockwright.networks.request import Attachment, Linked, SandboxRequest
 from dockwright.networks.sandboxes import Sandboxes, Steps
@@ -47,8 +47,9 @@ class NetworkManager:
         self._paths, self._events, self._config = paths, events, config
         store, self._owner = Store(database), default_bridge.mark(paths.data_root)
         self._netd = NetdClient(f"{paths.exec_root}/netd/s", self._netd_lost, place=place)
-        self._firewall = Firewall() if config.iptables else None
-        self._ports = Ports(self._netd, self._firewall, config.default_ip)
+        outside = config.published_ports != "respect-host"
+        self._firewall = Firewall(config.firewall_backend, outside) if config.iptables else None
+        self._ports = Ports(self._netd, self._firewall, default_addresses(config))
         self.registry = Registry(store, config, self._firewall, self._owner)
         self.sandboxes = Sandboxes(store, self.registry, self._ports, self._firewall, paths)
         self.names = Names(self._netd, self.sandboxes.joined, self.sandboxes.key, config.host_gateway)
@@ -323,10 +324,10 @@ class NetworkManager:
         endpoint = sandbox.endpoints.get(network.id) if sandbox and network else None
         return str(endpoint.address) if endpoint and endpoint.address else ""
 
-    def relink(self, container: str, links: Sequence[Linked]) -> None:
+    async def relink(self, container: str, links: Sequence[Linked]) -> None:
         """What a running container is linked to has other addresses now. Raises Internal."""
         if (sandbox := self.sandboxes.get(container)) is not None:
-            self.sandboxes.relink(sandbox, links)
+            await self.sandboxes.relink(sandbox, links)
 
     async def close(self, container: str) -> None:
         """The container has ended: nobody reaches its ports any more."""

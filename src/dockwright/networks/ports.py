@@ -13,10 +13,11 @@ from dockwright.base.errors import EngineError, Internal, InvalidParameter
 from dockwright.base.steps import Step
 from dockwright.grammar.ports import PortError, Publication
 from dockwright.networks import hostports
-from dockwright.networks.firewall.firewall import Firewall, RuleStep
-from dockwright.networks.firewall.ruleset import Published
+from dockwright.networks.config import NetworkConfig
+from dockwright.networks.firewall.firewall import Firewall
+from dockwright.networks.firewall.model import Published
 from dockwright.networks.network import Endpoint
-from dockwright.networks.publish import ALL_ALLOCATED, Binding, Key, addresses_of, fits, publications
+from dockwright.networks.publish import ALL_ALLOCATED, ANY4, ANY6, Binding, Key, addresses_of, fits, publications
 from dockwright.networks.request import SandboxRequest
 from dockwright.supervisor.netd_client import NetdClient, PortTaken
 
@@ -28,11 +29,11 @@ class Ports:
 
     Args:
         netd: holds them. firewall: carries to them; None where the engine writes no rules (netd carries alone then).
-        default_ip: host address of ports published without one.
+        default: host addresses of ports published without one.
     """
 
-    def __init__(self, netd: NetdClient, firewall: Firewall | None, default_ip: str) -> None:
-        self._netd, self._firewall, self._default_ip = netd, firewall, default_ip
+    def __init__(self, netd: NetdClient, firewall: Firewall | None, default: list[str]) -> None:
+        self._netd, self._firewall, self._default = netd, firewall, default
         self._host = hostports.read()
         self._ipv6 = os.path.exists("/proc/sys/net/ipv6")
 
@@ -56,7 +57,7 @@ class Ports:
         Args:
             own: what the endpoint has and may take over; what it takes over goes out of it.
         """
-        addresses = addresses_of(wanted, self._default_ip, self._ipv6)
+        addresses = addresses_of(wanted, self._default, self._ipv6)
         refusal: PortTaken | None = None
         for port in self._host.choices(wanted.protocol, addresses, wanted.host_port, own):
             bindings = [Binding(wanted.protocol, address, port, wanted.port) for address in addresses]
@@ -96,7 +97,7 @@ class Ports:
 
     def _kept(self, wanted: Publication, before: list[Binding], own: set[Key]) -> list[Binding]:
         """What is published already and is what `wanted` asks for; nothing if an address lacks."""
-        addresses = addresses_of(wanted, self._default_ip, self._ipv6)
+        addresses = addresses_of(wanted, self._default, self._ipv6)
         fitting = [binding for binding in before if binding.key in own and fits(binding, wanted)]
         for port in dict.fromkeys(binding.host_port for binding in fitting):
             found = [binding for binding in fitting if binding.host_port == port and binding.host_ip in addresses]
@@ -108,17 +109,16 @@ class Ports:
     async def _exchange(self, endpoint: Endpoint, before: list[Binding], after: list[Binding]) -> None:
         """Rules and targets of a running container's ports, from `before` to `after`. Raises Internal; undone then."""
         old, new = _lacking(before, after), _lacking(after, before)
-        if not endpoint.active or not endpoint.address:
+        if not endpoint.active or not endpoint.addresses:
             return
-        target = str(endpoint.address)
         if self._firewall:
-            self._firewall.exchange([(each, target) for each in old], [(each, target) for each in new])
+            await self._firewall.exchange(led(endpoint, old), led(endpoint, new))
         try:
-            await self._netd.open(endpoint.id, [(*each.key, target, each.port) for each in new])
+            await self._netd.open(endpoint.id, targets(endpoint, new))
         except (PortTaken, EngineError) as error:
             if self._firewall:
-                self._firewall.exchange([(each, target) for each in new], [(each, target) for each in old])
-            await self._netd.open(endpoint.id, [(*each.key, target, each.port) for each in old])
+                await self._firewall.exchange(led(endpoint, new), led(endpoint, old))
+            await self._netd.open(endpoint.id, targets(endpoint, old))
             raise refused(error) if isinstance(error, PortTaken) else error from None
 
     async def _let_go(self, endpoint: Endpoint, some: list[Binding], kept: list[Binding]) -> None:
@@ -146,9 +146,13 @@ class Ports:
         for binding in bindings:
             self._host.give_back(binding.key)
 
-    def rule(self, endpoint: Endpoint) -> Step | None:
-        """The firewall's part of opening `endpoint`'s ports, as a step; None if there is nothing to open."""
-        return RuleStep(self._firewall, published(endpoint)) if self._firewall and endpoint.bindings else None
+    def planned(self, endpoint: Endpoint) -> list[Step]:
+        """What `rule` will do."""
+        return [self._firewall.planned(published(endpoint))] if self._firewall and endpoint.bindings else []
+
+    async def rule(self, endpoint: Endpoint) -> list[Step]:
+        """The firewall's part of opening `endpoint`'s ports: the step that was done. Raises Internal."""
+        return [await self._firewall.publish(published(endpoint))] if self._firewall and endpoint.bindings else []
 
     async def open(self, endpoint: Endpoint) -> None:
         """Let netd carry what the firewall does not: loopback, IPv6, everything while the table is away.
@@ -156,11 +160,9 @@ class Ports:
         Raises:
             Internal: the port went to somebody else meanwhile.
         """
-        if endpoint.bindings and endpoint.address:
-            target = str(endpoint.address)
-            targets = [(*binding.key, target, binding.port) for binding in endpoint.bindings]
+        if endpoint.bindings and endpoint.addresses:
             try:
-                await self._netd.open(endpoint.id, targets)
+                await self._netd.open(endpoint.id, targets(endpoint, endpoint.bindings))
             except PortTaken as error:
                 raise refused(error) from None
 
@@ -170,7 +172,7 @@ class Ports:
             return
         if self._firewall and endpoint.active:
             try:
-                self._firewall.unpublish(published(endpoint))
+                await self._firewall.exchange(published(endpoint), [])
             except EngineError as error:
                 log.error("cannot close the ports of %s: %s", endpoint.name, error.message)
         await self._netd.release(endpoint.id)
@@ -200,6 +202,13 @@ class Ports:
                 log.error("the published ports of %s cannot be held again: %s", endpoint.name, error)
 
 
+def default_addresses(config: NetworkConfig) -> list[str]:
+    """Where ports without an address are published: everywhere, at the daemon's address, or for this host only."""
+    if config.default_ip != ANY4:
+        return [config.default_ip]
+    return ["127.0.0.1", "::1"] if config.published_ports == "localhost" else [ANY4, ANY6]
+
+
 def _publications(request: SandboxRequest) -> list[Publication]:
     try:
         return publications(request)
@@ -220,8 +229,19 @@ def _lacking(some: list[Binding], others: list[Binding]) -> list[Binding]:
 
 
 def published(endpoint: Endpoint) -> list[Published]:
-    """The bindings with the address they lead to."""
-    return [(binding, str(endpoint.address)) for binding in endpoint.bindings]
+    """All bindings, each with the address it leads to."""
+    return led(endpoint, endpoint.bindings)
+
+
+def led(endpoint: Endpoint, bindings: Iterable[Binding]) -> list[Published]:
+    """Bindings with the container's address they lead to: that of their own family, if it has one."""
+    four, six = endpoint.address or endpoint.address6, endpoint.address6 or endpoint.address
+    return [(binding, str(six if ":" in binding.host_ip else four)) for binding in bindings]
+
+
+def targets(endpoint: Endpoint, bindings: Iterable[Binding]) -> list[tuple[str, str, int, str, int]]:
+    """The same for netd."""
+    return [(*binding.key, address, binding.port) for binding, address in led(endpoint, bindings)]
 
 
 def refused(error: PortTaken | None) -> Internal:

@@ -28,6 +28,16 @@ class Binding:
         """The host's side of it: protocol, address, port."""
         return self.protocol, self.host_ip, self.host_port
 
+    @property
+    def anywhere(self) -> bool:
+        """On every address of a family."""
+        return self.host_ip in (ANY4, ANY6)
+
+    @property
+    def loopback(self) -> bool:
+        """For the host itself only."""
+        return self.host_ip.startswith("127.") or self.host_ip == "::1"
+
 
 def fits(binding: Binding, wanted: Publication) -> bool:
     """Whether a published port is what `wanted` asks for, but for its address."""
@@ -137,9 +147,9 @@ def publications(request: SandboxRequest) -> list[Publication]:
     return from_bindings(bindings)
 
 
-def addresses_of(publication: Publication, default_ip: str, ipv6: bool) -> list[str]:
-    """The host addresses of a publication; without one: 0.0.0.0, and :: where the host has IPv6."""
-    address = publication.host_ip or default_ip
-    if address != ANY4 or publication.host_ip:
-        return [address]
-    return [ANY4, ANY6] if ipv6 and publication.protocol != "sctp" else [ANY4]
+def addresses_of(publication: Publication, default: Sequence[str], ipv6: bool) -> list[str]:
+    """The host addresses of a publication: its own, or the default ones that this host and the protocol have."""
+    if publication.host_ip:
+        return [publication.host_ip]
+    six = ipv6 and publication.protocol != "sctp"
+    return [address for address in default if six or ":" not in address or len(default) == 1]

@@ -22,7 +22,7 @@ from dockwright.networks.drivers.bridge import BridgeDriver
 from dockwright.networks.drivers.plain import PlainDriver
 from dockwright.networks.endings import Endings
 from dockwright.networks.firewall.firewall import Firewall
-from dockwright.networks.firewall.ruleset import BridgeRules
+from dockwright.networks.firewall.model import BridgeRules
 from dockwright.networks.network import Network
 from dockwright.networks.store import Store
 from dockwright.types.network import NetworkCreateRequest
@@ -217,7 +217,7 @@ class Registry:
             await self._store.drop_network(network.id)
             return
         if self._firewall and network.link:
-            self._firewall.remove(network.link)
+            await self._firewall.remove(network.link)
         self.driver(network).retire(network, self._owner)
         self.endings.add(network)
 
@@ -225,7 +225,7 @@ class Registry:
         """Rules, link and row go. Raises Internal, OSError."""
         if not network.config_only:
             if self._firewall and network.link:
-                self._firewall.remove(network.link)
+                await self._firewall.remove(network.link)
             await asyncio.to_thread(self.driver(network).remove, network, self._owner)
         await self._store.drop_network(network.id)
 

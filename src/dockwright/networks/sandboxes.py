@@ -17,11 +17,11 @@ from typing import Any
 from dockwright.base.errors import EngineError, Forbidden, Internal, InvalidParameter
 from dockwright.base.ids import new_id
 from dockwright.base.paths import Paths
-from dockwright.base.steps import Step, perform
+from dockwright.base.steps import Step
 from dockwright.networks import keys, live, plans
 from dockwright.networks.files import read_resolv_conf, sets_ndots
 from dockwright.networks.firewall.firewall import Firewall
-from dockwright.networks.firewall.ruleset import Way
+from dockwright.networks.firewall.model import Way
 from dockwright.networks.ipam import Address, mac_of
 from dockwright.networks.network import Endpoint, Network, Sandbox
 from dockwright.networks.plans import Joined, Wanted
@@ -221,16 +221,15 @@ class Sandboxes:
         done: Steps = []
         for endpoint in sandbox:
             done += await self._open(endpoint)
-        if self._firewall and (ways := self._ways(sandbox)):
-            self._firewall.open_ways(ways)
+        if self._firewall:
+            await self._firewall.link([], self._ways(sandbox))
         sandbox.active = True
         await self.changed(sandbox)
         return done
 
     def rules(self, container: str) -> Steps:
         """What `activate` will have the firewall do."""
-        rules = [self._ports.rule(endpoint) for endpoint in self._by_container.get(container) or ()]
-        return [rule for rule in rules if rule]
+        return [step for endpoint in self._by_container.get(container) or () for step in self._ports.planned(endpoint)]
 
     # links of the default bridge
 
@@ -245,21 +244,23 @@ class Sandboxes:
             return []
         return [(str(endpoint.address), address, protocol, port) for address, protocol, port in sandbox.linked]
 
-    def relink(self, sandbox: Sandbox, links: Sequence[Linked]) -> None:
+    async def relink(self, sandbox: Sandbox, links: Sequence[Linked]) -> None:
         """Open the ways of links, in place of those that were open. Raises Internal."""
         before = self._ways(sandbox)
         sandbox.linked = linked_ports(links)
-        after = self._ways(sandbox)
-        if self._firewall and before != after:
-            self._firewall.close_ways(before)
-            self._firewall.open_ways(after)
+        if self._firewall:
+            await self._firewall.link(before, self._ways(sandbox))
         self._store.save_sandbox(sandbox)
 
+    async def _close_ways(self, sandbox: Sandbox) -> None:
+        assert self._firewall
+        try:
+            await self._firewall.link(self._ways(sandbox), [])
+        except EngineError as error:
+            log.error("the links of %s: %s", sandbox.name, error.message)
+
     async def _open(self, endpoint: Endpoint) -> Steps:
-        done: Steps = []
-        if rule := self._ports.rule(endpoint):
-            perform([rule])
-            done.append(rule)
+        done = await self._ports.rule(endpoint)
         await self._ports.open(endpoint)
         endpoint.active = True
         return done
@@ -391,8 +392,8 @@ class Sandboxes:
         if sandbox is None:
             return None
         was_active, sandbox.active, sandbox.leaving = sandbox.active, False, True
-        if self._firewall and was_active and (ways := self._ways(sandbox)):
-            self._firewall.close_ways(ways)
+        if self._firewall and was_active:
+            await self._close_ways(sandbox)
         for endpoint in sandbox:
             await self._ports.close(endpoint)
             endpoint.active = False

@@ -26,7 +26,7 @@ BRIDGED = [
     "--group", "nogroup", "--log-level", "warn", "--label", "a=b", "--log-opt", "max-size=1m", "--bip", "10.9.0.1/24",
     "--mtu", "1400", "--ip", "127.0.0.1", "--ip-forward=false", "--ip-masq=false", "--icc=false", "--dns", "192.0.2.53",
     "--dns-opt", "ndots:3", "--dns-search", "example.test", "--host-gateway-ip", "10.9.0.77", "--live-restore=false",
-    "--shutdown-timeout", "1", "-H", "tcp://127.0.0.1:23750",
+    "--shutdown-timeout", "1", "-H", "tcp://127.0.0.1:23750", "--firewall-backend", "iptables",
 ]  # fmt: skip
 POOLED = [
     "--default-address-pool", "base=10.55.0.0/16,size=24", "--log-driver", "none", "--storage-driver", "vfs", "--debug",
@@ -35,6 +35,7 @@ POOLED = [
     "--cdi-spec-dir", "/nowhere/cdi", "--cgroup-parent", "/dwf-parent", "--insecure-registry", "registry.test:5000",
     "--registry-mirror", "http://mirror.test", "--http-proxy", "http://me:secret@proxy.test:1", "--https-proxy",
     "http://proxy.test:2", "--no-proxy", "near.test",
+    "--published-ports", "localhost",
 ]  # fmt: skip
 
 
@@ -121,8 +122,8 @@ def pooled() -> Iterator[Place]:
 
 def masquerades(place: Place) -> bool:
     """Whether what leaves the bridge gets the host's address; the rule for containers' own published ports is another."""
-    rules = place.inside("nft", "list", "ruleset").stdout.decode().splitlines()
-    return any("oifname !=" in rule and "masquerade" in rule for rule in rules)
+    rules = place.inside("iptables-save").stdout.decode().splitlines()
+    return any(rule.startswith("-A DOCKWRIGHT-SOURCE") and " -o " not in rule and "MASQUERADE" in rule for rule in rules)
 
 
 def talks(place: Place) -> bool:
@@ -166,6 +167,7 @@ SEEN_BRIDGED: dict[str, Callable[[Place], bool]] = {
     "ip": lambda p: published(p) == "80/tcp -> 127.0.0.1:8080\n",
     "ip-forward": lambda p: p.inside("cat", "/proc/sys/net/ipv4/ip_forward").stdout == b"0\n",
     "ip-masq": lambda p: not masquerades(p),
+    "firewall-backend": lambda p: b"DOCKWRIGHT-FORWARD" in p.inside("iptables-save").stdout,
     "icc": lambda p: not talks(p),
     "dns": lambda p: "nameserver 192.0.2.53" in p.run("busybox", "cat", "/etc/resolv.conf"),
     "dns-opt": lambda p: "options ndots:3" in p.run("busybox", "cat", "/etc/resolv.conf"),
@@ -188,6 +190,7 @@ SEEN_POOLED: dict[str, Callable[[Place], bool]] = {
     "debug": lambda p: p.info()["Debug"] is True,
     "cgroup-parent": lambda p: "/dwf-parent" in cgroups(p),
     "iptables": lambda p: p.inside("nft", "list", "ruleset").stdout == b"",
+    "published-ports": lambda p: published(p) == "80/tcp -> 127.0.0.1:8080\n80/tcp -> [::1]:8080\n",
     "default-ulimit": lambda p: "99" in p.run("busybox", "sh", "-c", "ulimit -Hn"),
     "default-shm-size": lambda p: f" {9 << 10} " in p.run("busybox", "df", "-k", "/dev/shm"),
     "default-ipc-mode": lambda p: host_config(p)["IpcMode"] == "shareable",

@@ -45,6 +45,8 @@ VALUES = {
     "ip-masq": ("false", False),
     "icc": ("false", False),
     "iptables": ("false", False),
+    "firewall-backend": ("iptables", "iptables"),
+    "published-ports": ("localhost", "localhost"),
     "host-gateway-ip": ("10.0.0.1", "10.0.0.1"),
     "dns": ("1.1.1.1", ["1.1.1.1"]),
     "dns-opt": ("ndots:1", ["ndots:1"]),

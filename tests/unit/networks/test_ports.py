@@ -45,18 +45,15 @@ class Firewall:
     def __init__(self) -> None:
         self.open: list[tuple[Binding, str]] = []
 
-    def exchange(self, old: list[Any], new: list[Any]) -> None:
+    async def exchange(self, old: list[Any], new: list[Any]) -> None:
         self.open = [item for item in self.open if item not in old] + new
-
-    def unpublish(self, published: list[Any]) -> None:
-        self.exchange(published, [])
 
 
 class Rig:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(hostports, "read", lambda: HostPorts((40000, 40009)))
         self.netd, self.firewall = Netd(), Firewall()
-        self.ports = ports.Ports(self.netd, self.firewall, "0.0.0.0")  # type: ignore[arg-type]
+        self.ports = ports.Ports(self.netd, self.firewall, ["0.0.0.0", "::"])  # type: ignore[arg-type]
         self.ports._ipv6 = True
         self.endpoint = Endpoint("e", "n", "c", "web", address=IPv4Address("172.20.0.2"))
 

@@ -1,195 +1,232 @@
-"""The firewall as the manager uses it: install, publish, unpublish; repaired when somebody else flushes it."""
+"""The firewall as the room uses it: bridges, published ports, links; repaired when somebody else has changed it."""
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from time import monotonic_ns
+from typing import Any
 
 from dockwright.base.errors import Internal
 from dockwright.base.steps import Step
 from dockwright.kernel.nftables import Nftables, NftablesError
-from dockwright.networks.firewall import foreign, ruleset
+from dockwright.networks.firewall import foreign
+from dockwright.networks.firewall.iptables_driver import IptablesDriver
+from dockwright.networks.firewall.model import BridgeRules, Driver, Published, Refused, State, Way
 from dockwright.networks.firewall.monitor import Monitor
-from dockwright.networks.firewall.ruleset import BridgeRules, Published, Way
+from dockwright.networks.firewall.nft import NftDriver
 
 log = logging.getLogger("dockwright.firewall")
+LOOK_EVERY = 30.0  # seconds between looks at rules whose changes the kernel does not tell (iptables-legacy)
 
 
 class RuleStep(Step):
-    """One transaction of our table. Its text is what is run."""
+    """The opening of ports; its text is what is run."""
 
-    def __init__(self, firewall: "Firewall", published: list[Published]) -> None:
-        text = ruleset.publish(firewall.table, published).strip()
+    def __init__(self, text: str) -> None:
         super().__init__("daemon", "rule", text)
-        self._firewall = firewall
-        self._published = published
-
-    def execute(self) -> None:
-        """Open the ports. Raises base.errors.Internal with libnftables' text."""
-        self._firewall.publish(self._published)
 
 
 class Firewall:
-    """Our table and our accepts in the network namespace of this process.
+    """Our rules, and our accepts among those of others, in the network namespace of this process.
 
     Args:
-        table: the table's name.
+        backend: "nftables", "iptables", or "" for the first that this host has.
+        outside: see `model.State`.
+        table: the name of our nftables tables.
     """
 
-    def __init__(self, table: str = "dockwright") -> None:
-        self.table = table
-        self._nft: Nftables | None = None
-        self._bridges: dict[str, BridgeRules] = {}
-        self._published: dict[Published, None] = {}
-        self._ways: dict[Way, None] = {}
+    def __init__(self, backend: str = "", outside: bool = True, table: str = "dockwright") -> None:
+        self._backend, self._table = backend, table
+        self._driver: Driver | None = None
+        self._state = State(outside=outside)
+        self._nft: Nftables | None = None  # to read and write among the rules of others
         self._monitor: Monitor | None = None
         self._repairing: asyncio.Task[None] | None = None
-        self._shape = (0, 0)
+        self._looking: asyncio.TimerHandle | None = None
+        self._lock = asyncio.Lock()
 
     @property
-    def _links(self) -> list[str]:
-        return list(self._bridges)
+    def driver(self) -> str:
+        """The name of the driver in use, "" before `install`."""
+        return self._driver.name if self._driver else ""
 
     async def install(
         self, bridges: Iterable[BridgeRules], published: Iterable[Published] = (), ways: Iterable[Way] = ()
     ) -> None:  # fmt: skip
-        """Write the whole table, put our accepts where others would drop us, and watch both from now on.
+        """Write everything, put our accepts where others would drop us, and watch both from now on.
 
         Raises:
-            Internal: the kernel or libnftables refused.
+            Internal: neither driver can be used, or the kernel refused.
         """
-        try:
-            self._nft = self._nft or Nftables()
-        except NftablesError as error:
-            raise Internal(f"firewall: {error}") from None
-        self._bridges = {bridge.link: bridge for bridge in bridges}
-        self._published, self._ways = dict.fromkeys(published), dict.fromkeys(ways)
-        self._write()
-        await foreign.ensure(self._nft, self.table, self._links)
+        self._driver = self._driver or chosen(self._backend, self._table)
+        self._nft = self._nft or (self._driver.nft if isinstance(self._driver, NftDriver) else _reader())
+        self._state.bridges = {bridge.link: bridge for bridge in bridges}
+        self._state.published, self._state.ways = dict.fromkeys(published), dict.fromkeys(ways)
+        async with self._lock:
+            await self._write()
+        await self._among_others()
+        self._watch()
+
+    def _watch(self) -> None:
+        assert self._driver
         self._monitor = self._monitor or Monitor(self._changed)
+        if self._looking is None and isinstance(self._driver, IptablesDriver) and self._driver.kind == "legacy":
+            self._look_again()
+
+    def _look_again(self) -> None:
+        self._looking = asyncio.get_running_loop().call_later(LOOK_EVERY, self._look)
+
+    def _look(self) -> None:
+        self._changed()
+        self._look_again()
 
     async def add(self, bridge: BridgeRules) -> None:
-        """Let a new bridge's packets through as its rules say: one transaction. Raises Internal; nothing has changed then."""
-        had_six = self._has_six
-        self._bridges[bridge.link] = bridge
+        """Let a new bridge's packets through as its rules say. Raises Internal; nothing has changed then."""
+        self._state.bridges[bridge.link] = bridge
         try:
-            if had_six != self._has_six:
-                self._write()
-            else:
-                self._change(ruleset.bridge(self.table, bridge, "add"))
+            await self._change(lambda driver: driver.add(self._state, bridge))
         except Internal:
-            del self._bridges[bridge.link]
+            del self._state.bridges[bridge.link]
             raise
-        assert self._nft is not None
-        await foreign.ensure(self._nft, self.table, self._links)
+        await self._among_others()
 
-    def remove(self, link: str) -> None:
-        """A bridge goes: one transaction."""
-        bridge = self._bridges.pop(link, None)
+    async def remove(self, link: str) -> None:
+        """A bridge goes. Raises Internal."""
+        bridge = self._state.bridges.pop(link, None)
         if bridge is not None:
-            self._change(ruleset.bridge(self.table, bridge, "delete"))
+            await self._change(lambda driver: driver.remove(self._state, bridge))
 
-    def open_ways(self, ways: Iterable[Way]) -> None:
-        """Let containers through to others that may not talk to each other: one transaction. Raises Internal."""
-        new = [way for way in ways if way not in self._ways]
-        self._ways.update(dict.fromkeys(new))
-        self._change(ruleset.ways(self.table, new, "add") if new else "")
+    def planned(self, published: list[Published]) -> Step:
+        """What `publish` will do."""
+        return RuleStep(self._driver.text(published) if self._driver else "")
 
-    def close_ways(self, ways: Iterable[Way]) -> None:
-        """No way any more: one transaction. Raises Internal."""
-        old = [way for way in ways if way in self._ways]
-        for way in old:
-            del self._ways[way]
-        self._change(ruleset.ways(self.table, old, "delete") if old else "")
+    async def publish(self, published: list[Published]) -> Step:
+        """Open ports; answers what was done. Raises Internal; nothing is open then."""
+        step = self.planned(published)
+        step.started = monotonic_ns()
+        await self.exchange([], published)
+        step.took = monotonic_ns() - step.started
+        return step
 
-    @property
-    def _has_six(self) -> bool:
-        """Whether the IPv6 table is needed."""
-        return any(bridge.subnet6 is not None for bridge in self._bridges.values())
-
-    def _change(self, text: str) -> None:
-        """One transaction in the table; a table that somebody changed is written again. Raises Internal."""
+    async def exchange(self, old: list[Published], new: list[Published]) -> None:
+        """Close some ports and open others: one transaction. Raises Internal; nothing has changed then."""
+        before = self._state.published
+        gone, come = (
+            [item for item in old if item in before],
+            [item for item in new if item not in before or item in old],
+        )
+        self._state.published = {item: None for item in before if item not in gone} | dict.fromkeys(come)
         try:
-            self._run(text)
-        except NftablesError as error:
-            log.warning("firewall: %s; writing the table again", str(error).splitlines()[0])
-            self._write()
-
-    def publish(self, published: list[Published]) -> None:
-        """Open ports: one transaction. Raises Internal; nothing is open then."""
-        self._published.update(dict.fromkeys(published))
-        try:
-            self._change(ruleset.publish(self.table, published))
+            await self._change(lambda driver: driver.exchange(self._state, gone, come))
         except Internal:
-            for item in published:
-                del self._published[item]
+            self._state.published = before
             raise
 
-    def unpublish(self, published: list[Published]) -> None:
-        """Close ports: one transaction. A table that somebody removed is written again without them."""
-        known = [item for item in published if item in self._published]
-        for item in known:
-            del self._published[item]
-        self._change(ruleset.unpublish(self.table, known))
-
-    def exchange(self, old: list[Published], new: list[Published]) -> None:
-        """Close some ports and open others: one transaction. Raises Internal; nothing has changed then."""
-        before = self._published
-        self._published = {item: None for item in before if item not in old} | dict.fromkeys(new)
+    async def link(self, old: Iterable[Way], new: Iterable[Way]) -> None:
+        """Close some ways between containers that may not talk to each other, and open others. Raises Internal."""
+        before = self._state.ways
+        gone = [way for way in old if way in before]
+        come = [way for way in new if way not in before or way in gone]
+        self._state.ways = {way: None for way in before if way not in gone} | dict.fromkeys(come)
         try:
-            closing = ruleset.unpublish(self.table, [item for item in old if item in before])
-            self._change(closing + ruleset.publish(self.table, new))
+            if gone or come:
+                await self._change(lambda driver: driver.link(self._state, gone, come))
         except Internal:
-            self._published = before
+            self._state.ways = before
             raise
 
     async def close(self, cleanup: bool = False) -> None:
-        """Stop watching; with `cleanup` take away the table and every accept of ours."""
+        """Stop watching; with `cleanup` take away every rule and accept of ours."""
         if self._monitor is not None:
             self._monitor.close()
             self._monitor = None
+        if self._looking is not None:
+            self._looking.cancel()
         if self._repairing is not None:
             await asyncio.gather(self._repairing, return_exceptions=True)
-        if self._nft is None:
+        if self._driver is None:
             return
         if cleanup:
-            await foreign.remove(self._nft, self.table, self._links)
-            self._run(ruleset.remove(self.table))
-        self._nft.close()
-        self._nft = None
+            await foreign.remove(self._nft, self._table, self._links, self._own_kind)
+            try:
+                await self._do(self._driver.clear)
+            except Refused as error:
+                log.error("firewall: %s", error)
+        if self._nft is not None:
+            self._nft.close()
+        self._driver = self._nft = None
 
-    def _run(self, text: str) -> None:
-        if text and self._nft is not None:
-            self._nft.run(text)
+    @property
+    def _links(self) -> list[str]:
+        return list(self._state.bridges)
 
-    def _write(self) -> None:
-        assert self._nft is not None
+    @property
+    def _own_kind(self) -> str:
+        """The kind of iptables ("nft", "legacy") that our own rules are in, so that nothing else of ours is needed there."""
+        return self._driver.kind if isinstance(self._driver, IptablesDriver) else ""
+
+    async def _among_others(self) -> None:
+        await foreign.ensure(self._nft, self._table, self._links, self._own_kind)
+
+    async def _do(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Call the driver: in a thread if that takes long."""
+        assert self._driver
+        return await asyncio.to_thread(call, *arguments) if self._driver.blocks else call(*arguments)
+
+    async def _change(self, change: Callable[[Driver], None]) -> None:
+        """One change; if what is there is not what we left there, everything is written again. Raises Internal."""
+        if self._driver is None:
+            return
+        async with self._lock:
+            try:
+                await self._do(change, self._driver)
+            except Refused as error:
+                log.warning("firewall: %s; writing everything again", error)
+                await self._write()
+
+    async def _write(self) -> None:
+        assert self._driver
         try:
-            self._nft.run(ruleset.table(self.table, self._bridges.values(), self._published, self._ways))
-        except NftablesError as error:
+            await self._do(self._driver.write, self._state)
+        except Refused as error:
             raise Internal(f"firewall: {error}") from None
-        self._shape = self._seen()
-
-    def _seen(self) -> tuple[int, int]:
-        """How many chains and rules our table has; (0, 0) if it is gone."""
-        assert self._nft is not None
-        try:
-            items = self._nft.query(f"list table ip {self.table}")
-        except NftablesError:
-            return 0, 0
-        return sum("chain" in item for item in items), sum("rule" in item for item in items)
 
     def _changed(self) -> None:
-        """Somebody changed the ruleset (perhaps we): look after both our table and our accepts."""
+        """Somebody changed the rules (perhaps we): look after both ours and our accepts."""
         if self._repairing is None or self._repairing.done():
             self._repairing = asyncio.get_running_loop().create_task(self._repair())
 
     async def _repair(self) -> None:
-        if self._nft is None:
+        if self._driver is None:
             return
         try:
-            if self._seen() != self._shape:
-                log.warning("table %s was changed by another program: written again", self.table)
-                self._write()
-            await foreign.ensure(self._nft, self.table, self._links)
-        except (Internal, NftablesError, OSError, TimeoutError) as error:
+            async with self._lock:
+                if not await self._do(self._driver.whole, self._state):
+                    log.warning("our %s rules were changed by another program: written again", self._driver.name)
+                    await self._write()
+            await self._among_others()
+        except (Internal, Refused, NftablesError, OSError, TimeoutError) as error:
             log.error("firewall repair: %s", error)
+
+
+def chosen(backend: str, table: str) -> Driver:
+    """The driver for `backend`, or the first one that works. Raises Internal, saying what each lacks."""
+    makers: dict[str, Callable[[], Driver]] = {"nftables": lambda: NftDriver(table), "iptables": IptablesDriver}
+    refusals = []
+    for name in [backend] if backend else makers:
+        try:
+            driver = makers[name]()
+        except Refused as error:
+            refusals.append(f"{name}: {error}")
+            continue
+        log.info("firewall: %s", driver.name)
+        return driver
+    raise Internal(f"firewall: {'; '.join(refusals)}")
+
+
+def _reader() -> Nftables | None:
+    """libnftables, to look at the rules of others; not every host has it."""
+    try:
+        return Nftables()
+    except NftablesError:
+        return None

@@ -24,41 +24,42 @@ COMMENT = "dockwright"
 LEGACY_TABLES = "/proc/net/ip_tables_names"
 
 
-async def ensure(nft: Nftables, own: str, links: list[str]) -> list[str]:
+async def ensure(nft: Nftables | None, own: str, links: list[str], kind: str = "") -> list[str]:
     """Put the accepts for `links` wherever they are needed and missing; answers what was done, as sentences.
 
     Args:
-        nft: where to read and write the nftables rulesets.
+        nft: where to read and write the nftables rulesets; None where there is no libnftables.
         own: the name of our own table.
         links: the bridges.
+        kind: of the iptables ("nft", "legacy") that have our own rules, and so need no other accepts; "" for none.
     """
     done = []
-    for chain in _forward_chains(nft):
+    for chain in _forward_chains(nft) if nft else ():
         if chain["table"].startswith(own):
             continue
         if chain["table"] == "firewalld":
             done += await _firewalld(links)
         elif (chain["family"], chain["table"], chain["name"]) == ("ip", "filter", "FORWARD") and _iptables("nft"):
-            done += await _ensure_iptables(_iptables("nft"), links)
-        elif _drops(nft, chain):
+            done += await _ensure_iptables(_iptables("nft"), links) if kind != "nft" else []
+        elif nft and _drops(nft, chain):
             done += _ensure_chain(nft, chain, links)
-    if _legacy_in_use() and _iptables("legacy"):
+    if _legacy_in_use() and _iptables("legacy") and kind != "legacy":
         done += await _ensure_iptables(_iptables("legacy"), links)
     for sentence in done:
         log.info("%s", sentence)
     return done
 
 
-async def remove(nft: Nftables, own: str, links: list[str]) -> None:
+async def remove(nft: Nftables | None, own: str, links: list[str], kind: str = "") -> None:
     """Take every accept of ours away again."""
-    for chain in _forward_chains(nft):
+    for chain in _forward_chains(nft) if nft else ():
         if chain["table"].startswith(own):
             continue
         if chain["table"] == "firewalld":
             await _firewalld(links, remove=True)
         elif (chain["family"], chain["table"], chain["name"]) == ("ip", "filter", "FORWARD") and _iptables("nft"):
             await _remove_iptables(_iptables("nft"))
-        else:
+        elif nft:
             for rule in _own_rules(nft, chain):
                 nft.run(f"delete rule {_place(chain)} handle {rule['handle']}")
     if _legacy_in_use() and _iptables("legacy"):
@@ -176,8 +177,10 @@ async def _ensure_iptables(program: str, links: list[str]) -> list[str]:
     listing = await _listing(program)
     if not blocks(listing) or in_place(listing, links):
         return []
-    restore = program.replace("iptables", "iptables-restore") if "-" not in os.path.basename(program) else (
-        f"{program}-restore"
+    restore = (
+        program.replace("iptables", "iptables-restore")
+        if "-" not in os.path.basename(program)
+        else (f"{program}-restore")
     )
     status, _, error = await spawner.run([restore, "-w", "--noflush"], restore_text(listing, links).encode())
     if status:

@@ -5,63 +5,10 @@ accepts for anybody else: `accept` ends only our own chain, `drop` is final and 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
 
-from dockwright.networks.publish import ANY4, Binding
+from dockwright.networks.firewall.model import FOUR, SIX, BridgeRules, Family, Published, State, Way
 
-Published = tuple[Binding, str]  # a binding and the container's address
-Way = tuple[str, str, str, int]  # from a container's address to another's, protocol and port
 Sets = dict[str, list[str]]  # the elements of each set
-
-
-@dataclass(frozen=True, slots=True)
-class BridgeRules:
-    """What the firewall must know of one bridge.
-
-    Attributes:
-        link, subnet, subnet6: its name and its subnets; None for a family it does not have.
-        icc, internal: its containers may talk to each other; nothing else is reached, or reaches them.
-        masquerade, source4, source6: what leaves gets the address of the interface it leaves by, or a given one.
-        open4, open6: all of a container's ports may be reached from outside.
-        trusted: interfaces by which they may be reached in any case.
-    """
-
-    link: str
-    subnet: IPv4Network | None
-    icc: bool = True
-    masquerade: bool = True
-    internal: bool = False
-    subnet6: IPv6Network | None = None
-    source4: str = ""
-    source6: str = ""
-    open4: bool = False
-    open6: bool = False
-    trusted: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """The words of one family: of the table, of its addresses, and what its bridges' rules say of it."""
-
-    word: str
-    address: str
-    number: int
-
-    def subnet(self, bridge: BridgeRules) -> IPv4Network | IPv6Network | None:
-        """The bridge's subnet of this family."""
-        return bridge.subnet if self.number == 4 else bridge.subnet6
-
-    def source(self, bridge: BridgeRules) -> str:
-        """The address that what leaves shall have."""
-        return bridge.source4 if self.number == 4 else bridge.source6
-
-    def opened(self, bridge: BridgeRules) -> bool:
-        """Whether unpublished ports may be reached."""
-        return bridge.open4 if self.number == 4 else bridge.open6
-
-
-FOUR, SIX = Family("ip", "ipv4_addr", 4), Family("ip6", "ipv6_addr", 6)
 
 # The sets that say which bridges there are, with their types. A packet's way does not grow with the number of bridges.
 BRIDGE_SETS = {
@@ -77,27 +24,37 @@ BRIDGE_SETS = {
 INTERVALS = ("home", "masqueraded", "translated")
 
 
-def table(
-    name: str, bridges: Iterable[BridgeRules], published: Iterable[Published], ways: Iterable[Way] = ()
-) -> str:  # fmt: skip
-    """The whole ruleset, replacing whatever there is of it. The IPv6 table is there if a bridge has IPv6.
-
-    Args:
-        ways: what links open between containers that may not talk to each other.
-    """
-    bridges = list(bridges)
-    sets = _published_sets(published) + _bridge_sets(FOUR, bridges) + _ways_set(ways)
-    text = _table(name, FOUR, sets, PUBLISHED_CHAINS, LINKED)
-    six = [bridge for bridge in bridges if bridge.subnet6 is not None]
-    return text + (_table(name, SIX, _bridge_sets(SIX, six), "", "") if six else "")
+def table(name: str, state: State) -> str:
+    """The whole ruleset, replacing whatever there is of it. The IPv6 table is there if a bridge has IPv6."""
+    return "".join(_table(name, family, state) for family in state.families)
 
 
-def _table(name: str, family: Family, sets: str, chains: str, linked: str) -> str:
-    word = family.word
+def _table(name: str, family: Family, state: State) -> str:
+    word, own = family.word, "127.0.0.0/8" if family is FOUR else "::1"
+    bridges = [bridge for bridge in state.bridges.values() if family is FOUR or bridge.subnet6 is not None]
+    sets = _published_sets(family, state.published) + _bridge_sets(family, bridges) + _ways_set(family, state.ways)
+    entry = "" if state.outside else "iifname @bridges "
     return f"""table {word} {name}
 delete table {word} {name}
 table {word} {name} {{
-{sets}{chains}	chain nat-postrouting {{
+{sets}	chain raw-prerouting {{
+		type filter hook prerouting priority raw; policy accept;
+		iifname != "lo" meta l4proto . {word} daddr . th dport @loopback drop comment "published on loopback only"
+	}}
+	chain nat-prerouting {{
+		type nat hook prerouting priority dstnat; policy accept;
+		{entry}fib daddr type local jump published-ports
+	}}
+	chain nat-output {{
+		type nat hook output priority -100; policy accept;
+		fib daddr type local jump published-ports
+	}}
+	chain published-ports {{
+		{word} daddr {own} return comment "carried by netd"
+		meta l4proto {{ tcp, udp, sctp }} dnat {word} to meta l4proto . {word} daddr . th dport map @published
+		meta l4proto {{ tcp, udp, sctp }} dnat {word} to meta l4proto . th dport map @published-anywhere
+	}}
+	chain nat-postrouting {{
 		type nat hook postrouting priority srcnat; policy accept;
 		{word} saddr . oifname @home ct status dnat masquerade comment "to its own published port"
 		{word} saddr . oifname @home accept
@@ -112,7 +69,8 @@ table {word} {name} {{
 		oifname != @bridges accept
 		ct state established,related accept
 		ct status dnat accept
-{linked}		oifname @open accept
+		{word} saddr . {word} daddr . meta l4proto . th dport @linked accept
+		oifname @open accept
 		iifname . oifname @trusted accept
 		drop comment "unpublished"
 	}}
@@ -120,41 +78,19 @@ table {word} {name} {{
 """
 
 
-PUBLISHED_CHAINS = """	chain raw-prerouting {
-		type filter hook prerouting priority raw; policy accept;
-		iifname != "lo" meta l4proto . ip daddr . th dport @loopback drop comment "published on loopback only"
-	}
-	chain nat-prerouting {
-		type nat hook prerouting priority dstnat; policy accept;
-		fib daddr type local jump published-ports
-	}
-	chain nat-output {
-		type nat hook output priority -100; policy accept;
-		fib daddr type local jump published-ports
-	}
-	chain published-ports {
-		ip daddr 127.0.0.0/8 return comment "carried by netd"
-		meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . ip daddr . th dport map @published
-		meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . th dport map @published-anywhere
-	}
-"""
-
-
-LINKED = "\t\tip saddr . ip daddr . meta l4proto . th dport @linked accept\n"
-
-
-def _ways_set(ways: Iterable[Way]) -> str:
-    typed = "ipv4_addr . ipv4_addr . inet_proto . inet_service"
-    return f"\tset linked {{\n\t\ttype {typed}\n\t\t{_initial(_way_elements(ways))}\n\t}}\n"
+def _ways_set(family: Family, ways: Iterable[Way]) -> str:
+    typed = f"{family.address} . {family.address} . inet_proto . inet_service"
+    return f"\tset linked {{\n\t\ttype {typed}\n\t\t{_initial(_way_elements(ways if family is FOUR else ()))}\n\t}}\n"
 
 
 def _way_elements(ways: Iterable[Way]) -> str:
     return ", ".join(" . ".join(map(str, way)) for way in ways)
 
 
-def ways(name: str, opened: Iterable[Way], verb: str) -> str:
-    """The transaction that opens (`verb` "add") or closes ("delete") ways between containers."""
-    return f"{verb} element ip {name} linked {{ {_way_elements(opened)} }}\n"
+def link(name: str, old: list[Way], new: list[Way]) -> str:
+    """The transaction that closes ways between containers and opens others."""
+    verbs = (("delete", old), ("add", new))
+    return "".join(f"{verb} element ip {name} linked {{ {_way_elements(ways)} }}\n" for verb, ways in verbs if ways)
 
 
 def _bridge_elements(family: Family, bridge: BridgeRules) -> Sets:
@@ -207,59 +143,55 @@ def _keys(elements: list[str], verb: str) -> list[str]:
     return elements if verb == "add" else [element.partition(" : ")[0] for element in elements]
 
 
-def _published_sets(published: Iterable[Published]) -> str:
-    return "".join(_set(kind, entries) for kind, entries in _elements(published).items())
-
-
 TYPES = {
-    "published": ("map", "inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service"),
-    "published-anywhere": ("map", "inet_proto . inet_service : ipv4_addr . inet_service"),
-    "loopback": ("set", "inet_proto . ipv4_addr . inet_service"),
+    "published": ("map", "inet_proto . ADDRESS . inet_service : ADDRESS . inet_service"),
+    "published-anywhere": ("map", "inet_proto . inet_service : ADDRESS . inet_service"),
+    "loopback": ("set", "inet_proto . ADDRESS . inet_service"),
 }
 
 
-def _set(kind: str, entries: list[tuple[str, str]]) -> str:
+def _published_sets(family: Family, published: Iterable[Published]) -> str:
+    return "".join(_set(family, kind, entries) for kind, entries in _elements(family, published).items())
+
+
+def _set(family: Family, kind: str, entries: list[tuple[str, str]]) -> str:
     word, typed = TYPES[kind]
     initial = _initial(", ".join(f"{key} : {value}" if value else key for key, value in entries))
-    return f"\t{word} {kind} {{\n\t\ttype {typed}\n\t\t{initial}\n\t}}\n"
+    return f"\t{word} {kind} {{\n\t\ttype {typed.replace('ADDRESS', family.address)}\n\t\t{initial}\n\t}}\n"
 
 
 def _initial(elements: str) -> str:
     return f"elements = {{ {elements} }}" if elements else ""
 
 
-def _elements(published: Iterable[Published]) -> dict[str, list[tuple[str, str]]]:
-    """The (key, value) elements of each set for `published`; IPv6 host addresses have none, netd carries those."""
+def _elements(family: Family, published: Iterable[Published]) -> dict[str, list[tuple[str, str]]]:
+    """The (key, value) elements of each set for `published`; where host and container have no family in common netd carries."""
+    published = list(published)
     found: dict[str, list[tuple[str, str]]] = {kind: [] for kind in TYPES}
-    for binding, address in published:
-        target = f"{address} . {binding.port}"
-        if ":" in binding.host_ip:
-            continue
-        if binding.host_ip == ANY4:
-            found["published-anywhere"].append((f"{binding.protocol} . {binding.host_port}", target))
-        elif binding.host_ip.startswith("127."):
-            found["loopback"].append((f"{binding.protocol} . {binding.host_ip} . {binding.host_port}", ""))
-        else:
-            found["published"].append((f"{binding.protocol} . {binding.host_ip} . {binding.host_port}", target))
+    for binding, address in family.published(published):
+        kind, where = ("published-anywhere", "") if binding.anywhere else ("published", f"{binding.host_ip} . ")
+        found[kind].append((f"{binding.protocol} . {where}{binding.host_port}", f"{address} . {binding.port}"))
+    found["loopback"] = [
+        (f"{item.protocol} . {item.host_ip} . {item.host_port}", "") for item in family.closed(published)
+    ]
     return found
 
 
-def publish(name: str, published: Iterable[Published]) -> str:
-    """The transaction that opens ports, "" if none needs a rule."""
-    return "".join(
-        f"add element ip {name} {kind} {{ {', '.join(f'{key} : {value}' if value else key for key, value in entries)} }}\n"
-        for kind, entries in _elements(published).items()
-        if entries
-    )
+def exchange(name: str, families: Iterable[Family], old: list[Published], new: list[Published]) -> str:
+    """The transaction that closes ports and opens others, "" if none needs a rule."""
+    return "".join(_exchange(name, family, old, new) for family in families)
 
 
-def unpublish(name: str, published: Iterable[Published]) -> str:
-    """The transaction that closes ports, "" if none has a rule."""
-    return "".join(
-        f"delete element ip {name} {kind} {{ {', '.join(key for key, _ in entries)} }}\n"
-        for kind, entries in _elements(published).items()
-        if entries
-    )
+def _exchange(name: str, family: Family, old: list[Published], new: list[Published]) -> str:
+    lines = []
+    for kind, entries in _elements(family, old).items():
+        if entries:
+            lines.append(f"delete element {family.word} {name} {kind} {{ {', '.join(key for key, _ in entries)} }}\n")
+    for kind, entries in _elements(family, new).items():
+        if entries:
+            shown = ", ".join(f"{key} : {value}" if value else key for key, value in entries)
+            lines.append(f"add element {family.word} {name} {kind} {{ {shown} }}\n")
+    return "".join(lines)
 
 
 def remove(name: str) -> str:

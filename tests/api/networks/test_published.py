@@ -1,0 +1,151 @@
+"""Who reaches published ports: by each firewall driver, by each setting, by IPv6; and that rules are repaired and go."""
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+WHO = "while true; do nc -l -p 80 -e sh -c 'cat /proc/net/tcp /proc/net/tcp6 | grep :0050'; done"
+HOST_FIREWALL = """
+table inet host { chain input { type filter hook input priority 0; policy drop;
+  iif "lo" accept; ct state established,related accept; icmpv6 type { 133, 134, 135, 136 } accept; tcp dport 8091 accept; }; }
+"""
+
+
+def docker(daemon: Any, *arguments: str) -> str:
+    done = daemon.docker(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode().strip()
+
+
+def inside(daemon: Any, *command: str) -> str:
+    done = subprocess.run([*daemon.inside, *command], capture_output=True, timeout=20, check=False)
+    return (done.stdout + done.stderr).decode()
+
+
+def ask(where: list[str], address: str, port: int, tries: int = 30) -> bytes:
+    """What a server says; "" if it does not answer."""
+    for _ in range(tries):
+        command = [*where, "busybox", "nc", "-w", "1", address, str(port)]
+        if said := subprocess.run(command, input=b"", capture_output=True, timeout=10, check=False).stdout:
+            return said
+        time.sleep(0.05)
+    return b""
+
+
+def closed(where: list[str], address: str, port: int) -> bool:
+    return ask(where, address, port, 1) == b""
+
+
+@pytest.fixture
+def started(daemon_class: Any) -> Iterator[Callable[..., Any]]:
+    """Start a daemon with flags of its own."""
+    made: list[Any] = []
+
+    def start(*flags: str) -> Any:
+        made.append(daemon_class(*flags))
+        made[-1].start()
+        made[-1].load()
+        return made[-1]
+
+    yield start
+    for daemon in made:
+        daemon.close()
+
+
+def serve(daemon: Any, name: str, *options: str) -> None:
+    docker(daemon, "run", "-d", "--name", name, *options, "busybox", "sh", "-c", WHO)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[Callable[[], bool]]:
+    deadline = time.monotonic() + seconds
+    yield lambda: time.monotonic() < deadline
+
+
+def test_iptables_as_the_driver(started: Callable[..., Any], neighbour_of: Any) -> None:
+    daemon = started("--firewall-backend", "iptables")
+    other = neighbour_of(daemon, "10.99.0")
+    assert "table ip dockwright" not in inside(daemon, "nft", "list", "ruleset")
+    serve(daemon, "web", "-p", "8090:80")
+    assert b"0200630A" in ask(other, "10.99.0.1", 8090)
+    assert ask(daemon.inside, "127.0.0.1", 8090)
+    inside(daemon, "iptables", "-F")
+    inside(daemon, "iptables", "-t", "nat", "-F")
+    with within(5) as more:
+        while "8090" not in inside(daemon, "iptables-save") and more():
+            time.sleep(0.1)
+    assert b"0200630A" in ask(other, "10.99.0.1", 8090)
+    rule = ("DOCKER-USER", "-m", "conntrack", "--ctorigdstport", "8090", "-j", "DROP")
+    inside(daemon, "iptables", "-I", *rule)
+    assert closed(other, "10.99.0.1", 8090)
+    inside(daemon, "iptables", "-P", "FORWARD", "DROP")
+    inside(daemon, "iptables", "-D", *rule)
+    assert b"0200630A" in ask(other, "10.99.0.1", 8090)
+    docker(daemon, "rm", "-f", "web")
+    assert "8090" not in inside(daemon, "iptables-save")
+    daemon.end()
+    assert "DOCK" not in inside(daemon, "iptables-save") + inside(daemon, "ip6tables-save")
+    daemon.start()
+
+
+def test_a_host_that_is_respected(started: Callable[..., Any], neighbour_of: Any) -> None:
+    daemon = started("--published-ports", "respect-host")
+    other = neighbour_of(daemon, "10.99.0")
+    inside(daemon, "nft", HOST_FIREWALL)
+    serve(daemon, "web", "-p", "8090:80", "-p", "8091:80")
+    assert closed(other, "10.99.0.1", 8090)
+    assert ask(other, "10.99.0.1", 8091)
+    assert ask(daemon.inside, "127.0.0.1", 8090)
+    docker(daemon, "run", "-d", "--name", "asker", "busybox", "sleep", "100")
+    assert ask(["docker", "-H", daemon.host, "exec", "asker"], "172.17.0.1", 8090)
+    inside(daemon, "nft", "flush chain inet host input")
+    assert closed(other, "10.99.0.1", 8091)
+    inside(daemon, "nft", "delete table inet host")
+    assert ask(other, "10.99.0.1", 8090)
+
+
+def test_ports_for_this_host_only(started: Callable[..., Any], neighbour_of: Any) -> None:
+    daemon = started("--published-ports", "localhost")
+    other = neighbour_of(daemon, "10.99.0")
+    serve(daemon, "web", "-p", "8090:80", "-p", "0.0.0.0:8091:80")
+    assert sorted(docker(daemon, "port", "web", "80").splitlines()) == ["0.0.0.0:8091", "127.0.0.1:8090", "[::1]:8090"]
+    assert "127.0.0.1:8090->80/tcp" in docker(daemon, "ps")
+    assert ask(daemon.inside, "127.0.0.1", 8090) and ask(daemon.inside, "::1", 8090)
+    assert closed(other, "10.99.0.1", 8090)
+    assert ask(other, "10.99.0.1", 8091)
+
+
+@pytest.mark.parametrize("backend", ["nftables", "iptables"])
+def test_ipv6_with_the_clients_own_address(started: Callable[..., Any], neighbour_of: Any, backend: str) -> None:
+    daemon = started("--firewall-backend", backend)
+    other = neighbour_of(daemon, "10.99.0")
+    for where, address, device in ((daemon.inside, "fd99::1/64", "lan0"), (other, "fd99::2/64", "lan1")):
+        subprocess.run([*where, "ip", "address", "add", address, "dev", device, "nodad"], check=True)
+    docker(daemon, "network", "create", "--ipv6", "--subnet", "fd98::/64", "six")
+    serve(daemon, "web", "--network", "six", "-p", "8090:80")
+    assert b"000099FD000000000000000002000000" in ask(other, "fd99::1", 8090)
+    assert b"0200630A" in ask(other, "10.99.0.1", 8090)
+    assert ask(daemon.inside, "::1", 8090)
+    assert json.loads(docker(daemon, "inspect", "-f", "{{json .NetworkSettings.Ports}}", "web"))["80/tcp"] == [
+        {"HostIp": "0.0.0.0", "HostPort": "8090"}, {"HostIp": "::", "HostPort": "8090"}
+    ]  # fmt: skip
+    docker(daemon, "rm", "-f", "web")
+    assert closed(other, "fd99::1", 8090)
+    docker(daemon, "network", "rm", "six")
+
+
+def test_without_a_firewall_program(started: Callable[..., Any], daemon_class: Any) -> None:
+    """A driver that this host lacks: the daemon says what is missing, and does not start half."""
+    made = daemon_class("--firewall-backend", "iptables")
+    hide = 'mount -t tmpfs none /usr/sbin && exec "$@"'
+    made.through = ["unshare", "-m", "sh", "-c", hide, "sh"]
+    with pytest.raises(AssertionError, match="firewall: iptables: iptables-save is not installed"):
+        made.start()
+    subprocess.run(["ip", "netns", "delete", made.netns], check=True)
+    shutil.rmtree(made.root)
