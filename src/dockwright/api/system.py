@@ -48,12 +48,13 @@ class System:
         engine_id: the data root's id.
         config: the daemon's configuration.
         containers, images: their managers, for the counts.
-        runtimes: name to path of each OCI runtime.
+        runtimes: the OCI runtimes by name, and the default one's name.
     """
 
     def __init__(
-        self, engine_id: str, config: Settings, containers: Any, images: Any, events: EventBus, runtimes: dict[str, str]
-    ) -> None:
+        self, engine_id: str, config: Settings, containers: Any, images: Any, events: EventBus,
+        runtimes: tuple[dict[str, Any], str],
+    ) -> None:  # fmt: skip
         self._engine_id = engine_id
         self._config = config
         self._containers = containers
@@ -111,8 +112,8 @@ class System:
             "Labels": self._config.labels,
             "ExperimentalBuild": False,
             "ServerVersion": ENGINE,
-            "Runtimes": {name: {"path": path} for name, path in self._runtimes.items()},
-            "DefaultRuntime": "runc",
+            "Runtimes": self._runtimes[0],
+            "DefaultRuntime": self._runtimes[1],
             "Swarm": _no_swarm(),
             "LiveRestoreEnabled": self._config.live_restore,
             "Isolation": "",

@@ -1,7 +1,8 @@
 """What the daemon gives containers that do not say otherwise: dockerd's --default-*, --init and their like."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from dockwright.containers.runtimes import Runtimes
 from dockwright.host.cdi import DIRECTORIES
 from dockwright.types.container import HostConfig, LogConfig, Ulimit
 
@@ -19,6 +20,7 @@ class Defaults:
         init: whether an init program comes first. init_path: which; "" to look for one.
         no_new_privileges: as the security option. seccomp: "builtin", "unconfined" or a profile's JSON text.
         cdi_directories: where devices are described; none when that is switched off.
+        runtimes: the OCI runtimes there are.
     """
 
     log: LogConfig
@@ -31,9 +33,11 @@ class Defaults:
     no_new_privileges: bool = False
     seccomp: str = "builtin"
     cdi_directories: tuple[str, ...] = DIRECTORIES
+    runtimes: Runtimes = field(default_factory=Runtimes)
 
     def fill_in(self, host: HostConfig, cgroup_v2: bool) -> None:
         """Give `host` what it does not say."""
+        host.Runtime = host.Runtime or self.runtimes.default
         host.ShmSize = host.ShmSize or self.shm_size
         host.IpcMode = host.IpcMode or self.ipc_mode
         host.CgroupnsMode = host.CgroupnsMode or self.cgroupns_mode or ("private" if cgroup_v2 else "host")

@@ -10,6 +10,7 @@ from dockwright.base.errors import Conflict, EngineError, Internal, InvalidParam
 from dockwright.base.ids import new_id
 from dockwright.containers import confinement, links, starting
 from dockwright.containers.container import Container
+from dockwright.containers.runtimes import is_own
 from dockwright.containers.session import Session, detach_sequence
 from dockwright.containers.store import Store
 from dockwright.images.layers import Layers
@@ -133,7 +134,7 @@ class Execs:
             return await self._run(made, task, request)
         except EngineError as error:
             made.end(NOT_STARTED)
-            raise _explained(error) from None
+            raise _explained(error, made.container.host.Runtime or "") from None
 
     async def _run(self, made: Exec, task: Task, request: ExecStartRequest) -> Session | None:
         given, detached = made.request, bool(request.Detach)
@@ -250,12 +251,12 @@ def _refuse_idle(container: Container, ref: str) -> None:
         raise Conflict(f"Container {ref or container.id} is paused, unpause the container before exec")
 
 
-def _explained(error: EngineError) -> EngineError:
+def _explained(error: EngineError, runtime: str) -> EngineError:
     """Why an exec could not begin, in Docker's words."""
     text = error.message
     if text == RELATIVE or text.startswith(("unable to find", "Unable to find", "uids and gids", "the shim of")):
         return error
-    return InvalidParameter(f"{_PREFIX}{text}: unknown")
+    return InvalidParameter(f"{_PREFIX if is_own(runtime) else 'OCI runtime exec failed: '}{text}: unknown")
 
 
 async def _abandon(attaching: "asyncio.Task[Session] | None") -> None:

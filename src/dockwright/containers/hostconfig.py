@@ -35,7 +35,7 @@ def completed(
             raise NotSupported(f"HostConfig.{name} is not implemented yet")
     defaults.fill_in(host, can.v2)
     _fill_in(host)
-    _check(host)
+    _check(host, defaults)
     modes.check(request, host, store)
     _secure(host)
     return host, limits.check(host, can)
@@ -49,7 +49,6 @@ def _without_nulls(host: HostConfig) -> None:
 
 
 def _fill_in(host: HostConfig) -> None:
-    host.Runtime = host.Runtime or "runc"
     if host.NetworkMode in ("", "default"):
         host.NetworkMode = "bridge"
     if not host.Privileged:
@@ -62,14 +61,13 @@ def _fill_in(host: HostConfig) -> None:
     )
 
 
-def _check(host: HostConfig) -> None:
+def _check(host: HostConfig, defaults: Defaults) -> None:
     normalise(host.CapAdd, "CapAdd")
     normalise(host.CapDrop, "CapDrop")
     assert host.LogConfig
     restarts.check(host)
     logopts.check(host.LogConfig)
-    if host.Runtime != "runc":
-        raise InvalidParameter(f"unknown or invalid runtime name: {host.Runtime}")
+    defaults.runtimes.check(host.Runtime or "")
     if not -1000 <= (host.OomScoreAdj or 0) <= 1000:
         raise InvalidParameter(f"Invalid value {host.OomScoreAdj}, range for oom score adj is [-1000, 1000]")
     if (host.ShmSize or 0) < 0:

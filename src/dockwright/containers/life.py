@@ -82,7 +82,7 @@ class Life:
         try:
             opened, steps = await self._make(container, task, spec, prepared)
         except EngineError as error:
-            await self._failed(container, *starting.explained(error))
+            await self._failed(container, *starting.explained(error, container.host.Runtime or ""))
         state = container.state
         state.running, state.restarting, state.started_at = True, False, now()
         state.exit_code, state.error, state.oom_killed = 0, "", False

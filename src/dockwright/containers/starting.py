@@ -10,6 +10,7 @@ from dockwright.base.paths import Paths
 from dockwright.containers import confinement, devices, initprogram, limits, logopts, modes, networking
 from dockwright.containers.container import Container
 from dockwright.containers.defaults import Defaults
+from dockwright.containers.runtimes import is_own
 from dockwright.containers.store import Store
 from dockwright.images.layers import Layers
 from dockwright.kernel.process import capget
@@ -24,8 +25,9 @@ from dockwright.types.container import HostConfig
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 NOFILE_SOFT, NOFILE_HARD = 1024, 524288
-_REFUSED = "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
-_PREFIX = f"{_REFUSED}unable to start container process: "
+_CREATE = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
+_REFUSED = f"{_CREATE}runc create failed: "
+_OWN = f"{_REFUSED}unable to start container process: "
 _OF_THE_SPEC = ('sysctl "', "wrong rlimit value")  # what runc finds before there is a process
 
 _FILE_OR_DIRECTORY = (
@@ -53,8 +55,25 @@ def task_spec(
     os.makedirs(f"{bundle}/rootfs", mode=0o700, exist_ok=True)
     return TaskSpec(
         spec=oci(container, layers, binds, store, defaults, linked), bundle=bundle, rootfs=layers.mount(container.id),
-        overlay_base=layers.base, seccomp_cache=paths.seccomp_cache,
+        overlay_base=layers.base, seccomp_cache=paths.seccomp_cache, runtime=_runtime(container, paths, defaults),
     )  # fmt: skip
+
+
+def _runtime(container: Container, paths: Paths, defaults: Defaults) -> dict[str, Any] | None:
+    """A runtime that is not ours, as its drivers need to know it.
+
+    Raises:
+        EngineError: it is not configured any more, or not installed.
+    """
+    name = container.host.Runtime or ""
+    runtime = defaults.runtimes.of(name)
+    if runtime is None:
+        return None
+    try:
+        return runtime.plan(f"{paths.exec_root}/runtimes/{name.replace('/', '_')}")
+    except Internal as error:
+        log = f"open {paths.task(container.id)}/log.json: no such file or directory"
+        raise Internal(f"{_CREATE}unable to retrieve OCI runtime error ({log}): {error.message}: unknown") from None
 
 
 def streams(container: Container, paths: Paths) -> Streams:
@@ -103,7 +122,7 @@ def _inputs(
         limits.check_shares(host, layout().is_v2)
     except Internal as error:
         text = f"error during container init: error setting cgroup config for procHooks process: {error.message}"
-        raise Internal(f"{_PREFIX}{text}: unknown") from None
+        raise Internal(f"{_OWN}{text}: unknown") from None
     return Inputs(
         container.id, container.config["Hostname"], container.config, host,
         "host" if host.NetworkMode == "host" else "private", identity, held, layout().is_v2,
@@ -167,19 +186,23 @@ def end_waiting(container: Container) -> None:
     container.attached = []
 
 
-def explained(error: EngineError) -> tuple[int, EngineError]:
-    """Exit code and text of a failed start, by runc's text (docs/rooms/containers.md, exit codes)."""
-    text = error.message
+def explained(error: EngineError, runtime: str) -> tuple[int, EngineError]:
+    """Exit code and text of a failed start, by runc's text (docs/rooms/containers.md, exit codes).
+
+    Args:
+        runtime: its name: another than ours says itself what it is.
+    """
+    prefix, text = _OWN if is_own(runtime) else _CREATE, error.message
     if text.startswith(LOG_FAILED):
         return 127 if "no such file or directory" in text else 128, error
     if "not a directory" in text:
-        return 127, InvalidParameter(f"{_PREFIX}{text}: unknown: {_FILE_OR_DIRECTORY}")
-    if "executable file not found" in text or "no such file or directory" in text:
-        return 127, InvalidParameter(f"{_PREFIX}{text}: unknown")
+        return 127, InvalidParameter(f"{prefix}{text}: unknown: {_FILE_OR_DIRECTORY}")
+    if "executable file not found" in text or "no such file or directory" in text.lower():
+        return 127, InvalidParameter(f"{prefix}{text}: unknown")
     if "permission denied" in text:
-        return 126, InvalidParameter(f"{_PREFIX}{text}: unknown")
+        return 126, InvalidParameter(f"{prefix}{text}: unknown")
     if "is a directory" in text:  # clients look for the other words
-        return 126, InvalidParameter(f"{_PREFIX}{text}: unknown: permission denied")
+        return 126, InvalidParameter(f"{prefix}{text}: unknown: permission denied")
     known = text.startswith(("unable to find", "Unable to find", "uids and gids", "invalid tmpfs", "the shim of"))
-    prefix = _REFUSED if text.startswith(_OF_THE_SPEC) else _PREFIX
+    prefix = _REFUSED if prefix == _OWN and text.startswith(_OF_THE_SPEC) else prefix
     return 128, type(error)(text) if known else Internal(f"{prefix}{text}: unknown")

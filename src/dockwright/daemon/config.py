@@ -25,7 +25,7 @@ CONFIG_FILE = "/etc/dockwright/daemon.json"
 RELOADABLE = ("debug", "labels", "live_restore", "shutdown_timeout")
 MERGED = "merged configuration validation from file and command line flags failed"
 JSON_KINDS: dict[type[Any], str] = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
-ITEMS: dict[str, type[Any]] = {"features": bool}  # what lists and maps hold, if not strings
+ITEMS: dict[str, type[Any]] = {"features": bool, "runtimes": dict}  # what lists and maps hold, if not strings
 TYPES: dict[str, type[Any]] = {TEXT: str, NUMBER: int, FLAG: bool, LIST: list, MAP: dict}
 
 
@@ -51,6 +51,8 @@ class Config:
     config_file: str = CONFIG_FILE
     validate: bool = False
     storage_driver: str = ""
+    runtimes: dict[str, Any] = field(default_factory=dict)
+    default_runtime: str = "runc"
     storage_opts: list[str] = field(default_factory=list)
     bridge: str = ""
     bip: str = ""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from dockwright.base.errors import InvalidParameter
 from dockwright.containers.defaults import SHM_SIZE, Defaults
+from dockwright.containers.runtimes import configured
 from dockwright.daemon.arguments import FALSE, TRUE
 from dockwright.grammar.option_values import ulimit
 from dockwright.grammar.units import ram_in_bytes
@@ -33,6 +34,7 @@ def container_defaults(config: "Config") -> Defaults:
         no_new_privileges=config.no_new_privileges,
         seccomp=_profile(config.seccomp_profile),
         cdi_directories=cdi_directories(config),
+        runtimes=configured(config.runtimes, config.default_runtime),
     )
 
 
@@ -59,6 +61,7 @@ def check(config: "Config") -> None:
         raise InvalidParameter(f'default cgroup namespace mode ({cgroupns}) is invalid; use "host" or "private"')
     for text in config.default_ulimits:
         _ulimit(text)
+    configured(config.runtimes, config.default_runtime)
     _size(config.default_shm_size)
     config.features = {name: _flag(name, value) for name, value in config.features.items()}
     for name, wanted in config.features.items():

@@ -15,6 +15,7 @@ from dockwright.base.errors import EngineError, NotSupported
 from dockwright.base.files import write_atomic
 from dockwright.base.paths import Paths
 from dockwright.containers.manager import ContainerManager
+from dockwright.containers.runtimes import configured
 from dockwright.daemon import apparmor, notify
 from dockwright.daemon import config as configuration
 from dockwright.daemon.config import Config
@@ -36,7 +37,7 @@ from dockwright.upkeep.usage import Usage
 from dockwright.volumes.manager import VolumeManager
 
 log = logging.getLogger("dockwright.daemon")
-RUNTIMES = {"runc": "dockwright-runc"}
+OWN_RUNTIME = "dockwright-runc"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -112,7 +113,9 @@ class Engine:
         self, ident: str, database: Database, containers: ContainerManager, images: ImageManager, networks: NetworkManager,
         volumes: VolumeManager, events: EventBus,
     ) -> ApiServer:  # fmt: skip
-        system = System(ident, self._config, containers, images, events, RUNTIMES)
+        runtimes = configured(self._config.runtimes, self._config.default_runtime)
+        shown = (runtimes.shown(OWN_RUNTIME), runtimes.default)
+        system = System(ident, self._config, containers, images, events, shown)
         usage, disk = Usage(images, containers, volumes), Disk(database, self._paths, images, containers, volumes)
         managers = Managers(containers, images, networks, volumes, events, system, usage, disk)
         return ApiServer(managers, self._config)

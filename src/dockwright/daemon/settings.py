@@ -39,8 +39,6 @@ def _refused(flag: str, kind: str = TEXT, key: str | None = None, *harmless: Any
     return Setting(flag, kind, flag if key is None else key, "", short, harmless)
 
 
-NO_RUNTIME = "specified default runtime '%s' does not exist"
-
 CARRIED = (
     _carried("host", LIST, "hosts", "hosts", "H"),
     _carried("group", short="G"),
@@ -52,6 +50,8 @@ CARRIED = (
     _carried("config-file", key=""),
     _carried("validate", FLAG, key=""),
     _carried("storage-driver", short="s"),
+    _carried("add-runtime", MAP, "runtimes", "runtimes"),
+    _carried("default-runtime"),
     _carried("storage-opt", LIST, "storage-opts", "storage_opts"),
     _carried("bridge", short="b"),
     _carried("bip"),
@@ -98,8 +98,6 @@ CARRIED = (
 )
 
 REFUSED = (
-    Setting("default-runtime", TEXT, "default-runtime", harmless=("runc",), refusal=NO_RUNTIME),
-    _refused("add-runtime", MAP, "runtimes"),
     _refused("allow-nondistributable-artifacts", LIST),
     _refused("api-cors-header"),
     _refused("authorization-plugin", LIST, "authorization-plugins"),

@@ -13,6 +13,8 @@ HELP = {
     "config-file": 'Path of daemon.json (default "/etc/dockwright/daemon.json")',
     "validate": "Check flags and daemon.json, and end",
     "storage-driver": "Storage driver (default: the one used before, else overlay2 where the kernel has it)",
+    "add-runtime": "An OCI runtime with runc's command line: name=path",
+    "default-runtime": 'Runtime of containers that ask for none (default "runc")',
     "storage-opt": "Option of the storage driver: key=value",
     "bridge": 'An existing bridge for the default network; "none" makes none',
     "bip": "Address and prefix length of the default bridge",

@@ -8,11 +8,15 @@ init is cloned with CLONE_PARENT: it is the shim's own child.
                     {"op": "make", "id", "directory"} + stdio           -> nothing: what goes wrong is told by `go`
                     {"op": "go"}                                        -> {"pid", "trace", "oom", "pids"} [+ console]
                     {"op": "exec", "id", "directory", "pid", "process"} + stdio -> {"pid"} [+ console]
-    any answer may be {"kind", "error"} instead; after one of the last two the maker ends
+                    {"op": "command", "id", "directory", "arguments"}   -> {}
+    any answer may be {"kind", "error"} instead; after one of the last three the maker ends
+
+A container whose plan names a runtime that is not ours is made by that one (external.py).
 """
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import _socket
 import marshal
 import os
@@ -27,6 +31,7 @@ from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.runtime.failure import RuntimeFailure
 from dockwright.runtime.plan import CgroupCreate
 from dockwright.supervisor import frames, plan, published, warmup
+from dockwright.supervisor.external import External
 from dockwright.supervisor.sandbox import Sandbox, Spare
 
 TYPE_CHECKING = False
@@ -116,6 +121,8 @@ def _serve(sock: _socket.socket, ahead: bool) -> None:
     """The maker's life. It never returns."""
     try:
         k.set_name("dockwright-make")
+        _signal.set_wakeup_fd(-1)  # the shim's: our children are none of its
+        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
         kept = sock.fileno()
         k.close_range(3, kept - 1)
         k.close_range(kept + 1)
@@ -137,6 +144,7 @@ class _Work:
         self.spare: Spare | None = None
         self.sandbox: Sandbox | None = None
         self.init: container.Init | None = None
+        self.external: External | None = None
         self.group: CgroupCreate | None = None
         self.failure: Message = {}
         self.directory = ""
@@ -164,7 +172,8 @@ class _Work:
         if operation == "make":
             self.failure = self._guarded(lambda: self._make_init(message, tuple(fds)))
             return False
-        answer = self._guarded(self._go if operation == "go" else lambda: self._exec(message, tuple(fds)))
+        last = {"go": self._go, "command": lambda: self._command(message)}
+        answer = self._guarded(last.get(operation) or (lambda: self._exec(message, tuple(fds))))
         frames.send_descriptors(self.sock, answer, (self.console,) if self.console >= 0 and "pid" in answer else ())
         if operation == "go" and self.init and "pid" in answer:
             self._publish(self.init)
@@ -218,6 +227,10 @@ class _Work:
         self.directory = message["directory"]
         task = plan.read(self.directory)
         spec = self._with_sandbox(task["spec"])
+        if task["runtime"]:
+            self.external = External(task["runtime"], message["id"], self.directory)
+            self.console = self.external.create(spec, task["rootfs"], task["overlay_base"], stdio)
+            return {}
         here, there = console.pair() if spec["process"].get("terminal") else (-1, -1)
         self.init = container.create(
             message["id"], spec, bundle=task["bundle"], stdio=_three(stdio), console_socket=there, rootfs=task["rootfs"],
@@ -240,6 +253,8 @@ class _Work:
         """Let init go. If it cannot, its cgroup goes too."""
         if self.failure:
             return self.failure
+        if self.external:
+            return self._go_external(self.external)
         init, sandbox = self.init, self.sandbox
         if init is None or sandbox is None:
             raise RuntimeFailure("the task is not in a state to be started")
@@ -256,9 +271,30 @@ class _Work:
         own = any(n["type"] == "pid" for n in init.spec["linux"]["namespaces"])
         return {"pid": init.pid, "trace": trace, "oom": before, "pids": own}
 
+    def _go_external(self, external: External) -> Message:
+        """The same by a runtime that is not ours."""
+        assert self.sandbox and self.group
+        spec = plan.read(self.directory)["spec"]
+        group = Cgroup(spec["linux"]["cgroupsPath"])
+        before = oom.kills(group)
+        external.start()
+        trace = marshal.dumps([step.record() for step in (*self.sandbox.steps, self.group)])
+        own = any(n["type"] == "pid" for n in spec["linux"]["namespaces"])
+        return {"pid": external.pid, "trace": trace, "oom": before, "pids": own}
+
+    def _command(self, message: Message) -> Message:
+        """A command of a runtime that is not ours."""
+        wanted = plan.read(message["directory"])["runtime"]
+        External(wanted, message["id"], message["directory"]).call(*message["arguments"])
+        return {}
+
     def _exec(self, message: Message, stdio: tuple[int, ...]) -> Message:
         task = plan.read(message["directory"])
         spec, process = task["spec"], message["process"]
+        if task["runtime"]:
+            external = External(task["runtime"], message["id"], message["directory"])
+            pid, self.console = external.execute(process, stdio, str(os.getpid()))
+            return {"pid": pid}
         target = _Target(message["id"], message["pid"], spec)
         here, there = console.pair() if process.get("terminal") else (-1, -1)
         pid = execute.execute(

@@ -11,7 +11,7 @@ import sys
 
 from dockwright.base.errors import Unavailable
 from dockwright.base.paths import Paths
-from dockwright.supervisor import frames, published, record
+from dockwright.supervisor import external, frames, published, record
 from dockwright.supervisor.launch import start_zygote
 from dockwright.supervisor.placement import Placement
 from dockwright.supervisor.record import ExitRecord
@@ -179,6 +179,7 @@ class Supervisor:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.paths.shim_socket(task_id))
         published.withdraw(self.paths.task(task_id))
+        external.unmount_root(self.paths.task(task_id))
         shutil.rmtree(self.paths.task(task_id), ignore_errors=True)
 
     async def _start_zygote(self) -> None:

@@ -13,7 +13,7 @@ NAME = "plan"
 
 
 def read(directory: str) -> dict[str, Any]:
-    """The plan in a task's folder: {"spec", "bundle", "rootfs", "overlay_base", "seccomp_cache"}.
+    """The plan in a task's folder: {"spec", "bundle", "rootfs", "overlay_base", "seccomp_cache", "runtime"}.
 
     Raises:
         OSError: it is not there.

@@ -168,8 +168,12 @@ class Shim:
         operation = str(message.get("op"))
         if operation == "attach":
             return self._attach(connection, number, message)
+        if operation == "delete" and self.task.commands:
+            return self.task.afterwards.append(lambda: self.handle(connection, message))
         if operation == "delete":
             self._stop_listening()  # first: who hears the answer may give the path to the next shim
+            if self.task.runtime:
+                self.task.close()  # and may remove what the root that runtime uses is made of
             connection.send({"n": number, "ok": None})
             return self.delete()
         if operation == "assign":

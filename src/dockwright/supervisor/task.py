@@ -32,6 +32,7 @@ class TaskSpec:
     Attributes:
         spec: OCI runtime spec. bundle: directory of the task.
         rootfs: mount that becomes the root. overlay_base: where relative lowerdirs start.
+        runtime: {"path", "args", "root"} of a runtime that is not ours.
     """
 
     spec: dict[str, Any]
@@ -39,6 +40,7 @@ class TaskSpec:
     rootfs: dict[str, Any] | None = None
     overlay_base: str = "/"
     seccomp_cache: str = ""
+    runtime: dict[str, Any] | None = None
 
 
 @dataclass
@@ -153,10 +155,10 @@ class Task:
         """Have init made in the prepared task, up to its execve. What goes wrong with it is told by `start`."""
         task = {
             "spec": spec.spec, "bundle": spec.bundle, "rootfs": spec.rootfs, "overlay_base": spec.overlay_base,
-            "seccomp_cache": spec.seccomp_cache,
+            "seccomp_cache": spec.seccomp_cache, "runtime": spec.runtime,
         }  # fmt: skip
         write_atomic(os.path.join(self.directory, plan.NAME), marshal.dumps(task, 4))
-        await self.call("make", poststop=bool((spec.spec.get("hooks") or {}).get("poststop")))
+        await self.call("make", runtime=spec.runtime, poststop=bool((spec.spec.get("hooks") or {}).get("poststop")))
 
     async def start(self) -> tuple[int, list[Any]]:
         """Make the container in the sandbox and start it; RuntimeFailure comes as Internal.

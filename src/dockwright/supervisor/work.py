@@ -10,7 +10,7 @@ from dockwright.base.errors import Conflict, InvalidParameter, NotFound
 from dockwright.kernel.libc import libc
 from dockwright.runtime.cgroups import oom
 from dockwright.runtime.cgroups.group import Cgroup
-from dockwright.supervisor import ending, published, record
+from dockwright.supervisor import ending, external, published, record
 from dockwright.supervisor.logs import writer
 from dockwright.supervisor.maker import Maker
 from dockwright.supervisor.stdio import Stdio
@@ -49,6 +49,7 @@ class Task:
         delivering: streams of processes that live, or whose output clients are still taking.
         namespace: descriptor of the network namespace, -1 for the host's or another's. unclaimed: statuses of children that
             ended before their maker told whose they are.
+        commands: what another runtime is doing; afterwards: what waits for its end.
     """
 
     def __init__(
@@ -67,6 +68,9 @@ class Task:
         self._oom_before = self._started = 0
         self._own_pids = True
         self._hooked = False
+        self.runtime: Message | None = None  # one that is not ours
+        self.commands: list[Maker] = []
+        self.afterwards: list[Callable[[], None]] = []
 
     def prepare(self) -> None:
         """Fork the maker of init now, while the daemon is still planning."""
@@ -100,6 +104,8 @@ class Task:
             EngineError: with the text for the user. OSError: from the kernel.
         """
         slow = {"prepare": self.prepare_task, "start": self.start, "exec": self.execute}.get(operation)
+        if self.runtime and operation in ("kill", "pause", "resume") and not message.get("all") and not message.get("exec"):
+            return self._command(operation, message, reply)
         quick = self._quick().get(operation)
         if slow:
             slow(message, reply)
@@ -107,6 +113,27 @@ class Task:
             reply({"ok": quick(message)})
         else:
             raise InvalidParameter(f"unknown operation {operation}")
+        return None
+
+    def _command(self, operation: str, message: Message, reply: Reply) -> None:
+        """Have a runtime that is not ours do it."""
+        self._alive("")
+        more = [str(message["signal"])] if operation == "kill" else []
+        request = {"op": "command", "id": self.id, "directory": self.directory, "arguments": [operation, self.id, *more]}
+        maker = Maker(self.loop)
+        self.commands.append(maker)
+
+        def done(answer: Message, _fds: list[int]) -> None:
+            maker.close()
+            self.commands.remove(maker)
+            if "error" not in answer:
+                self.paused = operation == "pause" or (self.paused and operation == "kill")
+                answer = {"ok": None}
+            reply(answer)
+            while self.afterwards and not self.commands:
+                self.afterwards.pop(0)()
+
+        maker.ask(request, (), done, last=True)
 
     def _quick(self) -> dict[str, Callable[[Message], Any]]:
         return {
@@ -158,7 +185,7 @@ class Task:
         main = self.processes.get("")
         if main is None or main.pid:
             raise Conflict("the task is not prepared")
-        self._hooked = bool(message.get("poststop"))
+        self._hooked, self.runtime = bool(message.get("poststop")), message.get("runtime")
         main.maker.tell({"op": "make", "id": self.id, "directory": self.directory}, main.stdio.given)
 
     def start(self, _message: Message, reply: Reply) -> None:
@@ -198,6 +225,9 @@ class Task:
         if self.group:
             self.group.kill()
             self._reap_all()
+            if self.runtime:
+                external.clear(self.runtime, self.id, self.directory)
+                self.runtime = None
             self.group.remove()
             published.withdraw(self.directory)
         if self.namespace >= 0:

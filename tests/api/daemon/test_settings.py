@@ -206,8 +206,9 @@ SEEN_POOLED: dict[str, Callable[[Place], bool]] = {
     "no-proxy": lambda p: p.info()["NoProxy"] == "near.test",
 }
 ALONE = {"exec-opt", "init-path", "feature", "live-restore", "shutdown-timeout", "bridge", "config-file", "validate"}
+ALONE |= {"add-runtime", "default-runtime", "storage-opt"}
 ELSEWHERE = {
-    "image-policy": "tests/api/images/test_signed.py", "storage-opt": "tests/root/images/test_containers.py",
+    "image-policy": "tests/api/images/test_signed.py",
     "max-concurrent-downloads": "tests/root/images/test_registry_limits.py",
     "max-concurrent-uploads": "tests/root/images/test_registry_limits.py",
     "max-download-attempts": "tests/root/images/test_registry_limits.py",
@@ -264,6 +265,23 @@ def test_described_devices_can_be_switched_off() -> None:
         said = made.docker("run", "--rm", "--network", "none", "--device", "vendor.com/null=x", "busybox")
         assert b'could not select device driver "cdi" with capabilities: []' in said.stderr
         assert made.info()["CDISpecDirs"] == []
+
+
+def test_runtimes_are_shown_and_taken() -> None:
+    with place(["--bridge", "none", "--add-runtime", "other=/nowhere", "--default-runtime", "other"]) as made:
+        made.load()
+        assert made.info()["Runtimes"]["other"] == {"path": "/nowhere"}
+        assert made.info()["DefaultRuntime"] == "other"
+        assert b"fork/exec /nowhere" in made.docker("run", "--rm", "--network", "none", "busybox").stderr
+        assert made.docker("run", "--rm", "--network", "none", "--runtime", "runc", "busybox", "true").returncode == 0
+
+
+def test_an_option_of_the_storage_driver(tmp_path: Path) -> None:
+    roots = [f"--{name}={tmp_path}/{name}" for name in ("data-root", "exec-root", "pidfile")]
+    wanted = ["--storage-driver=overlay2", "--storage-opt=overlay2.foo=1", "--config-file=/dev/null"]
+    told = subprocess.run(["unshare", "-n", sys.executable, "-c", CODE, *wanted, *roots], capture_output=True, check=False)
+    assert told.returncode == 1
+    assert b"error initializing graphdriver: overlay2: unknown option overlay2.foo" in told.stderr
 
 
 def test_a_seccomp_profile_that_is_not_there(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ VALUES = {
     "debug": ("true", True),
     "validate": ("true", True),
     "storage-driver": ("vfs", "vfs"),
+    "add-runtime": ("crun=/usr/bin/crun", {"crun": "/usr/bin/crun"}),
+    "default-runtime": ("io.containerd.crun.v2", "io.containerd.crun.v2"),
     "storage-opt": ("size=1G", ["size=1G"]),
     "bridge": ("br9", "br9"),
     "bip": ("10.9.0.1/24", "10.9.0.1/24"),
@@ -86,8 +88,10 @@ def test_each_carried_key_arrives(setting, tmp_path):
     written = {
         "default-address-pools": [{"base": "10.0.0.0/8", "size": 24}],
         "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1, "Hard": 2}},
+        "runtimes": {"crun": {"path": "/usr/bin/crun"}},
     }.get(setting.key, value)
-    assert getattr(from_file(tmp_path, {setting.key: written}), setting.attribute) == value
+    expected = written if setting.key == "runtimes" else value
+    assert getattr(from_file(tmp_path, {setting.key: written}), setting.attribute) == expected
 
 
 def from_file(tmp_path, keys, *flags):
@@ -199,7 +203,7 @@ def test_an_empty_file_is_fine(tmp_path):
         (["--bip=10.0.0.1/24", "-b", "br0"], "You specified -b & --bip, mutually exclusive options"),
         (["--dns=x"], "invalid IP address: x"),
         (["--default-runtime=kata"], "specified default runtime 'kata' does not exist"),
-        (["--add-runtime=kata=/x"], "--add-runtime is not implemented yet"),
+        (["--add-runtime=runc=/x"], "runtime name 'runc' is reserved"),
         (["--label=a=1", "--label=a=2"], "conflict labels for a=2 and a=1"),
         (["--dns-search=a b"], "a b is not a valid domain"),
         (["--ip=x"], 'failed to parse IP: "x"'),
