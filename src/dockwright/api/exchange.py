@@ -11,6 +11,7 @@ from dockwright.api.managers import Managers
 from dockwright.api.query import Query
 from dockwright.api.stream import HijackedStream
 from dockwright.api.versions import NEWEST, Version
+from dockwright.api.websocket import WebSocket, handshake
 
 if TYPE_CHECKING:
     from dockwright.api.connection import Connection
@@ -132,6 +133,17 @@ class Exchange:
             message = translate(error, self.what)[1]
             await self.send(line({"errorDetail": {"message": message}, "error": message}))
         self.end()
+
+    def websocket(self) -> WebSocket:
+        """Leave HTTP for a WebSocket.
+
+        Raises:
+            InvalidParameter: the client does not ask for one.
+        """
+        fields = handshake(self.fields)
+        self.begun = self.hijacked = True
+        self.connection.write(head(101, "", fields, "Switching Protocols"))
+        return WebSocket(self.connection.take_over())
 
     def hijack(self, multiplexed: bool = False) -> HijackedStream:
         """Leave HTTP: 101 UPGRADED if the client asked for it, else 200; then raw bytes both ways.

@@ -37,6 +37,7 @@ SERVED = [
     Route("POST", "/containers/{name}/pause", containers.pause),
     Route("POST", "/containers/{name}/unpause", containers.unpause),
     Route("POST", "/containers/{name}/attach", streams.attach),
+    Route("GET", "/containers/{name}/attach/ws", streams.attach_websocket),
     Route("POST", "/containers/{name}/update", containers.update),
     Route("POST", "/containers/{name}/wait", containers.wait, streams=True),
     Route("DELETE", "/containers/{name}", containers.remove),
@@ -96,7 +97,6 @@ def _refused(handler: Handler, *lines: str) -> list[Route]:
 
 NOT_YET = _refused(
     unimplemented.not_yet,
-    "GET /containers/{name}/attach/ws",
     "POST /build /build/cancel",
     "POST /session /grpc /containers/{name}/copy",
     "GET /images/{name}/attestations",

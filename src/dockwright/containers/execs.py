@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ from dockwright.supervisor.task import ExitEvent, Stdio, Task
 from dockwright.types.streams import ExecCreateRequest, ExecStartRequest
 
 EXPIRY = 300.0  # seconds a finished exec can still be inspected
+KEPT = 1000  # how many finished ones are remembered at most
 RESIZE_PATIENCE = 10.0  # seconds a resize waits for the start
 _PREFIX = "OCI runtime exec failed: exec failed: unable to start container process: "
 RELATIVE = "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown"
@@ -80,9 +82,11 @@ class Execs:
         self._store, self._layers, self._networks = store, layers, networks
         self._no_new_privileges = no_new_privileges
         self._execs: dict[str, Exec] = {}
+        self._ended: deque[Exec] = deque()
 
     def _find(self, ident: str) -> Exec:
         """Raises NotFound in Docker's words."""
+        self._expire()
         made = self._execs.get(ident)
         if made is None or made.container not in self._store:
             self._execs.pop(ident, None)
@@ -114,8 +118,19 @@ class Execs:
         self._store.event(made.container, action, execID=made.id, **attributes)
 
     def _expire(self) -> None:
+        """Forget finished ones: those of some time ago, and the oldest of very many."""
         limit = time.monotonic() - EXPIRY
-        for ident in [e.id for e in self._execs.values() if e.ended_at and e.ended_at < limit]:
+        while self._ended and (self._ended[0].ended_at < limit or len(self._ended) > KEPT):
+            self._execs.pop(self._ended.popleft().id, None)
+
+    def _end(self, made: Exec, status: int) -> None:
+        """It has ended, or could not begin."""
+        made.end(status)
+        self._ended.append(made)
+
+    def forget(self, container: Container) -> None:
+        """The container is removed, and its execs with it."""
+        for ident in [made.id for made in self._execs.values() if made.container is container]:
             del self._execs[ident]
 
     async def start(self, ident: str, request: ExecStartRequest) -> Session | None:
@@ -133,7 +148,7 @@ class Execs:
         try:
             return await self._run(made, task, request)
         except EngineError as error:
-            made.end(NOT_STARTED)
+            self._end(made, NOT_STARTED)
             raise _explained(error, made.container.host.Runtime or "") from None
 
     async def _run(self, made: Exec, task: Task, request: ExecStartRequest) -> Session | None:
@@ -193,7 +208,7 @@ class Execs:
         """An exec's process has ended."""
         made = self._execs.get(event.exec_id)
         if made:
-            made.end(event.status)
+            self._end(made, event.status)
             self._event(made, "exec_die", exitCode=str(event.status))
 
     def container_ended(self, container: Container) -> None:

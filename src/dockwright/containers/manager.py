@@ -57,7 +57,7 @@ class ContainerManager:
         mounting = Mounting(store, paths, images.layers, volumes)
         creation = Creation(store, paths, images, mounting, networks, supervisor.placement, defaults)
         stopping = Stopping(store)
-        removal = Removal(store, paths, images, supervisor, stopping, networks, mounting)
+        removal = Removal(store, paths, images, supervisor, stopping, networks, mounting, execs)
         life = Life(store, paths, images, supervisor, execs, stopping, removal, networks, mounting, defaults)
         restoring = Restoring(store, paths, supervisor, stopping, removal, life, networks, mounting)
         streams, seeing = Streams(store, paths), Seeing(store, paths, images, networks)

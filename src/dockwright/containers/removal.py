@@ -12,6 +12,7 @@ from dockwright.base.errors import Conflict, EngineError, InvalidParameter, NotF
 from dockwright.base.paths import Paths
 from dockwright.containers import groups
 from dockwright.containers.container import Container
+from dockwright.containers.execs import Execs
 from dockwright.containers.mounting import Mounting
 from dockwright.containers.stopping import Stopping
 from dockwright.containers.store import Store
@@ -28,9 +29,9 @@ class Removal:
 
     def __init__(
         self, store: Store, paths: Paths, images: ImageManager, supervisor: Supervisor, stopping: Stopping,
-        networks: NetworkManager, mounting: Mounting,
+        networks: NetworkManager, mounting: Mounting, execs: Execs,
     ) -> None:  # fmt: skip
-        self._store, self._paths, self._images = store, paths, images
+        self._store, self._paths, self._images, self._execs = store, paths, images, execs
         self._supervisor, self._stopping, self._networks = supervisor, stopping, networks
         self._mounting = mounting
         self._cleaning: set[asyncio.Task[None]] = set()
@@ -78,6 +79,7 @@ class Removal:
         container.state.removing = True
         container.state.remove_volumes |= bool(container.host.AutoRemove)
         await self._store.retire(container)
+        self._execs.forget(container)
         await self._mounting.remove(container)
         self._store.event(container, "destroy")
         container.wake_removals()

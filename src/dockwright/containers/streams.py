@@ -33,21 +33,22 @@ class Streams:
         streams = tuple(name for name in ("stdin", "stdout", "stderr") if getattr(options, name) and (name != "stdin" or stdin))
         if options.logs:
             logs.files_of(container, self._paths)
+        bare = tty or options.bare
         if not options.stream:
-            return Session(None, tty, False, detach, replay=self._replay(container, options, Position()))
+            return Session(None, tty, False, detach, replay=self._replay(container, options, Position()), bare=bare)
         self._store.event(container, "attach")
         position = Position()
         connection = await starting.attached(container, streams, position)
         replay = self._replay(container, options, position) if options.logs else None
         return Session(
-            connection, tty, stdin, detach, replay=replay, on_detach=lambda: self._store.event(container, "detach")
+            connection, tty, stdin, detach, replay=replay, on_detach=lambda: self._store.event(container, "detach"), bare=bare
         )
 
     async def _replay(self, container: Container, options: AttachOptions, position: Position) -> AsyncIterator[bytes]:
         """The log up to the moment from which the live stream shows all, and the line that was unfinished then."""
         if not options.logs:
             return
-        framed = not container.config["Tty"]
+        framed = not container.config["Tty"] and not options.bare
         wanted = LogOptions(stdout=options.stdout, stderr=options.stderr)
         files = logs.files_of(container, self._paths)
         async for piece in logs.read(files, wanted, framed, position.end):

@@ -1,14 +1,15 @@
 """A process's input and output in the shim: pipes or a pty, a log, and any number of attached clients.
 
 Output goes to the log first, then to whoever is attached, in Docker's frames (8 bytes: stream, 0, 0, 0, length BE) or
-raw from a terminal. A client that does not read holds the process up, as a pipe would; nothing is dropped.
+raw from a terminal. A client that does not read holds the process up, as a pipe would; nothing is dropped. Only one that
+has read nothing for ten minutes is let go itself, so that no container waits for ever for somebody who was suspended.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from time import time_ns
+from time import monotonic, time_ns
 
 from dockwright.runtime.console import resize
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 READ = 64 * 1024
 HIGH = 1 << 20  # bytes waiting for one client at which the process is held up
 IN_HIGH = 256 * 1024
+STALLED = 600.0  # seconds without reading anything after which a client of the container's own process is let go
 STREAMS = {1: "stdout", 2: "stderr"}
 
 
@@ -34,6 +36,7 @@ class Client:
         self.reading = True
         self.closing = False
         self.ended = False  # its input has
+        self.moved = monotonic()  # when it last took something
         stdio.loop.add(sock.fileno(), self.on_event, read=True)
 
     def send(self, stream: int, data: bytes) -> None:
@@ -89,6 +92,7 @@ class Client:
             while self.out:
                 sent = self.sock.send(self.out[:READ])
                 del self.out[:sent]
+                self.moved = monotonic()
         except BlockingIOError:
             return self._interest()
         except OSError:
@@ -120,18 +124,23 @@ class Stdio:
         loop: the shim's loop. tty: a pty instead of pipes. want_stdin: keep stdin open for clients.
         stdin_once: close stdin when the client that fed it leaves. log: a supervisor.logs.log.Log, or None.
         on_end: called with this when the output has ended and all clients have it.
+        patience: seconds after which a client that takes nothing is let go, 0 for never.
 
     A terminal is made inside the container; until its master comes with `begin`, input waits here.
     """
 
-    def __init__(self, loop: Loop, tty: bool, want_stdin: bool, stdin_once: bool, log: Any, on_end: Any) -> None:
+    def __init__(
+        self, loop: Loop, tty: bool, want_stdin: bool, stdin_once: bool, log: Any, on_end: Any,
+        patience: float = 0.0,
+    ) -> None:  # fmt: skip
         self.loop, self.tty, self.stdin_once, self.log, self.on_end = loop, tty, stdin_once, log, on_end
+        self.patience = patience
         self.clients: list[Client] = []
         self.logged = log is None
         if log:
             log.when_room(self.relax)
         self.outputs: dict[int, int] = {}
-        self.paused = self.ended = self.close_after = False
+        self.paused = self.ended = self.close_after = self.watching = False
         self.input = bytearray()
         self.stdin = -1
         self.child: tuple[int, int, int] = (-1, -1, -1)
@@ -239,6 +248,22 @@ class Stdio:
             client.send(stream, data)
         if any(len(client.out) > HIGH for client in self.clients) or (self.log and self.log.full):
             self._pause(True)
+            self._watch_clients()
+
+    def _watch_clients(self) -> None:
+        """See later whether those who hold the process up have moved."""
+        if self.patience and not self.watching:
+            self.watching = True
+            self.loop.later(self.patience, self._let_go)
+
+    def _let_go(self) -> None:
+        """Drop clients that have taken nothing for too long."""
+        self.watching, late = False, monotonic() - self.patience
+        for client in tuple(self.clients):
+            if len(client.out) > HIGH and client.moved <= late:
+                client.drop()
+        if self.paused and self.clients:
+            self._watch_clients()
 
     def _pause(self, paused: bool) -> None:
         self.paused = paused

@@ -13,7 +13,7 @@ from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.supervisor import ending, external, published, record
 from dockwright.supervisor.logs import writer
 from dockwright.supervisor.maker import Maker
-from dockwright.supervisor.stdio import Stdio
+from dockwright.supervisor.stdio import STALLED, Stdio
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -300,7 +300,7 @@ class Task:
         log = None if ident else writer.open_log(options.get("log") or {}, self.loop)
         stdio = Stdio(
             self.loop, bool(options.get("tty")), bool(options.get("stdin")), bool(options.get("stdin_once")), log,
-            self._delivered,
+            self._delivered, 0.0 if ident else STALLED,
         )  # fmt: skip
         self.delivering.append(stdio)
         return stdio

@@ -8,7 +8,7 @@ class AttachOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         logs: replay the log first. stream: go on with live output (and stdin).
-        detach_keys: "" is the default, ctrl-p,ctrl-q.
+        detach_keys: "" is the default, ctrl-p,ctrl-q. bare: without frames, whether there is a terminal or not.
     """
 
     stdin: bool = False
@@ -17,6 +17,7 @@ class AttachOptions(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = False
     logs: bool = False
     detach_keys: str = ""
+    bare: bool = False
 
 
 class LogOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from dockwright.api.answers import JSON, MULTIPLEXED_STREAM, RAW_STREAM, Answer,
 from dockwright.api.encoding import line
 from dockwright.api.errors import translate
 from dockwright.api.exchange import Exchange
+from dockwright.api.websocket import handshake
 from dockwright.base.errors import EngineError, InvalidParameter
 from dockwright.types.streams import AttachOptions, LogOptions
 
@@ -25,6 +26,28 @@ async def attach(exchange: Exchange) -> None:
         exchange.refuse_raw(*translate(error, exchange.what))
         return
     stream = exchange.hijack(session.multiplexed)
+    await exchange.head_taken()
+    await session.run(stream)
+
+
+async def attach_websocket(exchange: Exchange) -> None:
+    """GET /containers/{id}/attach/ws: the streams as binary messages, without frames of their own.
+
+    Which streams is asked for from 1.42 on; before that it is all of them.
+    """
+    query, choose = exchange.query, exchange.version >= (1, 42)
+    handshake(exchange.fields)
+    options = AttachOptions(
+        stdin=not choose or query.flag("stdin"),
+        stdout=not choose or query.flag("stdout"),
+        stderr=not choose or query.flag("stderr"),
+        stream=query.flag("stream"),
+        logs=query.flag("logs"),
+        detach_keys=query.text("detachKeys"),
+        bare=True,
+    )
+    session = await exchange.managers.containers.attach(exchange.name, options)
+    stream = exchange.websocket()
     await exchange.head_taken()
     await session.run(stream)
 
