@@ -39,7 +39,7 @@ RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_TABLE = 1, 4, 5, 15
 
 # linux/if_link.h, linux/if_addr.h, linux/veth.h
 IFF_UP = 1
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO = 1, 3, 4, 10, 18
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_LINKINFO = 1, 3, 4, 5, 10, 18
 IFLA_IFALIAS, IFLA_NET_NS_FD, IFLA_INFO_KIND, IFLA_INFO_DATA = 20, 28, 1, 2
 IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_MODE = 4, 5, 4
 VETH_INFO_PEER = 1
@@ -61,7 +61,7 @@ def attribute(kind: int, value: bytes) -> bytes:
 
 def number(kind: int, value: int) -> bytes:
     """An attribute that holds a 32-bit number of the host's byte order."""
-    return attribute(kind, value.to_bytes(4, "little" if _LITTLE else "big"))
+    return attribute(kind, value.to_bytes(4, "little" if LITTLE else "big"))
 
 
 def text(kind: int, value: str) -> bytes:
@@ -69,7 +69,7 @@ def text(kind: int, value: str) -> bytes:
     return attribute(kind, value.encode() + b"\0")
 
 
-_LITTLE = Struct("=H").pack(1) == b"\1\0"
+LITTLE = Struct("=H").pack(1) == b"\1\0"
 
 
 def attributes(data: bytes) -> dict[int, bytes]:
@@ -202,6 +202,28 @@ def _failure(flags: int, payload: bytes) -> OSError | None:
 Message = tuple[int, int, bytes]
 
 
+def link_info(kind: str, data: bytes = b"") -> bytes:
+    """The attribute that says what kind of link is to be made, and what only that kind knows."""
+    inner = attribute(IFLA_INFO_DATA | NLA_F_NESTED, data) if data else b""
+    return attribute(IFLA_LINKINFO | NLA_F_NESTED, attribute(IFLA_INFO_KIND, kind.encode()) + inner)
+
+
+def new_link(name: str, info: bytes, netns_fd: int = -1, parent: int = 0, mtu: int = 0, mac: str = "") -> Message:
+    """Make a link of a kind (`link_info`), down.
+
+    Args:
+        netns_fd: descriptor of the namespace it is to be in; -1 for this one.
+        parent: index of the link here that it stands on; 0 for none.
+        mtu: bytes, 0 for the kernel's default. mac: "" lets the kernel choose.
+    """
+    payload = _LINK.pack(0, 0, 0, 0, 0) + text(IFLA_IFNAME, name) + info
+    payload += number(IFLA_LINK, parent) if parent else b""
+    payload += number(IFLA_NET_NS_FD, netns_fd) if netns_fd >= 0 else b""
+    payload += number(IFLA_MTU, mtu) if mtu else b""
+    payload += attribute(IFLA_ADDRESS, mac_bytes(mac)) if mac else b""
+    return RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload
+
+
 def veth(host: str, master: int, peer: str, netns_fd: int, mac: str = "", mtu: int = 0) -> Message:
     """Make a veth pair: end `host` here, up, in the bridge of index `master`; end `peer` in the namespace `netns_fd`, down.
 
@@ -219,8 +241,7 @@ def veth(host: str, master: int, peer: str, netns_fd: int, mac: str = "", mtu: i
     other = _LINK.pack(0, 0, 0, 0, 0) + text(IFLA_IFNAME, peer) + number(IFLA_NET_NS_FD, netns_fd) + both
     if mac:
         other += attribute(IFLA_ADDRESS, mac_bytes(mac))
-    data = attribute(IFLA_INFO_DATA | NLA_F_NESTED, attribute(VETH_INFO_PEER | NLA_F_NESTED, other))
-    info = attribute(IFLA_LINKINFO | NLA_F_NESTED, attribute(IFLA_INFO_KIND, b"veth") + data)
+    info = link_info("veth", attribute(VETH_INFO_PEER | NLA_F_NESTED, other))
     payload = _LINK.pack(0, 0, 0, IFF_UP, IFF_UP) + text(IFLA_IFNAME, host) + both + info
     return RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload + (number(IFLA_MASTER, master) if master else b"")
 
@@ -230,8 +251,7 @@ def bridge(name: str, mtu: int = 0, mac: str = "") -> Message:
     payload = _LINK.pack(0, 0, 0, 0, 0) + text(IFLA_IFNAME, name)
     payload += number(IFLA_MTU, mtu) if mtu else b""
     payload += attribute(IFLA_ADDRESS, mac_bytes(mac)) if mac else b""
-    info = attribute(IFLA_LINKINFO | NLA_F_NESTED, attribute(IFLA_INFO_KIND, b"bridge"))
-    return RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload + info
+    return RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload + link_info("bridge")
 
 
 def port_hairpin(name: str) -> Message:
@@ -318,7 +338,7 @@ def route_add(to: str, via: str = "", index: int = 0, replace: bool = False, six
 
 
 def links(netlink: Netlink) -> list[dict[str, Any]]:
-    """All links: index, name, flags, kind ("bridge", "veth", ...; "" for hardware), alias, master, mtu, mac."""
+    """All links: index, name, flags, kind ("bridge", "veth", ...; "" for hardware), alias, parent, master, mtu, mac."""
     return [_link(data) for data in netlink.ask(RTM_GETLINK, _LINK.pack(0, 0, 0, 0, 0), dump=True)]
 
 
@@ -341,6 +361,7 @@ def _link(data: bytes) -> dict[str, Any]:
         "flags": flags,
         "kind": _string(attributes(found.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_KIND)),
         "alias": _string(found.get(IFLA_IFALIAS)),
+        "parent": _integer(found.get(IFLA_LINK)),
         "master": _integer(found.get(IFLA_MASTER)),
         "mtu": _integer(found.get(IFLA_MTU)),
         "mac": found.get(IFLA_ADDRESS, b"").hex(":"),
@@ -378,70 +399,7 @@ def _string(value: bytes | None) -> str:
 
 
 def _integer(value: bytes | None) -> int:
-    return int.from_bytes(value or b"", "little" if _LITTLE else "big")
-
-
-# The two halves of a sandbox, for the shim. Both take the plain data of the sandbox plan (docs/architecture.md).
-
-
-def make_host_link(outside: Netlink, interface: Mapping[str, Any], netns_fd: int) -> None:
-    """Make one interface of a sandbox: its veth pair, the bridge port here up, and the named end in the sandbox, down.
-
-    Args:
-        outside: a socket of the namespace with the bridge.
-        interface: name, host, bridge, and optionally mac, mtu and hairpin.
-        netns_fd: descriptor of the sandbox's network namespace.
-
-    Raises:
-        OSError: ENODEV without the bridge, EEXIST for a name in use; nothing was made.
-    """
-    master = outside.index(interface["bridge"]) if interface.get("bridge") else 0
-    message = veth(
-        interface["host"], master, interface["name"], netns_fd, interface.get("mac") or "", interface.get("mtu") or 0
-    )
-    try:
-        outside.batch([message, *([port_hairpin(interface["host"])] if interface.get("hairpin") else [])])
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"failed to add the host ({interface['host']}) <=> sandbox "
-            f"({interface['name']}) pair interfaces: {error.strerror}",
-        ) from None
-
-
-def configure_inside(
-    inside: Netlink, interfaces: Sequence[Mapping[str, Any]], routes: Sequence[Mapping[str, Any]]
-) -> None:
-    """Complete a sandbox after `make_host_link`: lo up, addresses, links up, routes. One datagram.
-
-    Args:
-        inside: a socket opened in the sandbox's namespace.
-        interfaces: name, addresses ("172.17.0.2/16").
-        routes: to ("default" or a subnet), via.
-
-    Raises:
-        OSError: what the kernel refused; the namespace is to be dropped then.
-    """
-    messages = [link_up(LOOPBACK)]
-    for interface in interfaces:
-        index = inside.index(interface["name"])
-        messages += [address_add(index, address) for address in interface.get("addresses") or ()]
-        messages.append(link_up(index))
-    messages += [_route(inside, route) for route in routes]
-    inside.batch(messages)
-
-
-def _route(inside: Netlink, route: Mapping[str, Any], replace: bool = False) -> Message:
-    """A route of a sandbox's plan: by a gateway, or by a device alone."""
-    index = inside.index(route["dev"]) if route.get("dev") else 0
-    return route_add(route["to"], route.get("via", ""), index, replace, bool(route.get("six")))
-
-
-def replace_routes(inside: Netlink, routes: Sequence[Mapping[str, Any]]) -> None:
-    """Put a sandbox's routes in place of those to the same destinations. Raises OSError."""
-    messages = [_route(inside, route, replace=True) for route in routes]
-    if messages:
-        inside.batch(messages)
+    return int.from_bytes(value or b"", "little" if LITTLE else "big")
 
 
 def write_sysctls(sysctls: Mapping[str, str]) -> None:

@@ -79,7 +79,8 @@ def planned(request: NetworkCreateRequest, ident: str, created: str, source: Net
         ident, request.Name or "", "null" if request.ConfigOnly else request.Driver or "bridge", created,
         options=given, labels=dict(request.Labels or {}), ipv4=True if four is None else four, ipv6=bool(six),
         internal=bool(request.Internal), attachable=bool(request.Attachable), config_only=bool(request.ConfigOnly),
-        ipam_options=ipam.Options if ipam else None, chosen=not (ipam and ipam.Config),
+        ipam_driver=(ipam.Driver if ipam else "") or "default", ipam_options=ipam.Options if ipam else None,
+        chosen=not (ipam and ipam.Config),
     )  # fmt: skip
     if source is not None:
         made.config_from, made.labels, made.ipv4, made.ipv6 = source.name, dict(source.labels), source.ipv4, source.ipv6
@@ -114,6 +115,10 @@ def pools(
     Raises:
         InvalidParameter, Forbidden: in Docker's words, and who holds what.
     """
+    if network.ipam_driver == "null" and network.driver == "bridge":
+        raise InvalidParameter("ipv4 pool is empty")
+    if network.ipam_driver == "null":
+        return []
     _validate(given, network.ipv6)
     holders = [Holder(p.subnet, f"network {o.name}") for o in others for p in o.used_pools]
     found: list[Pool] = []

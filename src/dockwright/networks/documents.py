@@ -37,7 +37,7 @@ def network(found: Network, containers: Document) -> Document:
 def _ipam(found: Network) -> Document:
     """IPAM: the driver, the user's options, and each subnet with what it has."""
     rows: list[Document] | None = [pool.document() for pool in found.pools]
-    return {"Driver": "default", "Options": found.ipam_options, "Config": rows or (None if found.predefined else [])}
+    return {"Driver": found.ipam_driver, "Options": found.ipam_options, "Config": rows or (None if found.predefined else [])}
 
 
 def members(found: Network, sandboxes: Iterable[Sandbox], names: Mapping[str, str]) -> Document:
@@ -105,10 +105,10 @@ def _live(found: Network, live: Endpoint) -> Document:
     return {
         "MacAddress": live.mac,
         "EndpointID": live.id,
-        "Gateway": str(found.gateway(4) or "") if live.address else "",
+        "Gateway": str((live.address and found.gateway_of(live.address)) or ""),
         "IPAddress": four[0],
         "IPPrefixLen": int(four[2] or 0),
-        "IPv6Gateway": str(found.gateway(6) or "") if live.address6 else "",
+        "IPv6Gateway": str((live.address6 and found.gateway_of(live.address6)) or ""),
         "GlobalIPv6Address": six[0],
         "GlobalIPv6PrefixLen": int(six[2] or 0),
         "DNSNames": live.names or None,

@@ -24,22 +24,22 @@ class Endings:
 
     def __init__(self, finish: Callable[[Network], Awaitable[None]]) -> None:
         self._finish = finish
-        self._tasks: dict[str, asyncio.Task[None]] = {}  # by the link's name
-        self._wanted: dict[str, asyncio.Event] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # by the network's id
+        self._wanted: dict[str, tuple[str, asyncio.Event]] = {}  # link, and whether somebody waits for its end
         self._lock = asyncio.Lock()
 
     def add(self, network: Network) -> None:
         """Finish the removal of a network, in a while."""
-        self._wanted[network.link] = asyncio.Event()
-        task = self._tasks[network.link] = asyncio.get_running_loop().create_task(self._end(network))
-        task.add_done_callback(lambda _: self._forget(network.link))
+        self._wanted[network.id] = network.link, asyncio.Event()
+        task = self._tasks[network.id] = asyncio.get_running_loop().create_task(self._end(network))
+        task.add_done_callback(lambda _: self._forget(network.id))
 
-    def _forget(self, link: str) -> None:
-        del self._tasks[link], self._wanted[link]
+    def _forget(self, ident: str) -> None:
+        del self._tasks[ident], self._wanted[ident]
 
     async def _end(self, network: Network) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wanted[network.link].wait(), QUIET)
+            await asyncio.wait_for(self._wanted[network.id][1].wait(), QUIET)
         async with self._lock:
             try:
                 await self._finish(network)
@@ -48,9 +48,9 @@ class Endings:
 
     async def gone(self, link: str = "") -> None:
         """Hurry, and wait until a link is gone; "" for every one."""
-        tasks = [task for name, task in self._tasks.items() if link in ("", name)]
-        for name, event in self._wanted.items():
-            if link in ("", name):
-                event.set()
+        found = [(ident, event) for ident, (name, event) in self._wanted.items() if link in ("", name)]
+        for _, event in found:
+            event.set()
+        tasks = [self._tasks[ident] for ident, _ in found]
         if tasks:
             await asyncio.wait(tasks)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from dockwright.base.errors import Internal
-from dockwright.kernel import netlink
+from dockwright.kernel import interfaces, netlink
 from dockwright.kernel.process import CLONE_NEWNET, setns
 
 Interface = Mapping[str, Any]
@@ -57,13 +57,13 @@ async def _within(namespace: str, work: Callable[[netlink.Netlink, int], None]) 
 
 
 def _attach(outside: netlink.Netlink, fd: int, interface: Interface, routes: Routes) -> None:
-    netlink.make_host_link(outside, interface, fd)
+    interfaces.make_host_link(outside, interface, fd)
     setns(fd, CLONE_NEWNET)
     with netlink.Netlink() as inside:
         try:
             netlink.write_sysctls(interface.get("sysctls") or {})
-            netlink.configure_inside(inside, [interface], ())
-            netlink.replace_routes(inside, routes)
+            interfaces.configure_inside(inside, [interface], ())
+            interfaces.replace_routes(inside, routes)
         except OSError:
             _delete(inside, interface["name"])
             raise
@@ -73,7 +73,7 @@ def _detach(fd: int, interface: str, routes: Routes) -> None:
     setns(fd, CLONE_NEWNET)
     with netlink.Netlink() as inside:
         _delete(inside, interface)
-        netlink.replace_routes(inside, routes)
+        interfaces.replace_routes(inside, routes)
 
 
 def _delete(inside: netlink.Netlink, name: str) -> None:

@@ -12,7 +12,9 @@ from dockwright.networks.publish import Binding
 BRIDGE_OPTION = "com.docker.network.bridge."
 MTU = 1500
 PREDEFINED = ("bridge", "host", "none")
-_PLAIN = ("driver", "link", "ipv4", "ipv6", "internal", "attachable", "config_only", "config_from", "chosen", "removing")
+_PLAIN = (
+    "ipam_driver", "driver", "link", "ipv4", "ipv6", "internal", "attachable", "config_only", "config_from", "chosen", "removing",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -29,7 +31,7 @@ class Network:
         internal: nothing outside is reachable. attachable: shown only.
         config_only: a configuration that other networks are made from; config_from: the one this is made from.
         chosen: the subnet is ours, not the user's choice.
-        ipam_options: as given. removing: a removal has begun.
+        ipam_driver: default, or null: no addresses. ipam_options: as given. removing: a removal has begun.
         settings: what `options` say.
     """
 
@@ -48,6 +50,7 @@ class Network:
     config_only: bool = False
     config_from: str = ""
     chosen: bool = True
+    ipam_driver: str = "default"
     ipam_options: dict[str, str] | None = None
     removing: bool = False
     settings: NetworkOptions = field(init=False)
@@ -86,9 +89,19 @@ class Network:
         return next((pool for pool in self.pools if address in pool.subnet), None)
 
     def gateway(self, version: int) -> Address | None:
-        """Where the default route of its containers leads to; None where there is no way out."""
+        """Where the default route of its containers leads to (of several subnets: in the first); None without a way out."""
         pool = next(iter(self.of_family(version)), None)
-        return pool.containers_gateway if pool is not None and not self.internal else None
+        return self.gateway_of(pool.subnet.network_address) if pool is not None else None
+
+    def gateway_of(self, address: Address) -> Address | None:
+        """Where the default route of a container with `address` leads to."""
+        pool = self.pool_of(address)
+        return pool.containers_gateway if pool is not None and not self.internal and not self.routed else None
+
+    @property
+    def routed(self) -> bool:
+        """Whether the interface itself is the way out: nobody on it is asked for the way (ipvlan's modes l3 and l3s)."""
+        return self.driver == "ipvlan" and self.settings.ipvlan_mode in ("l3", "l3s")
 
     def with_length(self, address: Address | None) -> str:
         """`address` with the prefix length of its subnet, "" for None."""

@@ -49,26 +49,34 @@ def ordered(joined: Iterable[Joined]) -> list[Joined]:
 
     def rank(pair: Joined) -> tuple[int, bool, int, str]:
         network, endpoint = pair
-        ways = [network.gateway(address.version) for address in endpoint.addresses]
-        return -endpoint.priority, network.internal, -len([way for way in ways if way]), network.name
+        ways = [version for version in (4, 6) if way(pair, version)]
+        return -endpoint.priority, network.internal, -len(ways), network.name
 
     return sorted(joined, key=rank)
 
 
+def way(pair: Joined, version: int) -> dict[str, Any] | None:
+    """The default route of a family by way of an endpoint: by a gateway, or by the interface itself; None without one."""
+    network, endpoint = pair
+    address = endpoint.address if version == 4 else endpoint.address6
+    if address is None or network.internal:
+        return None
+    if network.routed:
+        return {"to": "default", "dev": endpoint.interface, "six": version == 6}
+    gateway = network.gateway_of(address)
+    return {"to": "default", "via": str(gateway)} if gateway is not None else None
+
+
 def gateway(joined: Iterable[Joined], version: int) -> Joined | None:
     """The endpoint with the default route of a family."""
-    for network, endpoint in ordered(joined):
-        address = endpoint.address if version == 4 else endpoint.address6
-        if address is not None and network.gateway(version) is not None:
-            return network, endpoint
-    return None
+    return next((pair for pair in ordered(joined) if way(pair, version)), None)
 
 
 def routes(joined: Iterable[Joined]) -> list[dict[str, Any]]:
     """The default routes, one of each family at most."""
-    pairs = list(joined)
-    found = [(version, gateway(pairs, version)) for version in (4, 6)]
-    return [{"to": "default", "via": str(pair[0].gateway(version))} for version, pair in found if pair]
+    pairs = ordered(joined)
+    found = [next((route for pair in pairs if (route := way(pair, version))), None) for version in (4, 6)]
+    return [route for route in found if route]
 
 
 def sandbox(kind: str, interfaces: list[dict[str, Any]], joined: Iterable[Joined]) -> dict[str, Any]:

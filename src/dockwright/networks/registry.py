@@ -20,6 +20,7 @@ from dockwright.networks.config import NetworkConfig
 from dockwright.networks.drivers import Driver
 from dockwright.networks.drivers.bridge import BridgeDriver
 from dockwright.networks.drivers.plain import PlainDriver
+from dockwright.networks.drivers.stacked import IpvlanDriver, MacvlanDriver
 from dockwright.networks.endings import Endings
 from dockwright.networks.firewall.firewall import Firewall
 from dockwright.networks.firewall.model import BridgeRules
@@ -28,7 +29,9 @@ from dockwright.networks.store import Store
 from dockwright.types.network import NetworkCreateRequest
 
 log = logging.getLogger("dockwright.networks")
-DRIVERS: dict[str, Driver] = {"bridge": BridgeDriver(), "host": PlainDriver(), "null": PlainDriver()}
+DRIVERS: dict[str, Driver] = {
+    "bridge": BridgeDriver(), "macvlan": MacvlanDriver(), "ipvlan": IpvlanDriver(), "host": PlainDriver(), "null": PlainDriver(),
+}  # fmt: skip
 
 
 class Registry:
@@ -216,7 +219,7 @@ class Registry:
         if network.config_only:
             await self._store.drop_network(network.id)
             return
-        if self._firewall and network.link:
+        if self._firewall and network.driver == "bridge":
             await self._firewall.remove(network.link)
         self.driver(network).retire(network, self._owner)
         self.endings.add(network)
@@ -224,9 +227,10 @@ class Registry:
     async def _finish(self, network: Network) -> None:
         """Rules, link and row go. Raises Internal, OSError."""
         if not network.config_only:
-            if self._firewall and network.link:
+            if self._firewall and network.driver == "bridge":
                 await self._firewall.remove(network.link)
-            await asyncio.to_thread(self.driver(network).remove, network, self._owner)
+            if not any(other.link == network.link for other in self):
+                await asyncio.to_thread(self.driver(network).remove, network, self._owner)
         await self._store.drop_network(network.id)
 
 

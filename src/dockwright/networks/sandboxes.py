@@ -139,8 +139,11 @@ class Sandboxes:
 
     def _add(self, sandbox: Sandbox, network: Network, wanted: EndpointSettings, request: SandboxRequest) -> Endpoint:
         """A new endpoint, with its addresses. Raises EngineError; nothing is taken then."""
+        driver = self._registry.driver(network)
         if network.config_only:
             raise Forbidden("cannot create endpoint on configuration-only network")
+        if wanted.MacAddress and not driver.own_mac and network.driver not in ("host", "null"):
+            raise InvalidParameter(f"{network.driver} interfaces do not support custom mac address assignment")
         endpoint = Endpoint(
             new_id(), network.id, sandbox.container, sandbox.name, aliases=list(wanted.Aliases or ()),
             names=plans.dns_names(network, request, wanted.Aliases or ()), links=list(wanted.Links or ()),
@@ -149,9 +152,9 @@ class Sandboxes:
         )  # fmt: skip
         if network.driver not in ("host", "null"):
             endpoint.interface = plans.interface_name(network, sandbox, endpoint.options)
-            endpoint.host = "veth" + endpoint.id[:7]
+            endpoint.host = "veth" + endpoint.id[:7] if driver.veth else ""
         self._take(network, endpoint, wanted)
-        if endpoint.interface:
+        if driver.own_mac:
             endpoint.mac = wanted.MacAddress or mac_of(endpoint.address)
         sandbox.endpoints[network.id] = endpoint
         return endpoint

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from dockwright.base.steps import Step, perform
-from dockwright.kernel import netlink
+from dockwright.kernel import interfaces, netlink
 from dockwright.kernel.process import CLONE_NEWNET, setns, unshare
 
 TYPE_CHECKING = False
@@ -126,13 +126,15 @@ class _Link(Step):
     __slots__ = ("interface", "outside", "sandbox")
 
     def __init__(self, sandbox: Sandbox, outside: netlink.Netlink | None, interface: Plan) -> None:
-        text = f"veth {interface['host']} on {interface['bridge']} to {interface['name']} inside"
+        text = f"veth {interface.get('host')} on {interface.get('bridge')} to {interface['name']} inside"
+        if interface.get("kind"):
+            text = f"{interface['kind']} on {interface['parent']} to {interface['name']} inside"
         super().__init__("shim", "link", text)
         self.sandbox, self.outside, self.interface = sandbox, outside, interface
 
     def execute(self) -> None:
         assert self.outside is not None
-        netlink.make_host_link(self.outside, self.interface, self.sandbox.fd)
+        interfaces.make_host_link(self.outside, self.interface, self.sandbox.fd)
 
 
 class _Inside(Step):
@@ -140,9 +142,9 @@ class _Inside(Step):
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.plan = sandbox.plan
-        interfaces = self.plan.get("interfaces") or []
-        addresses = " ".join(f"{a} on {i['name']}" for i in interfaces for a in i.get("addresses") or ())
-        routes = " ".join(f"{r['to']} via {r.get('via', '')}" for r in self.plan.get("routes") or ())
+        planned = self.plan.get("interfaces") or []
+        addresses = " ".join(f"{a} on {i['name']}" for i in planned for a in i.get("addresses") or ())
+        routes = " ".join(f"{r['to']} via {r.get('via') or r.get('dev')}" for r in self.plan.get("routes") or ())
         super().__init__("shim", "link", f"lo up{', ' if addresses else ''}{addresses}{', ' if routes else ''}{routes}")
 
     def execute(self) -> None:
@@ -150,4 +152,4 @@ class _Inside(Step):
         for interface in self.plan.get("interfaces") or ():
             netlink.write_sysctls(interface.get("sysctls") or {})
         with netlink.Netlink() as inside:
-            netlink.configure_inside(inside, self.plan.get("interfaces") or [], self.plan.get("routes") or [])
+            interfaces.configure_inside(inside, self.plan.get("interfaces") or [], self.plan.get("routes") or [])

@@ -6,7 +6,7 @@
     retire      its addresses are free            at once, when it is removed
     remove      the link goes                     later, for that takes long; one that is gone is no error
 
-Every driver passes tests/root/networks/test_drivers.py.
+Every driver passes tests/root/networks/test_network_drivers.py.
 """
 
 from typing import Any, Protocol
@@ -18,10 +18,13 @@ class Driver(Protocol):
     """What the networks ask of a driver.
 
     Attributes:
-        publishes: ports can be published by way of such a network.
+        publishes: ports can be published by way of such a network. veth: an interface has an end on the host.
+        own_mac: an interface has a MAC address of its own.
     """
 
     publishes: bool
+    veth: bool
+    own_mac: bool
 
     def check(self, network: Network, others: list[Network]) -> None:
         """Refuse a network that cannot be, and complete one that can (its link's name). Raises EngineError."""

@@ -23,7 +23,7 @@ Interface = IPv4Interface | IPv6Interface
 class BridgeDriver:
     """Bridges of the network namespace this process is in."""
 
-    publishes = True
+    publishes = veth = own_mac = True
 
     def check(self, network: Network, others: list[Network]) -> None:
         """One subnet of each family, a bridge of its own, subnets that no other bridge has.
@@ -53,22 +53,11 @@ class BridgeDriver:
             make(link, network.link, addresses(network), network.mtu, owner)
 
     def interface(self, network: Network, endpoint: Endpoint) -> dict[str, Any]:
-        """A veth pair into the bridge.
-
-        arp_notify makes the kernel announce the address when the link comes up, so that the bridge and its neighbours
-        find an address that another container had a moment ago. IPv6 is off on an interface without an IPv6 address.
-        """
-        name = endpoint.interface
-        held = [*map(network.with_length, endpoint.addresses), *map(_link_local, endpoint.link_local)]
-        six = any(":" in address for address in held)
-        sysctls = {f"net.ipv4.conf.{_key(name)}.arp_notify": "1"}
-        if os.path.exists(IPV6):
-            sysctls[f"net.ipv6.conf.{_key(name)}.disable_ipv6"] = "0" if six else "1"
-        if endpoint.options:
-            sysctls.update(endpoint_sysctls(endpoint.options, name))
+        """A veth pair into the bridge."""
+        held = [*map(network.with_length, endpoint.addresses), *map(link_local, endpoint.link_local)]
         return {
-            "name": name, "host": endpoint.host, "bridge": network.link, "mac": endpoint.mac, "mtu": network.mtu,
-            "hairpin": bool(endpoint.bindings), "addresses": held, "sysctls": sysctls,
+            "name": endpoint.interface, "host": endpoint.host, "bridge": network.link, "mac": endpoint.mac, "mtu": network.mtu,
+            "hairpin": bool(endpoint.bindings), "addresses": held, "sysctls": sysctls(endpoint, held),
         }  # fmt: skip
 
     def retire(self, network: Network, owner: str) -> None:
@@ -100,7 +89,20 @@ def _key(name: str) -> str:
     return name.replace(".", "/")
 
 
-def _link_local(address: str) -> str:
+def sysctls(endpoint: Endpoint, held: list[str]) -> dict[str, str]:
+    """What is set for an interface with the addresses `held`.
+
+    arp_notify makes the kernel announce the address when the link comes up, so that the bridge and its neighbours
+    find an address that another container had a moment ago. IPv6 is off on an interface without an IPv6 address.
+    """
+    name = endpoint.interface
+    found = {f"net.ipv4.conf.{_key(name)}.arp_notify": "1"}
+    if os.path.exists(IPV6):
+        found[f"net.ipv6.conf.{_key(name)}.disable_ipv6"] = "0" if any(":" in address for address in held) else "1"
+    return {**found, **(endpoint_sysctls(endpoint.options, name) if endpoint.options else {})}
+
+
+def link_local(address: str) -> str:
     """An address that is on the link only, with its prefix length (RFC 3927, RFC 4291)."""
     return f"{address}/{64 if ':' in address else 16}"
 

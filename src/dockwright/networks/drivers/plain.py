@@ -12,7 +12,7 @@ SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_rang
 class PlainDriver:
     """There is one network of it, made by the engine."""
 
-    publishes = False
+    publishes = veth = own_mac = False
 
     def check(self, network: Network, others: list[Network]) -> None:
         """A second one cannot be. Raises Forbidden."""
