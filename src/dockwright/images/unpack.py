@@ -42,6 +42,10 @@ class Whiteouts(Protocol):
     def opaque(self, parent: int, folder: str) -> None:
         """Nothing of lower layers' `folder` is seen."""
 
+    def uncover(self, parent: int, name: str) -> bool:
+        """The layer itself makes a directory `name`: a mark by which it hides what lower layers have there goes. Whether there
+        was one: then the directory has to be opaque."""
+
 
 class Unpacker:
     """One layer on its way to disk.
@@ -107,6 +111,7 @@ class Unpacker:
         folder, _, base = name.rpartition("/")
         parent = self._parent(folder)
         if base.startswith(WHITEOUT):
+            self._whiteouts.added(folder)  # a layer has the directories of its whiteouts
             return self._whiteout(parent, folder, base)
         self._own = self._whiteouts.added(name)
         if entry.kind == FILE:
@@ -114,7 +119,7 @@ class Unpacker:
         if entry.kind == HARDLINK:
             return self._hard_link(entry, parent, base)
         if entry.kind == DIRECTORY:
-            self._directory(parent, base)
+            self._directory(parent, name, base)
             self._times.append((name, clamped(entry.mtime)))
         elif entry.kind == SYMLINK:
             self._clear(parent, base)
@@ -143,7 +148,7 @@ class Unpacker:
             return fd
         try:
             fd = self._open(folder, _DIRECTORY)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             fd = self._made(folder)
         self._parents[folder] = fd
         if len(self._parents) > KEPT_OPEN:
@@ -159,7 +164,7 @@ class Unpacker:
             above, _, base = path.rpartition("/")
             parent = self._open(above, _DIRECTORY)
             try:
-                os.mkdir(base, 0o755, dir_fd=parent)
+                self._shown(parent, path, base)
                 os.chmod(base, 0o755, dir_fd=parent)
             except FileExistsError:
                 pass  # a directory, or a link that the next look-up judges
@@ -167,6 +172,17 @@ class Unpacker:
                 os.close(parent)
         self._whiteouts.added(folder)
         return self._open(folder, _DIRECTORY)
+
+    def _shown(self, parent: int, path: str, base: str) -> None:
+        """Make a directory. Where the same layer has hidden what lower ones have there, it does not show through again."""
+        covered = self._whiteouts.uncover(parent, base)
+        os.mkdir(base, 0o755, dir_fd=parent)
+        if covered:
+            fd = os.open(base, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+            try:
+                self._whiteouts.opaque(fd, path)
+            finally:
+                os.close(fd)
 
     def _forget_parents(self) -> None:
         while self._parents:
@@ -198,9 +214,9 @@ class Unpacker:
             return None  # aufs' own bookkeeping
         return self._whiteouts.hide(parent, folder, hidden)
 
-    def _directory(self, parent: int, base: str) -> None:
+    def _directory(self, parent: int, path: str, base: str) -> None:
         try:
-            return os.mkdir(base, 0o755, dir_fd=parent)
+            return self._shown(parent, path, base)
         except FileExistsError:
             pass
         if not stat.S_ISDIR(os.stat(base, dir_fd=parent, follow_symlinks=False).st_mode):
@@ -280,6 +296,16 @@ class Unpacker:
         if entry.kind != DIRECTORY:
             mtime = clamped(entry.mtime)
             os.utime(base, ns=(mtime, mtime), dir_fd=parent, follow_symlinks=False)
+
+
+def cover(whiteouts: Whiteouts, parent: int, folder: str, name: str) -> None:
+    """Lower layers' `folder/name` is gone, and the layer has one of its own: if that is a directory, nothing shows through."""
+    if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+        fd = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+        try:
+            whiteouts.opaque(fd, f"{folder}/{name}" if folder else name)
+        finally:
+            os.close(fd)
 
 
 def _umask() -> int:

@@ -15,7 +15,7 @@ from dockwright.images import differ
 from dockwright.images.snapshotters import Mount, Options, Usage, supported
 from dockwright.images.snapshotters.files import backing, private, read, write
 from dockwright.images.trash import Trash
-from dockwright.images.unpack import OPAQUE, WHITEOUT, Whiteouts
+from dockwright.images.unpack import OPAQUE, WHITEOUT, Whiteouts, cover
 
 OWN = ".wh..wh."
 MOST_LAYERS = 127  # branches of one mount: CONFIG_AUFS_BRANCH_MAX_127
@@ -36,10 +36,20 @@ class Names:
             os.stat(name, dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError:
             os.close(os.open(WHITEOUT + name, _NEW, 0o444, dir_fd=parent))
+        else:
+            cover(self, parent, folder, name)
 
     def opaque(self, parent: int, folder: str) -> None:
         """A file in it."""
         os.close(os.open(OPAQUE, _NEW, 0o444, dir_fd=parent))
+
+    def uncover(self, parent: int, name: str) -> bool:
+        """The file beside it goes."""
+        try:
+            os.unlink(WHITEOUT + name, dir_fd=parent)
+        except FileNotFoundError:
+            return False
+        return True
 
 
 class NameMarks:

@@ -17,7 +17,7 @@ from dockwright.images.snapshotters import Mount, Options, Usage
 from dockwright.images.snapshotters.files import backing, private, read, write
 from dockwright.images.snapshotters.sizes import Quotas, bytes_of, size_of
 from dockwright.images.trash import Trash
-from dockwright.images.unpack import Whiteouts
+from dockwright.images.unpack import Whiteouts, cover
 from dockwright.runtime.tree import LAYER
 
 NAME = "overlay2"
@@ -40,12 +40,22 @@ class Nodes:
         """A character device 0:0 in its place."""
         try:
             os.mknod(name, stat.S_IFCHR, 0, dir_fd=parent)
-        except FileExistsError:
-            pass  # the same tar adds it
+        except FileExistsError:  # the same tar adds it
+            cover(self, parent, folder, name)
 
     def opaque(self, parent: int, folder: str) -> None:
         """An attribute on the directory."""
         os.setxattr(parent, differ.OPAQUE, b"y")
+
+    def uncover(self, parent: int, name: str) -> bool:
+        """The device goes."""
+        try:
+            found = differ.whiteout(os.stat(name, dir_fd=parent, follow_symlinks=False))
+        except FileNotFoundError:
+            return False
+        if found:
+            os.unlink(name, dir_fd=parent)
+        return found
 
 
 class Nothing:
@@ -60,6 +70,10 @@ class Nothing:
 
     def opaque(self, parent: int, folder: str) -> None:
         """Nothing shows through."""
+
+    def uncover(self, parent: int, name: str) -> bool:
+        """Nothing is hidden."""
+        return False
 
 
 class Overlay2:

@@ -40,7 +40,10 @@ class Removals:
         path = f"{folder}/{name}" if folder else name
         if path not in self._own:
             return self._remove(parent, name)
-        info = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        try:
+            info = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            return None  # the layer had it, and has replaced a directory above it since
         if stat.S_ISDIR(info.st_mode):
             fd = os.open(name, _DIRECTORY, dir_fd=parent)
             try:
@@ -53,6 +56,10 @@ class Removals:
         """Hide every name in the directory."""
         for name in os.listdir(parent):
             self.hide(parent, folder, name)
+
+    def uncover(self, parent: int, name: str) -> bool:
+        """What was hidden is gone already."""
+        return False
 
     def _remove(self, parent: int, name: str) -> None:
         aside = os.open(self._aside, _DIRECTORY)
