@@ -70,7 +70,7 @@ class ContainerManager:
         self.create, self.rename, self.remove = creation.create, creation.rename, removal.remove
         self.start, self.restart, self.pause, self.unpause = life.start, life.restart, life.pause, life.unpause
         self.prune = Pruning(store, images, removal).prune
-        self.update = Updating(store).update
+        self.update = Updating(store, networks).update
         self.kill, self.stop = stopping.kill, stopping.stop
         self.attach, self.resize, self.logs = streams.attach, streams.resize, streams.logs
         self.exec_check, self.exec_start = execs.check, execs.start

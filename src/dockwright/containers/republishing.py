@@ -38,8 +38,12 @@ class Republishing:
         exposed = {**(config.get("ExposedPorts") or {}), **{publication.key: {} for publication in publications}}
         container.config = {**config, "ExposedPorts": exposed or None}
         try:
-            if container.state.running and not container.state.restarting:
-                await self._networks.republish(networking.wishes(container))
+            await self.publish(container)
         except BaseException:
             container.host, container.config = host, config
             raise
+
+    async def publish(self, container: Container) -> None:
+        """Let what is published be what the container's configuration says. Raises EngineError; nothing has changed then."""
+        if container.state.running and not container.state.restarting:
+            await self._networks.republish(networking.wishes(container))

@@ -1,4 +1,4 @@
-"""POST /containers/{id}/update: other limits and another restart policy, at once for a container that runs."""
+"""POST /containers/{id}/update: other limits, another restart policy, other ports: at once for a container that runs."""
 
 import asyncio
 import copy
@@ -7,8 +7,10 @@ from typing import Any
 from dockwright.base.errors import Conflict, EngineError, Internal, InvalidParameter
 from dockwright.containers import devices, limits, restarts
 from dockwright.containers.container import Container
+from dockwright.containers.republishing import Republishing
 from dockwright.containers.store import Store
 from dockwright.host.limits import read as read_limits
+from dockwright.networks import NetworkManager
 from dockwright.runtime.cgroups.change import change
 from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.spec import resources
@@ -30,14 +32,15 @@ _CPU_TIME = (("CpuPeriod", "CPU Period"), ("CpuQuota", "CPU Quota"))
 class Updating:
     """update."""
 
-    def __init__(self, store: Store) -> None:
-        self._store, self._limits = store, read_limits()
+    def __init__(self, store: Store, networks: NetworkManager) -> None:
+        self._store, self._limits, self._ports = store, read_limits(), Republishing(networks)
 
     async def update(self, ref: str, wanted: HostConfig) -> dict[str, Any]:
         """Change what `wanted` names; returns the API's answer.
 
         Args:
-            wanted: limits and restart policy; what is zero stays as it is.
+            wanted: limits and restart policy; what is zero stays as it is. PortBindings, if there, are all that is published
+                from now on (not in Docker's API: docs/deviations.md).
 
         Raises:
             EngineError: in Docker's words; everything is as before.
@@ -47,12 +50,25 @@ class Updating:
         async with container.lock:
             if container.state.removing:
                 raise Internal(f'Cannot update container {container.id}: container is marked for removal and cannot be "update"')
+            await self._change(container, wanted)
+        self._store.event(container, "update")
+        return {"Warnings": warnings or None}
+
+    async def _change(self, container: Container, wanted: HostConfig) -> None:
+        """Ports first, then limits, then the row; what fails takes back what came before."""
+        before = container.host, container.config
+        if wanted.PortBindings is not None:
+            await self._ports.apply(container, wanted.PortBindings)
+        try:
             host, named = _merged(container, wanted)
             await self._apply(container, host, named)
             container.host = host
             await self._store.update(container)
-        self._store.event(container, "update")
-        return {"Warnings": warnings or None}
+        except BaseException:
+            container.host, container.config = before
+            if wanted.PortBindings is not None:
+                await self._ports.publish(container)
+            raise
 
     def _checked(self, wanted: HostConfig) -> list[str]:
         for field in FIXED:

@@ -63,8 +63,9 @@ class Ports:
             bindings = [Binding(wanted.protocol, address, port, wanted.port) for address in addresses]
             fresh = [binding for binding in bindings if binding.key not in own]
             self._host.take(wanted.protocol, addresses, port, own)
+            instead = [key for key in own if (key[0], key[2]) == (wanted.protocol, port) and key[1] not in addresses]
             try:
-                await self._netd.reserve(endpoint.id, [binding.key for binding in fresh])
+                await self._netd.reserve(endpoint.id, [binding.key for binding in fresh], instead)
             except PortTaken as error:
                 self._give_back(fresh)
                 refusal = error
@@ -91,6 +92,8 @@ class Ports:
             await self._exchange(endpoint, before, after)
         except EngineError as error:
             await self._let_go(endpoint, after, before)
+            await self._netd.reserve(endpoint.id, [binding.key for binding in before])
+            await self.open(endpoint)
             raise _told(endpoint, error) from None
         endpoint.bindings = after
         await self._let_go(endpoint, before, after)

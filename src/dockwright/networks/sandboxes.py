@@ -341,10 +341,10 @@ class Sandboxes:
             EngineError: in Docker's words; everything is as before then.
         """
         sandbox = self._by_container[request.container]
-        sandbox.exposed = sorted({*sandbox.exposed, *request.exposed})
         if publisher := self._publisher(sandbox):
             await self._ports.change(publisher, request)
             self._hairpin(publisher)
+        sandbox.exposed = sorted(request.exposed)
         await self._store.keep_sandbox(sandbox)
         await self._told(sandbox)
 

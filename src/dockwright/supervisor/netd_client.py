@@ -67,14 +67,18 @@ class NetdClient:
         async with self._lock:
             return await self._connect()
 
-    async def reserve(self, owner: str, bindings: Iterable[Binding]) -> None:
+    async def reserve(self, owner: str, bindings: Iterable[Binding], instead: Iterable[Binding] = ()) -> None:
         """Bind every one of `bindings` (protocol, address, port) for `owner`, starting netd if need be.
+
+        Args:
+            instead: what the owner has and gives up for them: an address of its own clashes with all addresses.
 
         Raises:
             PortTaken: none of them is bound.
             Internal: netd cannot be started or does not answer.
         """
-        answer = await self._call({"op": "reserve", "owner": owner, "bindings": list(bindings)}, start=True)
+        request = {"op": "reserve", "owner": owner, "bindings": list(bindings), "instead": list(instead)}
+        answer = await self._call(request, start=True)
         if "errno" in answer:
             raise PortTaken(tuple(answer["binding"]), answer["errno"])
 

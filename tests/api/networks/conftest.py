@@ -1,7 +1,9 @@
-"""A second host for network tests."""
+"""A second host for network tests, and our own command line."""
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,3 +33,14 @@ def neighbour_of() -> Iterator[Callable[[Any, str], list[str]]]:
     for daemon, name in made:  # the link first: with its namespace alone it would go some time later
         subprocess.run([*daemon.inside, "ip", "link", "delete", "lan0"], check=True)
         subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+@pytest.fixture
+def dockwright(daemon: Any) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Our own command line."""
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [str(Path(sys.executable).with_name("dockwright")), "-H", daemon.host, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    return run

@@ -6,11 +6,9 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,17 +68,6 @@ def netd(daemon: Any) -> Callable[[], int]:
         raise AssertionError("no netd")
 
     return find
-
-
-@pytest.fixture
-def dockwright(daemon: Any) -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """Our own command line."""
-
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [str(Path(sys.executable).with_name("dockwright")), "-H", daemon.host, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-    return run
 
 
 def test_names_short_ids_aliases_and_hostnames(daemon: Any) -> None:

@@ -23,7 +23,8 @@ class Netd:
         self.taken: set[int] = set()
         self.fails = False
 
-    async def reserve(self, owner: str, bindings: Any) -> None:
+    async def reserve(self, owner: str, bindings: Any, instead: Any = ()) -> None:
+        self.bound -= set(instead)
         for binding in bindings:
             if binding[2] in self.taken:
                 raise PortTaken(binding, 98)

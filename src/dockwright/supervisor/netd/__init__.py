@@ -8,7 +8,7 @@ One thread, one epoll loop. A reserved port refuses (TCP: bound, not listening; 
 is opened with a target. The control socket speaks frames: four bytes of length, then a marshal'ed dict.
 
     {"op": "hello"}                       -> {"version", "pid", "held": {owner: [binding, ...]}, "resolvers": {owner: path}}
-    {"op": "reserve", "owner", "bindings": [(protocol, address, port), ...]} -> {} or {"errno", "binding"}
+    {"op": "reserve", "owner", "bindings": [(protocol, address, port), ...], "instead": [...]} -> {} or {"errno", "binding"}
     {"op": "open", "owner", "targets": [(protocol, address, port, container address, container port), ...]} -> {}
     {"op": "release", "owner", "bindings"} -> {}, none: all it has ; {"op": "stop"} -> {}, then the process ends
     {"op": "directory", "networks": {id: [name, {endpoint: record}]}} -> {}     replaces all that was known

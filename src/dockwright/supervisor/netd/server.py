@@ -99,7 +99,8 @@ class Server:
             held = {name: list(ports) for name, ports in self.owners.items()}
             return {"version": VERSION, "pid": os.getpid(), "held": held, "resolvers": self.names.held()}
         if operation == "reserve":
-            return self.reserve(owner, [tuple(binding) for binding in message["bindings"]])
+            instead = [tuple(binding) for binding in message["instead"]]
+            return self.replace(owner, [tuple(binding) for binding in message["bindings"]], instead)
         if operation == "open":
             return self.open(owner, message["targets"])
         if operation == "release":
@@ -114,6 +115,18 @@ class Server:
             return self.names.explain(owner, message["name"], message["kind"], control.say)
         answer = self.names.handle(operation, message)
         return {"errno": errno.ENOSYS, "binding": None} if answer is None else answer
+
+    def replace(self, owner: str, bindings: list[Binding], instead: list[Binding]) -> Message:
+        """Bind `bindings` for `owner` in place of some of its own, which are bound and opened again if that fails."""
+        held = self.owners.get(owner, {})
+        given = {binding: held.pop(binding) for binding in instead if binding in held}
+        for port in given.values():
+            port.close()
+        answer = self.reserve(owner, bindings)
+        if answer:
+            self.reserve(owner, list(given))
+            self.open(owner, [(*binding, *port.target) for binding, port in given.items() if port.target[1]])
+        return answer
 
     def reserve(self, owner: str, bindings: list[Binding]) -> Message:
         """Bind all of `bindings` for `owner`, or none of them."""
