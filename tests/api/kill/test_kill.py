@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import socket
 import threading
@@ -276,3 +277,82 @@ def test_an_exec_that_was_prepared_and_never_started_goes_with_its_daemon(subjec
     until(lambda: len(os.listdir(f"/proc/{shim}/fd")) < before)
     subject.daemon.start()
     assert subject.docker("exec", "host", "echo", "hi") == (0, "hi\n")
+
+
+def test_a_paused_one_stays_paused(subject: Any) -> None:
+    subject.run("one", "while :; do date +%s%N >/now; done")
+    subject.docker("pause", "one")
+    subject.kill()
+    subject.daemon.start()
+    assert subject.state("one")["Status"] == "paused"
+    before = subject.docker("cp", "one:/now", "-")[1]
+    time.sleep(0.3)
+    assert subject.docker("cp", "one:/now", "-")[1] == before, "it rests"
+    assert subject.docker("exec", "one", "true")[0] == 1
+    assert subject.docker("unpause", "one")[0] == 0
+    until(lambda: subject.docker("cp", "one:/now", "-")[1] != before)
+    subject.docker("pause", "one")
+    subject.kill()
+    subject.daemon.start()
+    assert subject.docker("stop", "-t", "0", "one")[0] == 0
+    assert subject.state("one")["Status"] == "exited"
+
+
+def test_one_that_waits_to_be_started_again(subject: Any) -> None:
+    subject.run("one", "exit 7", "--restart", "always")
+    until(lambda: subject.inspect("one")["RestartCount"] >= 4)
+    until(lambda: subject.state("one")["Restarting"])
+    subject.kill()
+    subject.daemon.start()
+    count = subject.inspect("one")["RestartCount"]
+    assert count >= 3, "what is known is not forgotten, but perhaps for a start that was being made"
+    until(lambda: subject.inspect("one")["RestartCount"] > count)
+    subject.run("two", "exit 0", "--restart", "on-failure")
+    until(lambda: subject.state("two")["Status"] == "exited")
+    subject.kill()
+    subject.daemon.start()
+    assert subject.state("two")["Status"] == "exited"
+    assert subject.docker("stop", "one")[0] == 0
+
+
+def test_volumes_that_are_mounted_stay_so_and_are_let_go_later(subject: Any) -> None:
+    subject.docker("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "ram")
+    subject.run("one", "echo kept >/v/file; sleep 1000", "-v", "ram:/v")
+    until(lambda: "kept" in subject.docker("exec", "one", "cat", "/v/file")[1])
+    subject.kill()
+    subject.daemon.start()
+    assert subject.docker("run", "--rm", *NONE, "-v", "ram:/v", "busybox", "cat", "/v/file") == (0, "kept\n")
+    assert subject.docker("volume", "rm", "ram")[0] == 1
+    subject.docker("rm", "-f", "one")
+    until(lambda: "ram" not in Path("/proc/self/mountinfo").read_text())
+    assert subject.docker("volume", "rm", "ram")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "by_hand", "code", "back"),
+    [
+        ("always", False, 0, True), ("always", True, 0, True), ("unless-stopped", False, 0, True),
+        ("unless-stopped", True, 0, False), ("on-failure", False, 255, True), ("no", False, 255, False),
+    ],
+)  # fmt: skip
+def test_another_boot_and_each_policy(subject: Any, policy: str, by_hand: bool, code: int, back: bool) -> None:
+    """A reboot: no process is left, the exec root is empty and belongs to another boot."""
+    subject.run("one", "sleep 1000", "--restart", policy, "-v", "vv:/v")
+    if by_hand:
+        subject.docker("stop", "-t", "0", "one")
+    pid = subject.state("one")["Pid"]
+    shims = subject.shims()
+    subject.kill()
+    for process in (pid, *shims, *subject.processes().get("dockwright-zygo", [])):
+        if process and alive(process):
+            os.kill(process, signal.SIGKILL)
+    until(lambda: not subject.shims())
+    shutil.rmtree(f"{subject.daemon.root}/exec")
+    subject.daemon.start()
+    if back:
+        until(lambda: subject.state("one")["Status"] == "running")
+    else:
+        time.sleep(0.5)
+        assert (subject.state("one")["Status"], subject.state("one")["ExitCode"]) == ("exited", 137 if by_hand else code)
+    subject.docker("rm", "-f", "-v", "one")
+    subject.docker("volume", "rm", "vv")
