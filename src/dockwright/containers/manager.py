@@ -27,6 +27,7 @@ from dockwright.containers.stopping import Stopping
 from dockwright.containers.store import Store
 from dockwright.containers.streams import Streams
 from dockwright.containers.updating import Updating
+from dockwright.containers.volumefiles import VolumeFiles
 from dockwright.containers.waiting import Waiter
 from dockwright.events import EventBus
 from dockwright.images.manager import ImageManager
@@ -80,6 +81,8 @@ class ContainerManager:
         self.export, self.changes = archives.export, archives.changes
         checker = Checker(store, paths, images)
         self.findings, self.owned = checker.findings, checker.owned
+        files = VolumeFiles(volumes)
+        self.export_volume, self.import_volume, self.clone_volume = files.export, files.import_, files.clone
         self.commit = Commits(store, images, life).commit
         self.trace, self.restore, self.shutdown = seeing.trace, restoring.restore, restoring.shutdown
 

@@ -43,13 +43,14 @@ class Extraction:
         root: descriptor of a directory that nothing leads out of. folder: where to, an absolute path in it that is a directory.
         keep_kinds: a directory must not become something else, nor something else a directory.
         owners: the owner of a file for the one the tar says; None: owners are left as they come.
-        rename: the name an entry gets for the one the tar says.
+        rename: the name an entry gets for the one the tar says. whole: what the tar says of its own root holds for the folder.
     """
 
     def __init__(
-        self, root: int, folder: str, keep_kinds: bool, owners: Owners | None, rename: Callable[[str], str] = str
-    ) -> None:
-        self._rename = rename
+        self, root: int, folder: str, keep_kinds: bool, owners: Owners | None, rename: Callable[[str], str] = str,
+        whole: bool = False,
+    ) -> None:  # fmt: skip
+        self._rename, self._whole = rename, whole
         self._root, self._folder = root, folder.rstrip("/")
         self._keep_kinds, self._owners = keep_kinds, owners
         self._parents: OrderedDict[str, int] = OrderedDict()
@@ -75,6 +76,8 @@ class Extraction:
         try:
             if name:
                 self._entry(tar, entry, name)
+            elif self._whole and entry.kind == DIRECTORY:
+                self._dress(entry, self._parent(""), ".", "")
         except OSError as error:
             if error.errno == errno.EROFS:
                 raise InvalidParameter("mounted volume is marked read-only") from error

@@ -1,11 +1,14 @@
 """Options of the local driver: type, o and device, as mount(8) takes them; the volume is mounted while it is used."""
 
+import contextlib
 import os
 import re
 import socket
+from collections.abc import Iterator
 
 from dockwright.base.errors import Internal, InvalidParameter
 from dockwright.host.mountinfo import mounts
+from dockwright.kernel import loop
 from dockwright.kernel import mount as m
 
 _NAMES = ("type", "o", "device", "size")
@@ -22,6 +25,7 @@ _CLEAR = {
 }  # fmt: skip
 _SIZE = re.compile(r"[0-9]+(\.[0-9]+)?( ?[kKmMgGtTpP][iI]?)?[bB]?")
 _ADDRESSED = ("nfs", "nfs4", "cifs")
+_FILELESS = ("none", "bind", "tmpfs", "overlay", *_ADDRESSED)
 
 
 def check(options: dict[str, str]) -> None:
@@ -59,11 +63,29 @@ def mount(options: dict[str, str], path: str) -> None:
     if kind in _ADDRESSED:
         data = [_resolved(option) for option in data]
     try:
-        m.mount(device, path, kind, flags, ",".join(data))
+        with _block_device(device, kind, data, bool(flags & m.MS_RDONLY)) as source:
+            m.mount(source, path, kind, flags, ",".join(option for option in data if option != "loop"))
     except OSError as error:
         what = f"mount {device}:{path}, flags: 0x{flags:x}" + (f", data: {','.join(data)}" if data else "")
         text = f"failed to mount local volume: {what}: {os.strerror(error.errno or 0).lower()}"
         raise Internal(f"error while mounting volume '{path}': {text}") from None
+
+
+@contextlib.contextmanager
+def _block_device(device: str, kind: str, data: list[str], read_only: bool) -> Iterator[str]:
+    """The device, by a loop device if it is a file that holds a file system; it goes with its last mount.
+
+    Raises:
+        OSError: no such file, no loop device.
+    """
+    if "loop" not in data and (kind in _FILELESS or not os.path.isfile(device)):
+        yield device
+        return
+    attached = loop.attach(device, read_only)
+    try:
+        yield attached.path
+    finally:
+        attached.close()
 
 
 def unmount(path: str) -> None:

@@ -51,3 +51,22 @@ async def prune(exchange: Exchange) -> Answer:
     """POST /volumes/prune: only anonymous volumes since 1.42."""
     everything = exchange.version < (1, 42)
     return document(await exchange.managers.volumes.prune(exchange.query.filters(), everything))
+
+
+async def export(exchange: Exchange) -> None:
+    """GET /dockwright/v1/volumes/{name}/export: a tar of all that is in it."""
+    async with exchange.managers.containers.export_volume(exchange.name) as pieces:
+        await exchange.stream(pieces, "application/x-tar")
+
+
+async def import_(exchange: Exchange) -> Answer:
+    """POST /dockwright/v1/volumes/{name}/import: a tar, perhaps compressed, into a volume, which is made if it is missing."""
+    await exchange.managers.containers.import_volume(exchange.name, aiter(exchange.body))
+    return document(exchange.managers.volumes.inspect(exchange.name), 201)
+
+
+async def clone(exchange: Exchange) -> Answer:
+    """POST /dockwright/v1/volumes/{name}/clone?to=NAME: another volume with a copy of all files."""
+    target = exchange.query.text("to")
+    await exchange.managers.containers.clone_volume(exchange.name, target)
+    return document(exchange.managers.volumes.inspect(target), 201)

@@ -39,7 +39,7 @@ GROUPS = {
     },
     "network": {name: f"network_{name}" for name in "connect create disconnect dns inspect ls prune rm".split()},
     "system": {"check": "system_check", "df": "system_df", "events": "events", "info": "info", "prune": "system_prune"},
-    "volume": {name: f"volume_{name}" for name in "create inspect ls prune rm".split()},
+    "volume": {name: f"volume_{name}" for name in "clone create export import inspect ls prune rm".split()},
 }
 ALIASES = {
     "container": {"list": "ls", "ps": "ls", "remove": "rm"},
