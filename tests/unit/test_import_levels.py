@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[2] / "src/dockwright"
 LEVELS = {
     0: ("kernel", "base"),
     1: ("grammar", "types", "runtime", "host", "tar"),
-    2: ("metadata", "events", "supervisor"),
+    2: ("metadata", "events", "supervisor", "plugins"),
     3: ("images", "networks", "volumes", "spec"),
     4: ("containers",),
     5: ("upkeep",),

@@ -47,18 +47,19 @@ class System:
     Args:
         engine_id: the data root's id.
         config: the daemon's configuration.
-        containers, images: their managers, for the counts.
+        containers, images, volumes: their managers, for the counts and drivers.
         runtimes: the OCI runtimes by name, and the default one's name.
     """
 
     def __init__(
-        self, engine_id: str, config: Settings, containers: Any, images: Any, events: EventBus,
+        self, engine_id: str, config: Settings, containers: Any, images: Any, volumes: Any, events: EventBus,
         runtimes: tuple[dict[str, Any], str],
     ) -> None:  # fmt: skip
         self._engine_id = engine_id
         self._config = config
         self._containers = containers
         self._images = images
+        self._volumes = volumes
         self._events = events
         self._runtimes = runtimes
 
@@ -93,7 +94,10 @@ class System:
             **await self._counts(),
             "Driver": self._images.driver_name,
             "DriverStatus": self._images.driver_status(),
-            "Plugins": {"Volume": ["local"], "Network": NETWORK_DRIVERS, "Authorization": None, "Log": _log_drivers()},
+            "Plugins": {
+                "Volume": list(self._volumes.driver_names()), "Network": NETWORK_DRIVERS, "Authorization": None,
+                "Log": _log_drivers(),
+            },
             **_limits(facts),
             "Debug": self._config.debug,
             "NFd": len(os.listdir("/proc/self/fd")),

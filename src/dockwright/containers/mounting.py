@@ -45,7 +45,7 @@ class Mounting:
         plan = mountplan.planned(container.host, container.config, root, donor, ro_recursive)
         for entry in plan:
             if entry.volume:
-                self._volumes.check(entry.volume, entry.driver)
+                self._volumes.check(entry.volume)
         made = await self._acquire(container, plan)
         try:
             container.mounts = [entry.point for entry in plan]
@@ -63,7 +63,7 @@ class Mounting:
         plan = mountplan.planned(container.host, container.config, self._paths.data_root, self._mounts_of, ro_recursive)
         for entry in plan:
             if entry.volume:
-                self._volumes.check(entry.volume, entry.driver)
+                self._volumes.check(entry.volume)
                 entry.point.name = entry.point.name or entry.volume.name or new_id()
                 entry.point.source = self._volumes.mountpoint(entry.point.name)
         return [entry.point for entry in plan]
@@ -80,7 +80,8 @@ class Mounting:
             return []
         found = await self._volumes.acquire(container.id, requests, container.durable, inherited)
         for entry, (volume, _) in zip(wanted, found, strict=True):
-            entry.point.name, entry.point.source = volume.name, self._volumes.mountpoint(volume.name)
+            entry.point.name, entry.point.driver = volume.name, volume.driver
+            entry.point.source = self._volumes.mountpoint(volume.name)
         return [volume.name for volume, new in found if new]
 
     async def unmake(self, container: Container) -> None:
@@ -106,7 +107,7 @@ class Mounting:
     async def _in_root(self, container: Container, directory: str, volumes: list[MountPoint]) -> None:
         user = f"create {container.id}"
         for point in volumes:
-            await self._volumes.activate(point.name, user)
+            point.source = await self._volumes.activate(point.name, user)
         try:
             alone = {point.name for point in volumes if self._volumes.exclusive(point.name, user)}
             merged = (self._layers.graph_driver(container.id)["Data"] or {}).get("MergedDir", "")  # vfs has none
@@ -146,7 +147,7 @@ class Mounting:
 
     async def _activate(self, point: MountPoint, user: str) -> None:
         try:
-            await self._volumes.activate(point.name, user)
+            point.source = await self._volumes.activate(point.name, user)
         except OSError as error:
             text = f"error while mounting volume '{point.source}': {os.strerror(error.errno or 0).lower()}"
             raise Internal(text) from None

@@ -21,11 +21,10 @@ Donor = Callable[[str], list[MountPoint]]
 
 @dataclass
 class Planned:
-    """A mount and, for one that needs a volume made or found, what that volume is. driver: of the volume."""
+    """A mount and, for one that needs a volume made or found, what that volume is."""
 
     point: MountPoint
     volume: Request | None = None
-    driver: str = ""
 
 
 def planned(
@@ -56,7 +55,7 @@ def planned(
         destination = grammar.clean(path)
         if destination not in found and destination not in (host.Tmpfs or ()):
             point = MountPoint("volume", destination, anonymous=True, copy=True)
-            found[destination] = Planned(point, fresh(None), host.VolumeDriver or "")
+            found[destination] = Planned(point, fresh(None, driver=host.VolumeDriver or ""))
     return list(found.values())
 
 
@@ -136,8 +135,9 @@ def _planned(spec: MountSpec, data_root: str) -> Planned:
     point.writable, point.anonymous = not spec.read_only, not spec.source
     point.copy = not spec.no_copy and not spec.subpath
     options = spec.driver_options or None
-    request = Request(spec.source, options, spec.labels) if spec.source else fresh(spec.labels, options)
-    return Planned(point, request, spec.driver)
+    if spec.source:
+        return Planned(point, Request(spec.source, options, spec.labels, spec.driver))
+    return Planned(point, fresh(spec.labels, options, spec.driver))
 
 
 def _tmpfs(spec: MountSpec) -> MountPoint:

@@ -5,8 +5,6 @@ from typing import Any
 
 from dockwright.spec.mounts import tmpfs
 
-DRIVER = "local"
-
 
 @dataclass
 class MountPoint:
@@ -14,7 +12,7 @@ class MountPoint:
 
     Attributes:
         type: bind, volume or tmpfs. destination: cleaned, inside the container.
-        source: directory or file on the host; of a volume its mountpoint. name: of the volume.
+        source: directory or file on the host; of a volume its mountpoint. name, driver: of the volume.
         mode: as in inspect. propagation: "" for volumes and tmpfs.
         anonymous: given without a source: goes with the container.
         copy: an empty volume is filled with what the image has at the destination.
@@ -38,6 +36,7 @@ class MountPoint:
     create_source: bool = False
     subpath: str = ""
     tmpfs: list[str] = field(default_factory=list)
+    driver: str = "local"
 
     def document(self) -> dict[str, Any]:
         """An entry of inspect's Mounts."""
@@ -46,7 +45,7 @@ class MountPoint:
             shown["Name"] = self.name
         shown |= {"Source": self.source, "Destination": self.destination}
         if self.type == "volume":
-            shown["Driver"] = DRIVER
+            shown["Driver"] = self.driver
         return {**shown, "Mode": self.mode, "RW": self.writable, "Propagation": self.propagation}
 
     def oci(self) -> dict[str, Any]:

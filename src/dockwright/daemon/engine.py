@@ -115,7 +115,7 @@ class Engine:
     ) -> ApiServer:  # fmt: skip
         runtimes = configured(self._config.runtimes, self._config.default_runtime)
         shown = (runtimes.shown(OWN_RUNTIME), runtimes.default)
-        system = System(ident, self._config, containers, images, events, shown)
+        system = System(ident, self._config, containers, images, volumes, events, shown)
         usage, disk = Usage(images, containers, volumes), Disk(database, self._paths, images, containers, volumes)
         managers = Managers(containers, images, networks, volumes, events, system, usage, disk)
         return ApiServer(managers, self._config)

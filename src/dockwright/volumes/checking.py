@@ -24,7 +24,8 @@ class Checker:
     async def findings(self) -> list[Finding]:
         """What is wrong."""
         names = self._directories.names()
-        rows = self._database.read().execute("SELECT name, state FROM volume").fetchall()
+        query = "SELECT name, state FROM volume WHERE driver = 'local'"
+        rows = self._database.read().execute(query).fetchall()
         known = {row["name"] for row in rows}
         found = [
             Finding("volume directory without a row", self._directories.folder(name), ADOPT, partial(self._adopt, name))

@@ -11,16 +11,15 @@ from dockwright.volumes.store import Volume
 Filters = dict[str, list[str]]
 LIST = ("dangling", "driver", "label", "name")
 PRUNE = ("all", "label", "label!")
-DRIVER = "local"
 _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
 
 
-def document(volume: Volume, mountpoint: str) -> dict[str, Any]:
+def document(volume: Volume, mountpoint: str, scope: str = "local") -> dict[str, Any]:
     """One volume."""
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(volume.created))
     return {
-        "CreatedAt": created, "Driver": DRIVER, "Labels": volume.labels, "Mountpoint": mountpoint, "Name": volume.name,
-        "Options": volume.options, "Scope": "local",
+        "CreatedAt": created, "Driver": volume.driver, "Labels": volume.labels, "Mountpoint": mountpoint, "Name": volume.name,
+        "Options": volume.options, "Scope": scope,
     }  # fmt: skip
 
 
@@ -58,8 +57,8 @@ def listed(volumes: list[Volume], filters: Filters, in_use: Callable[[str], bool
     check(filters, LIST)
     dangling = truth(filters, "dangling")
     chosen = [v for v in volumes if _named(v, filters.get("name")) and _labelled(v, filters.get("label"))]
-    if filters.get("driver") and DRIVER not in filters["driver"]:
-        return []
+    if drivers := filters.get("driver"):
+        chosen = [v for v in chosen if v.driver in drivers]
     return [v for v in chosen if dangling is None or in_use(v.name) != dangling]
 
 

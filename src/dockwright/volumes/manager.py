@@ -12,10 +12,12 @@ from dockwright.base.findings import Place
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.metadata import Database, references
+from dockwright.plugins.client import Answered
+from dockwright.plugins.discovery import Directories as PluginDirectories
 from dockwright.volumes import documents, options, store
 from dockwright.volumes.checking import KIND, Checker
-from dockwright.volumes.directories import Directories
-from dockwright.volumes.documents import DRIVER
+from dockwright.volumes.drivers import Driver, Drivers
+from dockwright.volumes.local import LOCAL
 from dockwright.volumes.store import ANONYMOUS, Request, Volume
 
 log = logging.getLogger("dockwright.volumes")
@@ -26,11 +28,18 @@ Acquired = list[tuple[Volume, bool]]
 
 
 class VolumeManager:
-    """All volumes of one data root."""
+    """All volumes of one data root.
 
-    def __init__(self, database: Database, paths: Paths, events: EventBus) -> None:
+    Args:
+        plugins: where plug-ins are looked for.
+    """
+
+    def __init__(
+        self, database: Database, paths: Paths, events: EventBus, plugins: PluginDirectories | None = None
+    ) -> None:  # fmt: skip
         self._database, self._events = database, events
-        self._directories = Directories(paths)
+        self._drivers = Drivers(paths, plugins or PluginDirectories())
+        self._directories = self._drivers.local.directories
         self.findings = Checker(database, self._directories).findings
         self._lock = asyncio.Lock()
         self._active: dict[str, set[str]] = {}
@@ -39,8 +48,8 @@ class VolumeManager:
 
     async def start(self) -> None:
         """Finish the removals that an earlier daemon had begun."""
-        for name in store.condemned(self._database.read()):
-            place = await self._cleared(name)
+        for name, driver in store.condemned(self._database.read()).items():
+            place = await self._cleared(name, driver)
             await asyncio.to_thread(self._directories.delete, place)
         for place in self._directories.discarded():
             await asyncio.to_thread(self._directories.delete, place)
@@ -56,14 +65,24 @@ class VolumeManager:
         Raises:
             EngineError: in Docker's words.
         """
-        request = Request(name, driver_options or None, labels) if name else store.fresh(labels, driver_options or None)
-        self.check(request, driver)
+        given = driver_options or None
+        request = Request(name, given, labels, driver) if name else store.fresh(labels, given, driver)
+        self.check(request)
         (volume, _), *_ = await self._ensure("", [request], True)
         return self._document(volume)
 
-    def inspect(self, name: str) -> dict[str, Any]:
-        """GET /volumes/{name}."""
-        return self._document(self.find(name))
+    async def inspect(self, name: str) -> dict[str, Any]:
+        """GET /volumes/{name}; a plug-in is asked what it knows.
+
+        Raises:
+            NotFound: in Docker's words.
+        """
+        volume = self.find(name)
+        driver = await self._drivers.of(volume.driver)
+        try:
+            return {**self._document(volume), **await driver.status(volume)}
+        except Answered:
+            raise NotFound(f"get {name}: no such volume") from None
 
     def list(self, filters: Filters) -> dict[str, Any]:
         """GET /volumes."""
@@ -75,14 +94,14 @@ class VolumeManager:
         """All volumes with their size and how many containers use them: a part of GET /system/df."""
         rows = []
         for volume in store.every(self._database.read()):
-            size = await asyncio.to_thread(self._directories.size, volume.name)
+            size = await self._size(volume)
             users = len(store.users(self._database.read(), volume.name))
             rows.append({**self._document(volume), "UsageData": {"RefCount": users, "Size": size}})
         return rows
 
     def owned(self) -> Sequence[Place]:
         """Every volume's folder: path, kind, name; those without a row are nobody's."""
-        known = {volume.name for volume in store.every(self._database.read())}
+        known = {volume.name for volume in store.every(self._database.read()) if volume.driver == LOCAL}
         return [
             (self._directories.folder(name), *((KIND, name) if name in known else ("", "")))
             for name in self._directories.names()
@@ -121,27 +140,30 @@ class VolumeManager:
         chosen = documents.prunable(store.every(connection), filters, everything)
         deleted, space = [], 0
         for volume in chosen:
-            size = await asyncio.to_thread(self._directories.size, volume.name)
+            size = await self._size(volume)
             try:
                 await self._remove(volume.name)
             except Conflict:
                 continue  # in use
             deleted.append(volume.name)
-            space += size
+            space += max(size, 0)
         self._events.publish("volume", "prune", "", {"reclaimed": str(space)})
         return {"VolumesDeleted": deleted, "SpaceReclaimed": space}
 
     # what containers ask
 
-    def check(self, request: Request, driver: str) -> None:
+    def check(self, request: Request) -> None:
         """Refuse what cannot be a volume.
 
         Raises:
             NotFound, InvalidParameter: in Docker's words.
         """
         label = f"create {request.name}: "
-        if driver not in ("", DRIVER):
-            raise NotFound(f'{label}error looking up volume plugin {driver}: plugin "{driver}" not found')
+        if request.driver not in ("", LOCAL):
+            try:
+                return self._drivers.check(request.driver)
+            except EngineError as error:
+                raise error.prefixed(label) from None
         if len(request.name) == 1:
             raise InvalidParameter(
                 f"{label}volume name is too short, names should be at least two alphanumeric characters"
@@ -176,18 +198,22 @@ class VolumeManager:
     async def let_go(self, container: str, gone: Sequence[str]) -> None:
         """A container uses its volumes no more; those in `gone` are removed unless somebody else does."""
 
-        def rows(connection: Any) -> list[str]:
+        def rows(connection: Any) -> list[Volume]:
             for kind, target in references.targets(connection, "container", container):
                 if kind == "volume":
                     references.drop(connection, "container", container, kind, target)
-            return [name for name in gone if store.condemn_unused(connection, name)]
+            return [volume for name in gone if (volume := store.condemn_unused(connection, name))]
 
         async with self._lock:
             condemned = await self._database.write(rows, durable=False)
-            places = [await self._cleared(name) for name in condemned]
-        for name, place in zip(condemned, places, strict=True):
-            self.publish(name, "destroy")
+            places = [await self._cleared(volume.name, volume.driver) for volume in condemned]
+        for volume, place in zip(condemned, places, strict=True):
+            self._tell(volume, "destroy")
             await asyncio.to_thread(self._directories.delete, place)
+
+    def driver_names(self) -> Sequence[str]:
+        """The drivers in use."""
+        return self._drivers.names()
 
     def find(self, name: str) -> Volume:
         """By its name.
@@ -201,25 +227,34 @@ class VolumeManager:
         return volume
 
     def mountpoint(self, name: str) -> str:
-        """The directory that containers see."""
-        return self._directories.path(name)
+        """The directory that containers see, "" if only a plug-in knows; also of one that is not made yet."""
+        volume = store.find(self._database.read(), name)
+        if volume is None:
+            return self._directories.path(name)
+        driver = self._drivers.known(volume.driver)
+        return driver.path(volume) if driver else ""
 
-    async def activate(self, name: str, user: str) -> None:
+    async def activate(self, name: str, user: str) -> str:
         """Make a volume ready for `user` (a container's id): its directory, and what its options want mounted there.
+
+        Returns:
+            where it is.
 
         Raises:
             NotFound: the volume has gone. Internal: in Docker's words, it could not be mounted.
         """
-        volume, path = self.find(name), self.mountpoint(name)
+        volume = self.find(name)
+        driver = await self._drivers.of(volume.driver)
         async with self._lock:
-            self._directories.make(name)
-            if volume.options and not options.is_mounted(path):
-                await asyncio.to_thread(options.mount, volume.options, path)
+            path = await driver.mount(volume, user)
         self._active.setdefault(name, set()).add(user)
+        return path
 
     def exclusive(self, name: str, user: str) -> bool:
         """Whether nothing but `user` has a volume's directory open, and nothing is mounted there."""
-        return self._active.get(name) == {user} and not self.find(name).options
+        volume = self.find(name)
+        driver = self._drivers.known(volume.driver)
+        return self._active.get(name) == {user} and driver is not None and driver.exclusive(volume)
 
     def note_active(self, name: str, user: str) -> None:
         """`activate`, for a user who has it already: found at the daemon's start."""
@@ -231,14 +266,21 @@ class VolumeManager:
         if user not in users:
             return False
         users.remove(user)
-        if users:
-            return True
-        self._active.pop(name, None)
+        if not users:
+            self._active.pop(name, None)
         volume = store.find(self._database.read(), name)
-        if volume and volume.options:
-            async with self._lock:
-                options.unmount(self.mountpoint(name))
+        if volume:
+            await self._unmount(volume, user, last=not users)
         return True
+
+    async def _unmount(self, volume: Volume, user: str, last: bool) -> None:
+        """A plug-in that fails here is only told of: its user has ended."""
+        try:
+            driver = await self._drivers.of(volume.driver)
+            async with self._lock:
+                await driver.unmount(volume, user, last)
+        except EngineError as error:
+            log.warning("%s", error.message)
 
     async def forget_strangers(self, containers: Collection[str]) -> None:
         """At start: drop what containers had noted that were never finished, and their anonymous volumes."""
@@ -258,7 +300,12 @@ class VolumeManager:
 
     def publish(self, name: str, action: str, **attributes: str) -> None:
         """Publish an event of a volume."""
-        self._events.publish("volume", action, name, {**attributes, "driver": DRIVER})
+        volume = store.find(self._database.read(), name)
+        if volume:
+            self._tell(volume, action, **attributes)
+
+    def _tell(self, volume: Volume, action: str, **attributes: str) -> None:
+        self._events.publish("volume", action, volume.name, {**attributes, "driver": volume.driver})
 
     # the work
 
@@ -278,16 +325,22 @@ class VolumeManager:
             keeps = any(store.find(self._database.read(), name) is None for name in named)
             made = await self._database.write(rows, durable or keeps)
             try:
-                for volume, new in made:
-                    if new:
-                        self._directories.make(volume.name)
-            except OSError:
+                for volume in (volume for volume, new in made if new):
+                    await (await self._driver(volume, "create")).make(volume)
+            except BaseException:
                 await self._undo(container, made)
                 raise
         for volume, new in made:
             if new:
-                self.publish(volume.name, "create")
+                self._tell(volume, "create")
         return made
+
+    async def _driver(self, volume: Volume, action: str) -> Driver:
+        """The driver of a volume to be created or removed. Raises EngineError in Docker's words."""
+        try:
+            return await self._drivers.of(volume.driver)
+        except EngineError as error:
+            raise error.prefixed(f"{action} {volume.name}: ") from None
 
     async def _undo(self, container: str, made: Acquired) -> None:
         """Take the new rows back; a directory that was there before its row is not ours to remove."""
@@ -300,38 +353,45 @@ class VolumeManager:
 
         await self._database.write(rows)
         for volume, new in made:
-            if new:
-                self._directories.remove_empty(volume.name)
+            driver = self._drivers.known(volume.driver)
+            if new and driver:
+                await driver.unmake(volume)
 
     async def _remove(self, name: str) -> None:
         async with self._lock:
+            volume = self.find(name)
             store.refuse_used(self._database.read(), name)
-            self._unmounted(name)
+            driver = await self._driver(volume, "remove")
+            driver.refuse(volume)
             await self._database.write(lambda c: store.condemn(c, name))
-            place = await self._discard(name)
-        self.publish(name, "destroy")
+            try:
+                place = await self._discard(name, driver)
+            except EngineError:
+                await self._database.write(lambda c: store.spare(c, name))
+                raise
+        self._tell(volume, "destroy")
         await asyncio.to_thread(self._directories.delete, place)
 
-    def _unmounted(self, name: str) -> None:
-        """Undo what options have mounted there; a mount of somebody else's is a refusal."""
-        volume = store.find(self._database.read(), name)
-        if volume and volume.options:
-            options.unmount(self.mountpoint(name))
-        self._directories.refuse_mounted(name)
-
-    async def _discard(self, name: str) -> str:
+    async def _discard(self, name: str, driver: Driver) -> str:
         """Row `removing` to no row, with the directory in the trash; returns its place there."""
-        place = self._directories.discard(name)
+        place = await driver.discard(name)
         await self._database.write(lambda c: store.drop(c, name), durable=False)
         return place
 
-    async def _cleared(self, name: str) -> str:
+    async def _cleared(self, name: str, driver: str) -> str:
         """`_discard` where nobody waits for it: what stands in the way is told, and it is tried again at the next start."""
         try:
-            return await self._discard(name)
+            return await self._discard(name, await self._drivers.of(driver))
         except EngineError as error:
             log.warning("%s", error.message)
             return ""
 
     def _document(self, volume: Volume) -> dict[str, Any]:
-        return documents.document(volume, self.mountpoint(volume.name))
+        driver = self._drivers.known(volume.driver)
+        path, scope = (driver.path(volume), driver.scope) if driver else ("", "local")
+        return documents.document(volume, path, scope)
+
+    async def _size(self, volume: Volume) -> int:
+        """Its bytes; -1 if nobody knows them."""
+        driver = self._drivers.known(volume.driver)
+        return await driver.size(volume) if driver else -1

@@ -13,32 +13,35 @@ MIGRATIONS = [
     """
     CREATE TABLE volume (name TEXT PRIMARY KEY, state TEXT NOT NULL, created INTEGER NOT NULL, options TEXT NOT NULL,
                          labels TEXT NOT NULL)
-    """
+    """,
+    "ALTER TABLE volume ADD COLUMN driver TEXT NOT NULL DEFAULT 'local'",
 ]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a volume should be, if it is not there yet."""
+    """What a volume should be, if it is not there yet. driver: "" for whichever it is of, the local one if it is new."""
 
     name: str
     options: dict[str, str] | None = None
     labels: dict[str, str] | None = None
+    driver: str = ""
 
 
-def fresh(labels: dict[str, str] | None, options: dict[str, str] | None = None) -> Request:
+def fresh(labels: dict[str, str] | None, options: dict[str, str] | None = None, driver: str = "") -> Request:
     """A volume that nobody has given a name: 64 hex digits and a label, by which `prune` knows it."""
-    return Request(new_id(), options, {**(labels or {}), ANONYMOUS: ""})
+    return Request(new_id(), options, {**(labels or {}), ANONYMOUS: ""}, driver)
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume of the local driver. created: seconds since the epoch. labels, options: None where none were given."""
+    """A volume. created: seconds since the epoch. labels, options: None where none were given."""
 
     name: str
     created: int
     options: dict[str, str] | None
     labels: dict[str, str] | None
+    driver: str = "local"
 
     @property
     def anonymous(self) -> bool:
@@ -47,7 +50,7 @@ class Volume:
 
 
 def _volume(row: sqlite3.Row) -> Volume:
-    return Volume(row["name"], row["created"], json.loads(row["options"]), json.loads(row["labels"]))
+    return Volume(row["name"], row["created"], json.loads(row["options"]), json.loads(row["labels"]), row["driver"])
 
 
 def find(connection: sqlite3.Connection, name: str) -> Volume | None:
@@ -65,15 +68,18 @@ def ensure(connection: sqlite3.Connection, request: Request, now: int) -> tuple[
     """The volume that was asked for and whether it is new; one that is there stays as it is.
 
     Raises:
-        Conflict: its removal is under way.
+        Conflict: its removal is under way, or it is of another driver.
     """
     if found := find(connection, request.name):
+        if request.driver not in ("", found.driver):
+            text = f"driver '{found.driver}' already has volume '{found.name}': volume name must be unique"
+            raise Conflict(f"create {request.name}: {text}")
         return found, False
     if request.name in condemned(connection):
         raise Conflict(f"create {request.name}: the volume is being removed")
-    made = Volume(request.name, now, _sorted(request.options), _sorted(request.labels))
-    row = (made.name, now, json.dumps(made.options), json.dumps(made.labels))
-    connection.execute("INSERT INTO volume VALUES (?, 'ready', ?, ?, ?)", row)
+    made = Volume(request.name, now, _sorted(request.options), _sorted(request.labels), request.driver or "local")
+    row = (made.name, now, json.dumps(made.options), json.dumps(made.labels), made.driver)
+    connection.execute("INSERT INTO volume VALUES (?, 'ready', ?, ?, ?, ?)", row)
     return made, True
 
 
@@ -103,17 +109,24 @@ def condemn(connection: sqlite3.Connection, name: str) -> None:
     connection.execute("UPDATE volume SET state = 'removing' WHERE name = ?", (name,))
 
 
-def condemn_unused(connection: sqlite3.Connection, name: str) -> bool:
-    """`condemn` unless somebody uses it or it has gone; returns whether."""
-    if users(connection, name) or not find(connection, name):
-        return False
+def condemn_unused(connection: sqlite3.Connection, name: str) -> Volume | None:
+    """`condemn` unless somebody uses it or it has gone; returns which it was."""
+    volume = find(connection, name)
+    if volume is None or users(connection, name):
+        return None
     condemn(connection, name)
-    return True
+    return volume
 
 
-def condemned(connection: sqlite3.Connection) -> list[str]:
-    """Names of those whose removal has begun."""
-    return [row["name"] for row in connection.execute("SELECT name FROM volume WHERE state = 'removing'")]
+def spare(connection: sqlite3.Connection, name: str) -> None:
+    """Take `condemn` back: it could not be removed."""
+    connection.execute("UPDATE volume SET state = 'ready' WHERE name = ? AND state = 'removing'", (name,))
+
+
+def condemned(connection: sqlite3.Connection) -> dict[str, str]:
+    """Names and drivers of those whose removal has begun."""
+    rows = connection.execute("SELECT name, driver FROM volume WHERE state = 'removing'")
+    return {row["name"]: row["driver"] for row in rows}
 
 
 def drop(connection: sqlite3.Connection, name: str) -> None:

@@ -100,7 +100,7 @@ def outcome(request):
         container = Container("1" * 64, "name", "", "", config, host)
         plan = mountplan.planned(host, config, "/data", Store().find)
         spec = starting.oci(container, Layers(), [entry.point.oci() for entry in plan], Store(), DEFAULTS)
-        return spec, [(e.point.destination, e.driver) for e in plan], warnings
+        return spec, [(e.point.destination, e.volume.driver if e.volume else "") for e in plan], warnings
     except EngineError as error:
         return error.message
 

@@ -44,7 +44,7 @@ def test_what_mounts_become():
     assert found["/v"].point.oci()["subpath"] == "x"
     assert not found["/v"].point.copy
     assert found["/v"].volume.labels == {"a": "b"}
-    assert (found["/a"].driver, found["/a"].volume.options, found["/a"].point.anonymous) == ("foo", {"o": "p"}, True)
+    assert (found["/a"].volume.driver, found["/a"].volume.options, found["/a"].point.anonymous) == ("foo", {"o": "p"}, True)
     assert found["/t"].point.oci()["options"] == ["exec", "nosuid", "nodev", "mode=700", "size=1048576", "uid=7", "ro"]
 
 

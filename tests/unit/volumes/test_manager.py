@@ -45,7 +45,7 @@ def test_create_inspect_remove(room):
     async def life():
         made = await room.manager.create("data", "local", None, {"a": "b"})
         assert await room.manager.create("data", "", None, {"other": "label"}) == made
-        assert room.manager.inspect("data") == made
+        assert await room.manager.inspect("data") == made
         await room.manager.remove("data", force=False)
         return made
 
@@ -60,7 +60,7 @@ def test_create_inspect_remove(room):
     assert os.listdir(room.paths.volumes) == os.listdir(room.paths.trash) == []
     assert room.heard() == [("create", "data"), ("destroy", "data")]
     with pytest.raises(NotFound, match="get data: no such volume"):
-        room.manager.inspect("data")
+        run(room.manager.inspect("data"))
 
 
 @pytest.mark.parametrize(

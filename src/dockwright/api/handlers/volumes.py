@@ -38,7 +38,7 @@ async def create(exchange: Exchange) -> Answer:
 
 async def inspect(exchange: Exchange) -> Answer:
     """GET /volumes/{name}."""
-    return document(exchange.managers.volumes.inspect(exchange.name))
+    return document(await exchange.managers.volumes.inspect(exchange.name))
 
 
 async def remove(exchange: Exchange) -> Answer:

@@ -1,0 +1,131 @@
+"""Volumes of a plug-in, as docker's client makes, uses and removes them."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PLUGIN = Path(__file__).parents[2] / "volume_plugin.py"
+
+
+class Toy:
+    """tests/volume_plugin.py under a name of its own, in the place where plug-ins are looked for."""
+
+    def __init__(self, directory: Path) -> None:
+        self.name, self.directory = f"dwtoy{secrets.token_hex(4)}", directory
+        os.makedirs("/run/docker/plugins", exist_ok=True)
+        self.socket = f"/run/docker/plugins/{self.name}.sock"
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen([sys.executable, str(PLUGIN), self.socket, str(self.directory)])
+        deadline = time.monotonic() + 10
+        while not os.path.exists(self.socket):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        Path(self.socket).unlink()
+
+    @property
+    def asked(self) -> list[str]:
+        return (self.directory / "asked").read_text().splitlines()
+
+
+@pytest.fixture
+def toy(daemon: Any, tmp_path: Path) -> Iterator[Toy]:
+    made = Toy(tmp_path)
+    yield made
+    for ident in daemon.docker("ps", "-aq").stdout.decode().split():
+        daemon.docker("rm", "-f", ident)
+    for name in daemon.docker("volume", "ls", "-q", "--filter", f"driver={made.name}").stdout.decode().split():
+        for file in (tmp_path / name).iterdir():
+            file.unlink()
+        daemon.docker("volume", "rm", name)
+    made.end()
+
+
+def run(daemon: Any, *arguments: str) -> Any:
+    return daemon.docker("run", "--rm", "--network", "none", *arguments)
+
+
+def test_a_volume_over_its_life(daemon: Any, toy: Toy) -> None:
+    made = daemon.docker("volume", "create", "-d", toy.name, "-o", "colour=red", "--label", "a=b", "things")
+    assert made.stdout == b"things\n", made.stderr
+    shown = json.loads(daemon.docker("volume", "inspect", "things").stdout)[0]
+    assert shown["Driver"] == toy.name and shown["Scope"] == "global" and shown["Options"] == {"colour": "red"}
+    assert shown["Mountpoint"] == f"{toy.directory}/things" and shown["Status"] == {"users": 0}
+    assert daemon.docker("volume", "ls", "--filter", f"driver={toy.name}", "--format", "{{.Name}}").stdout == b"things\n"
+    assert toy.name in json.loads(daemon.docker("info", "--format", "{{json .Plugins.Volume}}").stdout)
+
+    assert run(daemon, "-v", "things:/t", "busybox", "sh", "-c", "echo kept > /t/file").returncode == 0
+    assert (toy.directory / "things/file").read_text() == "kept\n"
+    refused = daemon.docker("volume", "rm", "things")
+    assert b"remove things: VolumeDriver.Remove: it is not empty" in refused.stderr
+    assert run(daemon, "-v", "things:/t", "busybox", "cat", "/t/file").stdout == b"kept\n"
+    (toy.directory / "things/file").unlink()
+    assert daemon.docker("volume", "rm", "things").stdout == b"things\n"
+    assert not (toy.directory / "things").exists()
+    calls = [line.split()[0].partition(".")[2] for line in toy.asked]
+    assert calls == [
+        "Activate", "Capabilities", "Create", "Path", "Get", "Mount", "Unmount", "Remove", "Mount", "Unmount", "Remove"
+    ]  # fmt: skip
+
+
+def test_each_container_mounts_for_itself(daemon: Any, toy: Toy) -> None:
+    for name in ("one", "two"):
+        options = ["-d", "--name", name, "--mount", f"source=shared,target=/t,volume-driver={toy.name}"]
+        assert daemon.docker("run", "--network", "none", *options, "busybox", "sleep", "100").returncode == 0
+    shown = json.loads(daemon.docker("inspect", "one").stdout)[0]["Mounts"][0]
+    assert (shown["Driver"], shown["Source"]) == (toy.name, f"{toy.directory}/shared")
+    assert json.loads(daemon.docker("volume", "inspect", "shared").stdout)[0]["Status"] == {"users": 2}
+    daemon.docker("rm", "-f", "one")
+    assert json.loads(daemon.docker("volume", "inspect", "shared").stdout)[0]["Status"] == {"users": 1}
+
+
+def test_what_the_image_has_is_copied(daemon: Any, toy: Toy) -> None:
+    assert run(daemon, "-v", "copied:/etc", "--volume-driver", toy.name, "busybox", "true").returncode == 0
+    assert (toy.directory / "copied/passwd").exists()
+
+
+def test_refusals(daemon: Any, toy: Toy) -> None:
+    failed = daemon.docker("volume", "create", "-d", toy.name, "-o", "fail=1", "no")
+    assert failed.stderr == b"Error response from daemon: create no: VolumeDriver.Create: no room for it\n"
+    assert b"no such volume" in daemon.docker("volume", "inspect", "no").stderr
+    nobody = daemon.docker("volume", "create", "-d", "nobody", "no")
+    text = b'create no: error looking up volume plugin nobody: plugin "nobody" not found'
+    assert text in nobody.stderr
+    daemon.docker("volume", "create", "-d", toy.name, "mine")
+    other = daemon.docker("volume", "create", "-d", "local", "mine")
+    assert f"driver '{toy.name}' already has volume 'mine': volume name must be unique".encode() in other.stderr
+    broken = run(daemon, "-v", "my-broken:/t", "--volume-driver", toy.name, "busybox", "true")
+    assert broken.returncode == 125 and b"VolumeDriver.Mount: its disk is broken" in broken.stderr
+
+
+def test_a_plugin_that_is_gone_and_comes_back(daemon: Any, toy: Toy) -> None:
+    daemon.docker("volume", "create", "-d", toy.name, "kept")
+    toy.end()
+    gone = daemon.docker("volume", "inspect", "kept")
+    assert gone.returncode == 1 and b"connect: no such file or directory" in gone.stderr
+    assert run(daemon, "busybox", "echo", "still here").stdout == b"still here\n"
+    toy.start()
+    assert run(daemon, "-v", "kept:/t", "busybox", "touch", "/t/a").returncode == 0
+
+
+def test_after_a_restart_of_the_daemon(daemon: Any, toy: Toy) -> None:
+    options = ["-d", "--name", "held", "-v", "held:/t", "--volume-driver", toy.name]
+    assert daemon.docker("run", "--network", "none", *options, "busybox", "sleep", "100").returncode == 0
+    daemon.end()
+    daemon.start()
+    assert json.loads(daemon.docker("volume", "inspect", "held").stdout)[0]["Status"] == {"users": 1}
+    daemon.docker("rm", "-f", "held")
+    assert json.loads(daemon.docker("volume", "inspect", "held").stdout)[0]["Status"] == {"users": 0}
