@@ -72,7 +72,7 @@ class Registries:
             assert time.monotonic() < deadline, "\n".join(path.read_text() for path in Path(self.folder).glob("*.log"))
             time.sleep(0.05)
 
-    def put(self, archive: Path, reference: str, *options: str) -> None:
+    def put(self, archive: Path | str, reference: str, *options: str) -> None:
         """Push an archive's image (`docker-archive:` or `oci:` with its path) to the plain registry, by skopeo."""
         target = f"docker://{self.plain}/{reference}"
         command = ["skopeo", "copy", "-q", "--insecure-policy", "--dest-tls-verify=false", *options, str(archive), target]

@@ -13,9 +13,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 import images_suite
 import parts
 import peers
+import pulls
 from parts import Result
 
-PARTS = {**parts.PARTS, **images_suite.PARTS}
+PARTS = {**parts.PARTS, **images_suite.PARTS, **pulls.PARTS}
 
 
 def main() -> int:
