@@ -30,6 +30,8 @@ def show(messages: Iterable[dict[str, Any]], fd: int, terminal: bool, quiet: boo
 
 
 def _show(message: dict[str, Any], fd: int, terminal: bool, rows: dict[str, int]) -> None:
+    if "aux" in message:
+        return  # for programs
     ident, detail = message.get("id", ""), message.get("progressDetail")
     if "stream" in message:
         write_all(fd, message["stream"].encode())

@@ -56,3 +56,27 @@ def _document(path: str, text: bytes) -> dict[str, Any]:
         reason = str(error)
     err(f"WARNING: Error parsing config file ({path}): {reason}\n")
     return {}
+
+
+def write(given: str, document: dict[str, Any]) -> None:
+    """Replace config.json, as docker lays it out; a link to it stays one, and only the user may read it.
+
+    Raises:
+        Failure: it cannot be written.
+    """
+    import json
+    import os
+
+    from dockwright.cli.failure import Failure
+
+    folder = directory(given)
+    path = os.path.realpath(f"{folder}/config.json")
+    temporary = f"{path}{posix.getpid()}"
+    text = json.dumps(document, indent="\t", sort_keys=True, ensure_ascii=False)
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
+            file.write(text)
+        os.rename(temporary, path)
+    except OSError as error:
+        raise Failure(f"error saving credentials: {path}: {(error.strerror or '').lower()}\n") from error

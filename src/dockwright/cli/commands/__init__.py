@@ -6,7 +6,7 @@ COMMANDS = {
     name: name
     for name in (
         "run exec ps images version info attach commit cp create diff events export history import inspect kill load logs pause "
-        "port pull rename restart rm rmi save start stats stop tag top unpause update wait"
+        "port pull push login logout search rename restart rm rmi save start stats stop tag top unpause update wait"
     ).split()
 }
 GROUPS = {
@@ -32,6 +32,7 @@ GROUPS = {
         "ls": "images",
         "prune": "image_prune",
         "pull": "pull",
+        "push": "push",
         "rm": "rmi",
         "save": "save",
         "tag": "tag",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dockwright.base.errors import InvalidParameter
+from dockwright.cli.credentials import header
 from dockwright.cli.failure import Failure
-from dockwright.cli.pulling import credentials
 from dockwright.cli.terminal import err, out
 from dockwright.client.errors import ApiError
 from dockwright.grammar.flags import Flags
@@ -60,7 +60,7 @@ def _text(path: str) -> str:
 def _headers(context: Context, name: str) -> dict[str, str]:
     """What the image's registry wants to see, should its signatures not be here yet."""
     try:
-        return credentials(context, parse(name).domain)
+        return header(context, parse(name).domain)
     except InvalidParameter:
         return {}  # an id has no registry
 

@@ -20,16 +20,16 @@ ARGUMENTS = (1, 1)
 
 def run(context: Context, given: Given) -> int:
     """Let the daemon fetch the image, and say what it is called in full."""
-    if given.flag("all-tags"):
-        raise Failure("--all-tags is not supported yet\n")
     if not given.flag("disable-content-trust", True):
         raise Failure("--disable-content-trust=false is not supported: there is no notary client here\n")
     reference = _reference(given)
-    quiet = given.flag("quiet")
-    if not quiet and not reference.tag and not reference.digest:
+    quiet, everything = given.flag("quiet"), given.flag("all-tags")
+    if everything and (reference.tag or reference.digest):
+        raise Failure("tag can't be used with --all-tags/-a\n")
+    if not everything and not quiet and not reference.tag and not reference.digest:
         out("Using default tag: latest\n")
-    pull(context, given.rest[0], given.text("platform"), quiet, STDOUT, is_terminal(STDOUT))
-    out(f"{reference.tagged()}\n")
+    pull(context, given.rest[0], given.text("platform"), quiet, STDOUT, is_terminal(STDOUT), everything)
+    out(f"{reference if everything else reference.tagged()}\n")
     return 0
 
 
