@@ -6,7 +6,7 @@ import time
 
 from dockwright.base.paths import Paths
 from dockwright.base.times import rfc3339
-from dockwright.containers import restarts
+from dockwright.containers import networking, restarts
 from dockwright.containers.container import Container
 from dockwright.containers.life import Life
 from dockwright.containers.mounting import Mounting
@@ -42,6 +42,9 @@ class Restoring:
             else:
                 await self._restore(container)
         await self._networks.keep_only(c.id for c in self._store if c.state.running)
+        for container in self._store:
+            if container.task and container.state.running and not container.state.restarting:
+                await self._networks.reconcile(networking.wishes(container))
         for container in self._store:
             await self._revive(container)
 

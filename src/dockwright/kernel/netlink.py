@@ -280,6 +280,11 @@ def link_mtu(index: int, mtu: int) -> Message:
     return RTM_NEWLINK, 0, _LINK.pack(0, 0, index, 0, 0) + number(IFLA_MTU, mtu)
 
 
+def link_master(index: int, master: int) -> Message:
+    """Put the link `index` into the bridge of index `master`."""
+    return RTM_NEWLINK, 0, _LINK.pack(0, 0, index, 0, 0) + number(IFLA_MASTER, master)
+
+
 def link_delete(index: int) -> Message:
     """Delete the link `index`. Slow for a veth (20 ms): let those die with their namespace."""
     return RTM_DELLINK, 0, _LINK.pack(0, 0, index, 0, 0)

@@ -8,12 +8,13 @@ import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from dockwright.base.errors import Internal
 from dockwright.kernel import interfaces, netlink
 from dockwright.kernel.process import CLONE_NEWNET, setns
 
+T = TypeVar("T")
 Interface = Mapping[str, Any]
 Routes = Sequence[Mapping[str, Any]]
 
@@ -36,20 +37,25 @@ async def detach(namespace: str, interface: str, routes: Routes) -> None:
         await _within(namespace, lambda _, fd: _detach(fd, interface, routes))
 
 
-async def _within(namespace: str, work: Callable[[netlink.Netlink, int], None]) -> None:
+async def names(namespace: str) -> set[str]:
+    """The interfaces of a running sandbox. Raises Internal."""
+    return await _within(namespace, lambda _, fd: _names(fd))
+
+
+async def _within(namespace: str, work: Callable[[netlink.Netlink, int], T]) -> T:
     """Run `work` in a thread of its own, with a socket of the host's namespace and a descriptor of the sandbox's."""
 
-    def run() -> None:
+    def run() -> T:
         fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
         try:
             with netlink.Netlink() as outside:
-                work(outside, fd)
+                return work(outside, fd)
         finally:
             os.close(fd)
 
     thread = ThreadPoolExecutor(1, "sandbox")
     try:
-        await asyncio.shield(asyncio.wrap_future(thread.submit(run)))
+        return await asyncio.shield(asyncio.wrap_future(thread.submit(run)))
     except OSError as error:
         raise Internal(error.strerror or str(error)) from None
     finally:
@@ -74,6 +80,12 @@ def _detach(fd: int, interface: str, routes: Routes) -> None:
     with netlink.Netlink() as inside:
         _delete(inside, interface)
         interfaces.replace_routes(inside, routes)
+
+
+def _names(fd: int) -> set[str]:
+    setns(fd, CLONE_NEWNET)
+    with netlink.Netlink() as inside:
+        return {item["name"] for item in netlink.links(inside)}
 
 
 def _delete(inside: netlink.Netlink, name: str) -> None:

@@ -18,6 +18,7 @@ from dockwright.networks.ipam import Pool
 from dockwright.networks.names import Names, host_addresses
 from dockwright.networks.network import BRIDGE_OPTION, PREDEFINED, Endpoint, Network, Sandbox
 from dockwright.networks.ports import Ports, default_addresses, published
+from dockwright.networks.reconciling import Reconciling
 from dockwright.networks.registry import Registry
 from dockwright.networks.request import Attachment, Linked, SandboxRequest
 from dockwright.networks.sandboxes import Sandboxes, Steps
@@ -54,6 +55,7 @@ class NetworkManager:
         self.sandboxes = Sandboxes(store, self.registry, self._ports, self._firewall, paths)
         self.names = Names(self._netd, self.sandboxes.joined, self.sandboxes.key, config.host_gateway)
         self.sandboxes.watch(self.names.changed)
+        self._reconciling = Reconciling(self.registry, self.sandboxes)
         self._host_gateway = config.host_gateway
         self._pruning = False
 
@@ -336,6 +338,10 @@ class NetworkManager:
     async def release(self, container: str) -> None:
         """Forget the sandbox; its addresses are free as soon as the kernel has taken its links away."""
         self._tell_all("disconnect", await self.sandboxes.release(container))
+
+    async def reconcile(self, request: SandboxRequest) -> None:
+        """After a restart: a running container's namespace becomes what was asked for."""
+        await self._reconciling.reconcile(request)
 
     async def keep_only(self, alive: Iterable[str]) -> None:
         """After a restart: the sandboxes of containers that do not run are released."""

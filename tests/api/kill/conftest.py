@@ -60,8 +60,8 @@ class Subject:
         done = self.daemon.docker(*arguments)
         return done.returncode, (done.stdout + done.stderr).decode()
 
-    def run(self, name: str, script: str, *options: str) -> str:
-        code, ident = self.docker("run", *NONE, "-d", "--name", name, *options, "busybox", "sh", "-c", script)
+    def run(self, name: str, script: str, *options: str, network: tuple[str, ...] = NONE) -> str:
+        code, ident = self.docker("run", *network, "-d", "--name", name, *options, "busybox", "sh", "-c", script)
         assert code == 0, ident
         return ident.strip()
 

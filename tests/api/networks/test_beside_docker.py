@@ -33,6 +33,8 @@ def both(request: pytest.FixtureRequest) -> Iterator[tuple[list[str], Any]]:
     os.mkdir(root)
     theirs = ["docker", "-H", f"unix://{root}/s"]
     options = ["--data-root", f"{root}/data", "--exec-root", f"{root}/exec", "--pidfile", f"{root}/pid"]
+    off = "echo 0 > /proc/sys/net/ipv4/ip_forward"  # a new namespace has it from the host's; dockerd's policy depends on it
+    subprocess.run([*daemon.inside, "sh", "-c", off], check=True)
     with open(f"{root}/log", "wb") as log:
         process = subprocess.Popen(
             [*daemon.inside, "/usr/sbin/dockerd", "-H", theirs[2], *options], stdout=log, stderr=log

@@ -3,6 +3,7 @@
     check       may there be such a network?      before anything is made; pure
     make        the link on the host              made again, or found, at each start of the daemon: it is idempotent
     interface   one interface of a sandbox        pure; the shim makes it at a start, the daemon at a connect
+    rejoin      an interface's end on the host    after a restart: back to where it should be
     retire      its addresses are free            at once, when it is removed
     remove      the link goes                     later, for that takes long; one that is gone is no error
 
@@ -34,6 +35,9 @@ class Driver(Protocol):
 
     def interface(self, network: Network, endpoint: Endpoint) -> dict[str, Any]:
         """The interface of `endpoint`, as a sandbox plan has it (docs/architecture.md)."""
+
+    def rejoin(self, network: Network, endpoint: Endpoint) -> None:
+        """Put the host's end of a running container's interface back in its place. Raises OSError."""
 
     def retire(self, network: Network, owner: str) -> None:
         """Give up the addresses that links marked as `owner`'s have, so that another network can have them. It is quick."""

@@ -60,6 +60,13 @@ class BridgeDriver:
             "hairpin": bool(endpoint.bindings), "addresses": held, "sysctls": sysctls(endpoint, held),
         }  # fmt: skip
 
+    def rejoin(self, network: Network, endpoint: Endpoint) -> None:
+        """The bridge may have been made anew. Raises OSError."""
+        with netlink.Netlink() as link:
+            end, bridge = netlink.link(link, endpoint.host), netlink.link(link, network.link)
+            if end and bridge and end["master"] != bridge["index"]:
+                link.batch([netlink.link_master(end["index"], bridge["index"]), netlink.link_up(end["index"])])
+
     def retire(self, network: Network, owner: str) -> None:
         """The bridge has no addresses any more, nothing is routed to it. What the kernel refuses, `remove` meets again."""
         with netlink.Netlink() as link:

@@ -25,6 +25,9 @@ class PlainDriver:
         """No interface."""
         return {}
 
+    def rejoin(self, network: Network, endpoint: Endpoint) -> None:
+        """There is no interface."""
+
     def retire(self, network: Network, owner: str) -> None:
         """Nothing to give up."""
 

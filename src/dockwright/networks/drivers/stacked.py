@@ -83,6 +83,9 @@ class StackedDriver:
             "addresses": held, "sysctls": sysctls(endpoint, held),
         }  # fmt: skip
 
+    def rejoin(self, network: Network, endpoint: Endpoint) -> None:
+        """The host has no end of it: an interface goes with its parent."""
+
     def retire(self, network: Network, owner: str) -> None:
         """The parent has no addresses of the network's."""
 
