@@ -14,9 +14,11 @@ from oracle import engines
 from conformance import fixtures, results
 from conformance.sources import Missing, checkout, environment
 from conformance.suites import SUITES, Suite
+from registries import Registries
 
 HERE = Path(__file__).parent
 LONGEST = 180  # seconds for one test
+MIRROR = (5000, 5001, 5002, 5003)  # ports of the registries in the daemon's network namespace
 
 
 def main(arguments: list[str]) -> int:
@@ -42,13 +44,17 @@ def main(arguments: list[str]) -> int:
 
 def run(suite: Suite, folder: Path, python: Path, options: list[str]) -> tuple[results.Results, str]:
     """The results of `suite`, and the version of our daemon."""
-    engine = engines.ours("unshare", "--mount", "--propagation", "shared")  # some tests want shared mounts
+    mirror = ["--registry-mirror", f"http://127.0.0.1:{MIRROR[0]}"]
+    engine = engines.ours("unshare", "--mount", "--propagation", "shared", options=mirror)  # some tests want shared mounts
+    registry: Registries | None = None
     try:
         engine.start()
-        for number, archive in enumerate(fixtures.archives()):
+        registry = Registries(engine.inside(), MIRROR)
+        for number, (name, archive) in enumerate(fixtures.archives().items()):
             path = engine.work / f"{number}.tar"
             path.write_bytes(archive)
             engine.load(path, set())
+            registry.put(f"docker-archive:{path}", f"library/{name}")  # what tests pull from Docker Hub
         version = engine.version()
         with tempfile.NamedTemporaryFile(suffix=".xml") as report:
             told = {key: value.format(host=f"unix://{engine.socket}") for key, value in suite.environment.items()}
@@ -60,6 +66,8 @@ def run(suite: Suite, folder: Path, python: Path, options: list[str]) -> tuple[r
             )  # fmt: skip
             return results.of_junit(Path(report.name)), version
     finally:
+        if registry:
+            registry.close()
         engine.close()
 
 

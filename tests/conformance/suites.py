@@ -29,8 +29,8 @@ class Suite:
 
 
 _DOCKER_PY = (
-    "api_client", "api_container", "api_exec", "api_healthcheck", "api_network", "api_volume", "client", "errors",
-    "models_containers", "models_networks", "models_resources", "models_volumes", "regression",
+    "api_client", "api_container", "api_exec", "api_healthcheck", "api_image", "api_network", "api_volume", "client", "errors",
+    "models_containers", "models_images", "models_networks", "models_resources", "models_volumes", "regression",
 )  # fmt: skip
 
 SUITES = {

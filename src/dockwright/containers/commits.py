@@ -1,5 +1,6 @@
 """POST /commit: an image of what a container has become."""
 
+import contextlib
 import copy
 from collections.abc import Sequence
 from typing import Any
@@ -50,7 +51,8 @@ class Commits:
             return ident
         finally:
             if paused:
-                await self._life.unpause(container.id)
+                with contextlib.suppress(EngineError):  # it has ended: that was on its way to us while we paused nobody
+                    await self._life.unpause(container.id)
 
     async def _paused(self, container: Container) -> bool:
         """Pause it, if it can be; whether it has been."""

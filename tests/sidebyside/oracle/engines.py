@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from oracle.compare import Outcome
@@ -193,7 +193,7 @@ def reference() -> Engine:
     return Engine([program, "--group", "root"], unpacked + SYSTEM_PATH)
 
 
-def ours(*through: str) -> Engine:
-    """Dockwright, from this checkout; started by the command `through`, if one is given."""
+def ours(*through: str, options: Sequence[str] = ()) -> Engine:
+    """Dockwright, from this checkout; started by the command `through`, if one is given, with more `options`."""
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from dockwright.daemon.main import main; sys.exit(main())"
-    return Engine([*through, sys.executable, "-c", code, "--live-restore=false", "--group", "root"], SYSTEM_PATH)
+    return Engine([*through, sys.executable, "-c", code, "--live-restore=false", "--group", "root", *options], SYSTEM_PATH)
