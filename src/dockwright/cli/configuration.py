@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from dockwright.grammar.flags import Given
 
-HEALTH = ("health-cmd", "health-interval", "health-timeout", "health-start-period", "health-start-interval", "health-retries")
+HEALTH = (
+    "health-cmd", "health-interval", "health-timeout", "health-start-period", "health-start-interval", "health-retries",
+    "health-on-failure",
+)  # fmt: skip
 REFUSED = {
     "use-api-socket": "--use-api-socket is not supported: mount the socket with -v instead",
     "kernel-memory": "--kernel-memory is not supported: kernels since 5.4 have no such limit",
@@ -150,7 +153,7 @@ def _health(given: Given) -> dict[str, Any] | None:
         "Test": ["CMD-SHELL", given.text("health-cmd")] if given.text("health-cmd") else None,
         "Interval": given.number("health-interval"), "Timeout": given.number("health-timeout"),
         "StartPeriod": given.number("health-start-period"), "StartInterval": given.number("health-start-interval"),
-        "Retries": given.number("health-retries"),
+        "Retries": given.number("health-retries"), "OnFailure": given.text("health-on-failure"),
     }  # fmt: skip
     return {name: value for name, value in health.items() if value}
 

@@ -15,7 +15,7 @@ CREATE = """
     cpu-rt-runtime:int c/cpu-shares:int cpus:decimal cpuset-cpus cpuset-mems device:list device-cgroup-rule:list
     device-read-bps:list device-read-iops:list device-write-bps:list device-write-iops:list disable-content-trust:bool
     dns:list dns-option:list dns-search:list domainname entrypoint e/env:list env-file:list expose:list gpus:gpu-request
-    group-add:list health-cmd health-interval:duration health-retries:int health-start-interval:duration
+    group-add:list health-cmd health-on-failure health-interval:duration health-retries:int health-start-interval:duration
     health-start-period:duration health-timeout:duration h/hostname init:bool i/interactive:bool io-maxbandwidth:bytes
     io-maxiops:uint ip ip6 ipc isolation kernel-memory:bytes l/label:list label-file:list link:list link-local-ip:list
     log-driver log-opt:list mac-address m/memory:bytes memory-reservation:bytes memory-swap:bytes memory-swappiness:int

@@ -93,5 +93,6 @@ def _check(config: dict[str, Any]) -> None:
     config["WorkingDir"] = clean(directory) if directory else ""
     if config.get("StopSignal"):
         signals.parse(config["StopSignal"])
+    health.refuse_idle(config)
     if not config["Cmd"] and not config["Entrypoint"]:
         raise InvalidParameter("no command specified")

@@ -6,6 +6,7 @@ Source: Engine API, ContainerConfig.Healthcheck, and Docker's documentation of H
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,9 @@ log = logging.getLogger("dockwright.containers")
 SECOND = 1_000_000_000  # ns, as all durations of the API
 MILLISECOND = SECOND // 1000
 INTERVAL, TIMEOUT, START_INTERVAL, RETRIES = 30 * SECOND, 30 * SECOND, 5 * SECOND, 3
+FIRST = SECOND  # before the first check
 KEPT, LONGEST_OUTPUT = 5, 4096
+ACTIONS = ("none", "restart", "stop", "kill")  # Healthcheck.OnFailure
 KILL, TIMED_OUT = 9, -1
 
 
@@ -36,6 +39,10 @@ def check(health: HealthConfig | None) -> None:
             raise InvalidParameter(f"{name} in Healthcheck cannot be less than 1ms")
     if (health.Retries or 0) < 0:
         raise InvalidParameter("Retries in Healthcheck cannot be negative")
+    if (health.OnFailure or "none") not in ACTIONS:
+        raise InvalidParameter(
+            f"invalid health-on-failure action: '{health.OnFailure}'; use one of 'none', 'restart', 'stop', or 'kill'"
+        )
     if health.Test and health.Test[0] not in ("NONE", "CMD", "CMD-SHELL"):
         raise InvalidParameter(f"Unknown healthcheck type '{health.Test[0]}' (expected 'CMD', 'CMD-SHELL' or 'NONE')")
 
@@ -53,6 +60,36 @@ def command(config: dict[str, Any]) -> list[str]:
     if kind == "CMD-SHELL":
         return [*(config.get("Shell") or ["/bin/sh", "-c"]), *rest]
     return rest if kind == "CMD" else []
+
+
+def refuse_idle(config: dict[str, Any]) -> None:
+    """Raises InvalidParameter for an action on failure without a check that could fail."""
+    action = (config.get("Healthcheck") or {}).get("OnFailure") or "none"
+    if action != "none" and not command(config):
+        raise InvalidParameter(f"cannot set on-failure action to {action} without a health check")
+
+
+def pause(settings: dict[str, Any], starting: bool, ran: int, checks: int) -> int:
+    """Nanoseconds until the next check.
+
+    A container is looked at early, so that one which is soon ready need not wait for a whole interval to be healthy: after
+    a second, then in pauses that double, or as often as StartInterval says. See `forgiven` for what failures mean then.
+
+    Args:
+        starting: it has not been healthy or unhealthy yet. ran: for how long, in ns. checks: how many there were.
+    """
+    usual, period = settings.get("Interval") or INTERVAL, settings.get("StartPeriod") or 0
+    if not starting or ran >= max(usual, period):
+        return int(usual)
+    often = settings.get("StartInterval") or (START_INTERVAL if period else 0)
+    if often:
+        return int(often if checks else min(often, FIRST))
+    return int(min(FIRST << checks, usual - ran))
+
+
+def forgiven(settings: dict[str, Any], ran: int) -> bool:
+    """Whether a failure does not count: before the end of the start period, or of the first interval, when Docker begins."""
+    return ran < (settings.get("StartPeriod") or settings.get("Interval") or INTERVAL)
 
 
 @dataclass(frozen=True)
@@ -99,10 +136,15 @@ class Collector:
 
 
 class HealthChecks:
-    """The checks of all running containers: one task for each."""
+    """The checks of all running containers: one task for each.
 
-    def __init__(self, store: Store, execs: Execs) -> None:
-        self._store, self._execs = store, execs
+    Args:
+        act: does to a container that has become unhealthy what its Healthcheck.OnFailure says.
+    """
+
+    def __init__(self, store: Store, execs: Execs, act: Callable[[Container, str], Awaitable[None]]) -> None:
+        self._store, self._execs, self._act = store, execs, act
+        self._acting: set[asyncio.Task[None]] = set()
         self._watching: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, container: Container, adopted: bool = False) -> None:
@@ -126,19 +168,18 @@ class HealthChecks:
             task.cancel()
 
     async def _watch(self, container: Container) -> None:
-        settings, began = container.config["Healthcheck"], time.monotonic_ns()
-        period = settings.get("StartPeriod") or 0
+        settings, began, checks = container.config["Healthcheck"], time.monotonic_ns(), 0
         while True:
             health = container.state.health
-            young = health is not None and health.status == "starting" and time.monotonic_ns() - began < period
-            usual = settings.get("Interval") or INTERVAL
-            await asyncio.sleep(((settings.get("StartInterval") or START_INTERVAL) if young else usual) / SECOND)
+            starting = health is not None and health.status == "starting"
+            await asyncio.sleep(pause(settings, starting, time.monotonic_ns() - began, checks) / SECOND)
             if container.state.paused or not container.state.running:
                 continue
+            excused = forgiven(settings, time.monotonic_ns() - began)
             probe = await self._probe(container, settings.get("Timeout") or TIMEOUT)
+            checks += 1
             if probe:
-                forgiven = time.monotonic_ns() - began < period
-                await self._note(container, probe, settings.get("Retries") or RETRIES, forgiven)
+                await self._note(container, probe, settings.get("Retries") or RETRIES, excused)
 
     async def _probe(self, container: Container, limit: int) -> Probe | None:
         """Run the check; None if it could not be run because the container is about to end."""
@@ -188,3 +229,19 @@ class HealthChecks:
         await self._store.save(container)
         if health.status != before:
             self._store.event(container, f"health_status: {health.status}")
+            action = (container.config.get("Healthcheck") or {}).get("OnFailure") or "none"
+            if health.status == "unhealthy" and action != "none":
+                self._begin_action(container, action)
+
+    def _begin_action(self, container: Container, action: str) -> None:
+        """In a task of its own: stopping a container ends its checks, and so the task we are in."""
+        acting = asyncio.get_running_loop().create_task(self._perform(container, action))
+        self._acting.add(acting)
+        acting.add_done_callback(self._acting.discard)
+
+    async def _perform(self, container: Container, action: str) -> None:
+        log.warning("container %s is unhealthy: %s", container.id, action)
+        try:
+            await self._act(container, action)
+        except EngineError as error:
+            log.error("container %s is unhealthy, but %s failed: %s", container.id, action, error.message)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 from typing import Any, NoReturn
 
 from dockwright.base.errors import Conflict, EngineError, Internal, NotModified
@@ -36,7 +37,7 @@ class Life:
         defaults: Defaults,
     ) -> None:  # fmt: skip
         self._store, self._paths, self._images, self._supervisor = store, paths, images, supervisor
-        self._networks, self._mounting, self.health = networks, mounting, HealthChecks(store, execs)
+        self._networks, self._mounting, self.health = networks, mounting, HealthChecks(store, execs, self.act_on_failure)
         self._execs, self._stopping, self._removal, self._defaults = execs, stopping, removal, defaults
 
     async def start(self, ref: str) -> None:
@@ -214,6 +215,15 @@ class Life:
         finally:
             container.kept -= 1
         self._store.event(container, "restart")
+
+    async def act_on_failure(self, container: Container, action: str) -> None:
+        """What Healthcheck.OnFailure says of a container that is unhealthy; after a kill its restart policy holds."""
+        if action == "restart":
+            await self.restart(container.id, None, "")
+        elif action == "stop":
+            await self._stopping.stop(container.id, None, "")
+        elif container.task:
+            await container.task.kill(int(signal.SIGKILL))
 
     async def pause(self, ref: str) -> None:
         """POST /containers/{id}/pause."""

@@ -14,7 +14,11 @@ from dockwright.types.network import EndpointSettings
 
 
 class HealthConfig(msgspec.Struct, omit_defaults=True):
-    """A health check; durations in nanoseconds, 0 = inherit or default."""
+    """A health check; durations in nanoseconds, 0 = inherit or default.
+
+    Attributes:
+        OnFailure: ours, what becomes of an unhealthy container: none, restart, stop or kill.
+    """
 
     Test: list[str] | None = None
     Interval: int | None = 0
@@ -22,6 +26,7 @@ class HealthConfig(msgspec.Struct, omit_defaults=True):
     StartPeriod: int | None = 0
     StartInterval: int | None = 0
     Retries: int | None = 0
+    OnFailure: str | None = ""
 
 
 class RestartPolicy(msgspec.Struct):

@@ -2,8 +2,13 @@
 
 import json
 import signal
+import subprocess
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).parents[3]
 
 
 def health(daemon: Any, name: str) -> dict[str, Any]:
@@ -70,3 +75,61 @@ def test_no_check(daemon: Any) -> None:
     daemon.docker("run", "-d", "--name", "plain", "--network", "none", "--no-healthcheck", "busybox", "sleep", "100")
     assert "Health" not in json.loads(daemon.docker("inspect", "plain").stdout)[0]["State"]
     daemon.docker("rm", "-f", "plain")
+
+
+OURS = str(ROOT / ".venv/bin/dockwright")
+
+
+def ours(daemon: Any, name: str, *options: str) -> None:
+    """A container that becomes unhealthy, made by our own client: docker's does not know --health-on-failure."""
+    command = [OURS, "-H", daemon.host, "run", "-d", "--name", name, "--network", "none", "--health-interval", "300ms"]
+    done = subprocess.run(
+        [*command, "--health-cmd", "test -e /ok", "--health-retries", "1", *options, "busybox", "sleep", "100"],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def state(daemon: Any, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(daemon.docker("inspect", name).stdout)[0]
+    return found
+
+
+def until_that(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_an_unhealthy_container_is_killed_and_its_restart_policy_holds(daemon: Any) -> None:
+    ours(daemon, "doomed", "--health-on-failure", "kill", "--restart", "always")
+    until_that(lambda: state(daemon, "doomed")["RestartCount"] >= 2)
+    assert state(daemon, "doomed")["Config"]["Healthcheck"]["OnFailure"] == "kill"
+    daemon.docker("rm", "-f", "doomed")
+
+
+def test_an_unhealthy_container_is_stopped_for_good(daemon: Any) -> None:
+    ours(daemon, "halted", "--health-on-failure", "stop", "--restart", "always", "--stop-timeout", "0")
+    until_that(lambda: state(daemon, "halted")["State"]["Status"] == "exited")
+    time.sleep(0.5)
+    assert state(daemon, "halted")["State"]["Status"] == "exited"
+    daemon.docker("rm", "-f", "halted")
+
+
+def test_an_unhealthy_container_is_restarted(daemon: Any) -> None:
+    ours(daemon, "again", "--health-on-failure", "restart", "--stop-timeout", "0")
+    first = state(daemon, "again")["State"]["StartedAt"]
+    until_that(lambda: state(daemon, "again")["State"]["StartedAt"] != first)
+    daemon.docker("rm", "-f", "again")
+    command = [OURS, "-H", daemon.host, "run", "--rm", "--health-on-failure", "kill", "busybox", "true"]
+    refused = subprocess.run(command, capture_output=True, check=False)
+    assert b"cannot set on-failure action to kill without a health check" in refused.stderr
+
+
+def test_a_container_that_is_soon_ready_need_not_wait_for_an_interval(daemon: Any) -> None:
+    begun = time.monotonic()
+    daemon.docker("run", "-d", "--name", "quick", "--network", "none", "--health-cmd", "true", "busybox", "sleep", "100")
+    until(daemon, "quick", "healthy")
+    assert time.monotonic() - begun < 6
+    daemon.docker("rm", "-f", "quick")

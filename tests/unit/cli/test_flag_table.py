@@ -10,7 +10,9 @@ from dockwright.cli.help import _text
 
 FOLDER = Path(__file__).parent
 ROWS = [line.split("\t") for line in (FOLDER / "docker-flags.tsv").read_text().splitlines()[1:]]
-OURS = {"run": {"explain", "dry-run"}, "update": {"publish", "unpublish"}}
+OURS = {
+    "run": {"explain", "dry-run", "health-on-failure"}, "create": {"health-on-failure"}, "update": {"publish", "unpublish"},
+}  # fmt: skip
 HIDDEN = {"volume_create": {"name"}, "commit": {"no-pause"}}
 SLICES = ("strings", "ipSlice", "ipNetSlice")
 KINDS = {"int64": "int", "uint64": "uint", "": "bool", "ip": "string", **dict.fromkeys(SLICES, "stringSlice")}

@@ -57,7 +57,7 @@ def checked(*codes, retries=2, forgiven=0):
     store = Store()
     container = Container("1", "c", "", "", {}, HostConfig())
     container.state.running, container.state.health = True, Health()
-    checks = health.HealthChecks(store, None)
+    checks = health.HealthChecks(store, None, None)
 
     async def run():
         for number, code in enumerate(codes):
@@ -99,3 +99,45 @@ def test_output_is_taken_out_of_its_frames_and_cut():
 )  # fmt: skip
 def test_durations_as_go_prints_them(nanoseconds, text):
     assert go_duration(nanoseconds) == text
+
+
+SECOND = health.SECOND
+
+
+def schedule(settings: dict, until: int) -> list[float]:
+    """When a container that stays `starting` is checked, in seconds; a check takes no time."""
+    found, now = [], 0
+    while now < until * SECOND:
+        now += health.pause(settings, True, now, len(found))
+        found.append(now / SECOND)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("settings", "times"),
+    [
+        ({}, [1, 3, 7, 15, 30, 60]),
+        ({"Interval": 2 * SECOND}, [1, 2, 4, 6, 8, 10]),
+        ({"Interval": SECOND // 2}, [0.5, 1, 1.5, 2]),
+        ({"Interval": 10 * SECOND, "StartInterval": 3 * SECOND}, [1, 4, 7, 10, 20]),
+        ({"Interval": 10 * SECOND, "StartPeriod": 20 * SECOND}, [1, 6, 11, 16, 21, 31]),
+        ({"Interval": 10 * SECOND, "StartPeriod": 5 * SECOND, "StartInterval": 2 * SECOND}, [1, 3, 5, 7, 9, 11, 21]),
+    ],
+)
+def test_checks_come_early_and_then_as_often_as_asked(settings, times):
+    assert schedule(settings, 60)[: len(times)] == times
+
+
+def test_early_failures_do_not_count():
+    assert health.forgiven({}, 29 * SECOND)
+    assert not health.forgiven({}, 30 * SECOND)
+    assert health.forgiven({"StartPeriod": 60 * SECOND}, 59 * SECOND)
+    assert not health.forgiven({"StartPeriod": 5 * SECOND}, 6 * SECOND)
+
+
+def test_an_action_needs_a_check():
+    with pytest.raises(EngineError, match="invalid health-on-failure action: 'x'; use one of"):
+        health.check(HealthConfig(["CMD", "x"], OnFailure="x"))
+    with pytest.raises(EngineError, match="cannot set on-failure action to kill without a health check"):
+        health.refuse_idle({"Healthcheck": {"OnFailure": "kill"}})
+    health.refuse_idle({"Healthcheck": {"OnFailure": "none"}})
