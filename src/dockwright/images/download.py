@@ -10,9 +10,10 @@ from dockwright.images.arrival import Arrival, Remote
 from dockwright.images.registry.failures import RegistryError, Unreachable
 from dockwright.images.registry.patience import wait
 from dockwright.images.registry.repository import Repository
-from dockwright.images.registry.transport import pieces
+from dockwright.images.registry.transport import limited, pieces
 
 WAITING = "Waiting"
+SMALLER = 20  # a document is asked for again so many times as soon as a layer
 PROGRESS = 100  # a connection that brought one of so many parts of a blob counts as one that worked
 
 
@@ -31,6 +32,24 @@ class Lane:
     def remote(self, repository: Repository, descriptor: oci.Descriptor) -> Remote:
         """A blob of a repository, for the unpacker."""
         return Remote(descriptor.digest, descriptor.size, Download(self, repository, descriptor.digest).fetch)
+
+
+    async def document(self, repository: Repository, descriptor: oci.Descriptor) -> bytes:
+        """A small blob, in memory, not verified.
+
+        Raises:
+            RegistryError: the registry refused, broke off too often, or sends more than was said.
+        """
+        attempt = 1
+        while True:
+            try:
+                async with repository.blob(descriptor.digest) as response:
+                    return await limited(response, descriptor.size)
+            except RegistryError as error:
+                if error.lasting or attempt >= self.attempts:
+                    raise
+            await asyncio.sleep(self.pause * attempt / SMALLER)
+            attempt += 1
 
 
 class Download:

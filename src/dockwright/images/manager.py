@@ -79,7 +79,9 @@ class ImageManager:
         self._pruner = Pruner(database, events)
         self._registries = Registries(registry or RegistrySettings())
         self._verifier = Verifier(database, content, self._loader, self._registries, policy)
-        self._puller = Puller(database, content, self._loader, events, self._registries, self._verifier)
+        self._puller = Puller(
+            database, content, self._loader, self._assembler.arrivals, events, self._registries, self._verifier
+        )
         self._pusher = Pusher(database, content, self._assembler, self._loader, events, self._registries)
         self._inquirer = Inquirer(self._registries)
         self._importer = Importer(content, self._loader, events)

@@ -12,18 +12,18 @@ from dockwright.events import EventBus
 from dockwright.grammar.reference import TAG, Reference, parse
 from dockwright.images import oci, platforms, store
 from dockwright.images.archive import Found
-from dockwright.images.arrival import Remote
+from dockwright.images.arrival import Arrivals, Remote
 from dockwright.images.assembly import WrongDiff
+from dockwright.images.companions import Companions
 from dockwright.images.content import DIGEST, Blob, Content, Ingest, checked
 from dockwright.images.download import Lane
 from dockwright.images.layerlines import LayerLines
-from dockwright.images.load import Loader, explained
+from dockwright.images.load import Loader, Naming, explained
 from dockwright.images.manifests import Resolved, resolve
 from dockwright.images.progress import Emit, Line, lines
 from dockwright.images.registry.client import Caller, Registries
 from dockwright.images.registry.failures import Refused, RegistryError
 from dockwright.images.registry.repository import Repository
-from dockwright.images.registry.transport import limited
 from dockwright.images.signatures.finding import Attached
 from dockwright.images.verifying import Verifier, note, written
 from dockwright.metadata import Database
@@ -36,12 +36,14 @@ class PullRequest:
     """What a client wants.
 
     Attributes:
-        reference: with a tag or digest, but for `all_tags`. platform: None for this host's.
+        reference: with a tag or digest, but for `all_tags`. platform: None for this host's. all_platforms: keep the
+            whole index, not only the image that is unpacked.
     """
 
     reference: Reference
     platform: oci.Platform | None = None
     all_tags: bool = False
+    all_platforms: bool = False
     caller: Caller = field(default_factory=Caller)
 
 
@@ -49,13 +51,14 @@ class Puller:
     """Brings images from registries."""
 
     def __init__(
-        self, database: Database, content: Content, loader: Loader, events: EventBus, registries: Registries,
-        verifier: Verifier,
+        self, database: Database, content: Content, loader: Loader, arrivals: Arrivals, events: EventBus,
+        registries: Registries, verifier: Verifier,
     ) -> None:  # fmt: skip
         self._database, self._content, self._loader = database, content, loader
         self._events, self._registries, self._verifier = events, registries, verifier
         settings = registries.settings
         self._lane = Lane(asyncio.Semaphore(settings.downloads), settings.attempts, settings.pause)
+        self._companions = Companions(loader, arrivals, self._lane)
 
     def pull(self, request: PullRequest) -> AsyncIterator[Line]:
         """Progress documents.
@@ -110,29 +113,38 @@ class Puller:
         emit({"status": f"Pulling from {reference.path}", "id": str(reference) if reference.digest else reference.tag})
         ident = checked(resolved.manifest.config.digest)
         before = store.named(self._database.read(), reference)
-        await self._bring(resolved, reference, ident, emit, signatures)
+        await self._bring(resolved, reference, ident, emit, signatures, request.all_platforms)
         emit({"status": f"Digest: {resolved.top.digest}"})
         labels = store.load(self._database.read(), ident).container_config.get("Labels") or {}
         self._events.publish("image", "pull", reference.familiar, {**labels, "name": reference.familiar_name})
         return before != ident
 
     async def _bring(
-        self, resolved: Resolved, reference: Reference, ident: str, emit: Emit, signatures: list[Attached]
+        self, resolved: Resolved, reference: Reference, ident: str, emit: Emit, signatures: list[Attached], everything: bool
     ) -> None:  # fmt: skip
-        """The image and its documents; of an image that is here already only the documents."""
+        """The image, with the whole index it came by if `everything` is wanted."""
         naming = partial(_name, reference, resolved, signatures)
         ingest = self._content.ingest()
         try:
-            beside = [await asyncio.to_thread(ingest.write, [document.data]) for document in resolved.chain]
-            kept = await written(ingest, signatures)
-            if store.exists(self._database.read(), ident):
-                return await self._loader.keep([*beside, *kept], naming, ident)
-            config, layers = await self._config(resolved, ingest), self._layers(resolved)
-            found = Found(config, layers, [], beside[-1], beside=[*beside[:-1], *kept])
-            report = LayerLines(resolved.manifest.layers, emit)
-            await self._loader.make(found, report, naming)
+            await self._image(resolved, ident, naming, ingest, emit, signatures)
+            if everything:
+                await self._companions.keep(resolved, reference, ident, ingest)
         finally:
             await asyncio.to_thread(ingest.close)
+
+    async def _image(
+        self, resolved: Resolved, ident: str, naming: Naming, ingest: Ingest, emit: Emit, signatures: list[Attached]
+    ) -> None:  # fmt: skip
+        """The image and its documents; of an image that is here already only the documents."""
+        beside = [await asyncio.to_thread(ingest.write, [document.data]) for document in resolved.chain]
+        kept = await written(ingest, signatures)
+        if store.exists(self._database.read(), ident):
+            await self._loader.keep([*beside, *kept], naming, ident)
+            return
+        config, layers = await self._config(resolved, ingest), self._layers(resolved)
+        found = Found(config, layers, [], beside[-1], beside=[*beside[:-1], *kept])
+        report = LayerLines(resolved.manifest.layers, emit)
+        await self._loader.make(found, report, naming)
 
     async def _config(self, resolved: Resolved, ingest: Ingest) -> Blob:
         """The config, checked against its descriptor.
@@ -143,8 +155,7 @@ class Puller:
         descriptor = resolved.manifest.config
         if not 0 <= descriptor.size <= oci.LARGEST_DOCUMENT:
             raise InvalidParameter(f"a config of {descriptor.size} bytes is too large")
-        async with resolved.repository.blob(descriptor.digest) as response:
-            data = await limited(response, descriptor.size)
+        data = await self._lane.document(resolved.repository, descriptor)
         blob = await asyncio.to_thread(ingest.write, [data])
         if blob.digest != descriptor.digest:
             raise InvalidParameter(f"image config verification failed for digest {descriptor.digest}")
@@ -186,7 +197,7 @@ def pull_request(name: str, tag: str, platform: str, caller: Caller, all_platfor
         reference = replace(_tagged(reference, tag), digest="")
     wanted = platforms.parse(platform) if platform else None
     everything = not (reference.tag or reference.digest)
-    return PullRequest(reference, wanted, everything, caller)
+    return PullRequest(reference, wanted, everything, all_platforms, caller)
 
 
 def explained_pull(error: RegistryError, reference: Reference) -> EngineError:

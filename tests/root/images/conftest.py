@@ -71,11 +71,13 @@ class Rig:
         """The lines of a load."""
         return self.run(lambda manager: loaded(manager, archive))
 
-    def pull(self, name: str, tag: str = "1", platform: str = "", caller: Caller | None = None) -> list[dict[str, Any]]:
+    def pull(
+        self, name: str, tag: str = "1", platform: str = "", caller: Caller | None = None, everything: bool = False
+    ) -> list[dict[str, Any]]:
         """The lines of a pull."""
 
         async def pulled(manager: ImageManager) -> list[dict[str, Any]]:
-            return [line async for line in manager.pull(name, tag, platform, caller or Caller())]
+            return [line async for line in manager.pull(name, tag, platform, caller or Caller(), everything)]
 
         found: list[dict[str, Any]] = self.run(pulled)
         return found

@@ -485,3 +485,40 @@ def test_a_client_that_goes_away_ends_its_pull(rig: Any, registry: Any, layers: 
     registry.rules.clear()
     rig.pull(f"{registry.host}/a")
     rig.consistent()
+
+
+# the whole index
+
+
+def test_all_platforms_are_kept_and_pushed_as_they_came(rig: Any, registry: Any, layers: list[bytes]) -> None:
+    kind = "application/vnd.oci.image.index.v1+json"
+    own = {**registry.image(layers), "platform": {"os": "linux", "architecture": "amd64"}}
+    other = {**registry.image(layers[1:], architecture="arm64"), "platform": {"os": "linux", "architecture": "arm64"}}
+    statement = registry.add(b'{"_type":"https://in-toto.io/Statement/v0.1"}')
+    attestation = registry.add_manifest({
+        "schemaVersion": 2, "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **registry.add(b"{}")},
+        "layers": [{"mediaType": "application/vnd.in-toto+json", **statement}],
+    })  # fmt: skip
+    about = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": own["digest"]}
+    third = {**attestation, "platform": {"os": "unknown", "architecture": "unknown"}, "annotations": about}
+    index = registry.add_manifest({"schemaVersion": 2, "manifests": [own, other, third]}, "1", kind)
+    rig.pull(f"{registry.host}/a", everything=True)
+    rig.consistent()
+    assert {row[0] for row in rig.query("SELECT digest FROM blob")} >= {*registry.blobs, index["digest"], other["digest"]}
+    target = type(registry)()
+
+    async def tag(manager: Any) -> None:
+        await manager.tag(f"{registry.host}/a:1", f"{target.host}/b", "1")
+
+    rig.run(tag)
+    assert rig.push(f"{target.host}/b")[-1]["aux"]["Digest"] == index["digest"]
+    assert target.manifests["1"] == registry.manifests["1"] and target.blobs == registry.blobs
+
+    async def remove(manager: Any) -> None:
+        for name in (f"{registry.host}/a:1", f"{target.host}/b:1"):
+            await manager.delete(name, False, False)
+
+    rig.run(remove)
+    state = rig.state()
+    assert state["blob"] == state["blobs"] == state["layer"] == []
+    target.close()
