@@ -12,6 +12,7 @@ FOLDER = Path(__file__).parent
 ROWS = [line.split("\t") for line in (FOLDER / "docker-flags.tsv").read_text().splitlines()[1:]]
 OURS = {
     "run": {"explain", "dry-run", "health-on-failure"}, "create": {"health-on-failure"}, "update": {"publish", "unpublish"},
+    "pull": {"all-platforms"},
 }  # fmt: skip
 HIDDEN = {"volume_create": {"name"}, "commit": {"no-pause"}}
 SLICES = ("strings", "ipSlice", "ipNetSlice")
