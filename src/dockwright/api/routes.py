@@ -90,6 +90,7 @@ SERVED = [
     Route("POST", "/dockwright/v1/system/check", system.check),
     Route("POST", "/dockwright/v1/images/{name}/verify", registries.verify),
     Route("GET", "/dockwright/v1/dns", networks.explain_name),
+    Route("GET", "/dockwright/v1/networks/map", networks.map_),
 ]
 
 

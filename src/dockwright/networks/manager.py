@@ -10,7 +10,7 @@ from dockwright.base.errors import Conflict, EngineError, Forbidden
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.metadata import Database
-from dockwright.networks import default_bridge, documents, files, filters, forwarding, plans, settings
+from dockwright.networks import default_bridge, documents, files, filters, forwarding, mapping, plans, settings
 from dockwright.networks.config import NetworkConfig
 from dockwright.networks.drivers.bridge import isolate_ports
 from dockwright.networks.firewall.firewall import Firewall
@@ -302,6 +302,20 @@ class NetworkManager:
             EngineError: in Docker's words; everything is as before then.
         """
         await self.sandboxes.republish(request)
+
+    @property
+    def published_ports(self) -> str:
+        """`--published-ports`."""
+        return self._config.published_ports
+
+    async def map(self) -> dict[str, Any]:
+        """Who can reach whom, and by which rule."""
+        wall = self._firewall
+        found = mapping.document(
+            self.registry, self.sandboxes, wall.state.bridges if wall else {}, wall.words if wall else mapping.Without(),
+            wall.state.ways if wall else (), self._config.published_ports,
+        )  # fmt: skip
+        return {"Firewall": wall.driver if wall else "", "InPlace": await wall.whole() if wall else True, **found}
 
     async def explain_name(self, name: str, kind: str, container: str = "") -> Documents:
         """How a name is answered, and why.

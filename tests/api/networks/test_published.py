@@ -3,9 +3,11 @@
 import json
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,12 @@ def docker(daemon: Any, *arguments: str) -> str:
     done = daemon.docker(*arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout.decode().strip()
+
+
+def command_line(daemon: Any, *arguments: str) -> str:
+    """What our own command line says."""
+    command = [str(Path(sys.executable).with_name("dockwright")), "-H", daemon.host, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 def inside(daemon: Any, *command: str) -> str:
@@ -87,6 +95,11 @@ def test_iptables_as_the_driver(started: Callable[..., Any], neighbour_of: Any) 
     inside(daemon, "iptables", "-P", "FORWARD", "DROP")
     inside(daemon, "iptables", "-D", *rule)
     assert b"0200630A" in ask(other, "10.99.0.1", 8090)
+    shown = command_line(daemon, "network", "map")
+    assert shown.startswith("firewall: iptables; published ports: docker\n")
+    saved = inside(daemon, "iptables-save").splitlines()
+    drawn = [line.strip("│ ") for line in shown.splitlines() if "-A DOCKWRIGHT" in line]
+    assert len(drawn) >= 4 and set(drawn) <= set(saved)  # each rule on the map is in the kernel
     docker(daemon, "rm", "-f", "web")
     assert "8090" not in inside(daemon, "iptables-save")
     daemon.end()
@@ -104,6 +117,11 @@ def test_a_host_that_is_respected(started: Callable[..., Any], neighbour_of: Any
     assert ask(daemon.inside, "127.0.0.1", 8090)
     docker(daemon, "run", "-d", "--name", "asker", "busybox", "sleep", "100")
     assert ask(["docker", "-H", daemon.host, "exec", "asker"], "172.17.0.1", 8090)
+    shown = command_line(daemon, "network", "map")
+    assert "published ports: respect-host" in shown
+    assert "whom the host's firewall lets in ──▶ container web: 0.0.0.0:8090 to 80/tcp" in shown
+    assert "80/tcp (as the host's firewall allows)" in command_line(daemon, "ps")
+    assert "as the host" not in docker(daemon, "ps")
     inside(daemon, "nft", "flush chain inet host input")
     assert closed(other, "10.99.0.1", 8091)
     inside(daemon, "nft", "delete table inet host")

@@ -164,6 +164,8 @@ class Images:
 
 
 class Networks:
+    published_ports = "docker"
+
     async def list(self, filters):
         return []
 

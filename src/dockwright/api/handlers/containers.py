@@ -137,7 +137,10 @@ async def list_(exchange: Exchange) -> Answer:
             filters.setdefault(name, []).append(query.text(name))
     limit = query.small_number("limit") or 0
     rows = await exchange.managers.containers.list(query.flag("all"), limit, query.flag("size"), filters)
-    return document([shaped(row, exchange.version, shapes.LIST) for row in rows])
+    answer = document([shaped(row, exchange.version, shapes.LIST) for row in rows])
+    if (setting := exchange.managers.networks.published_ports) != "docker":
+        answer.fields["Dockwright-Published-Ports"] = setting  # for our own `ps`: Docker's documents have no place for it
+    return answer
 
 
 async def top(exchange: Exchange) -> Answer:

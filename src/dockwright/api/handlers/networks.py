@@ -59,3 +59,8 @@ async def explain_name(exchange: Exchange) -> Answer:
     if wanted := query.text("container"):
         asker = (await exchange.managers.containers.inspect(wanted, False))["Id"]
     return document(await exchange.managers.networks.explain_name(query.text("name"), query.text("type", "A"), asker))
+
+
+async def map_(exchange: Exchange) -> Answer:
+    """GET /dockwright/v1/networks/map: who can reach whom, and by which rule."""
+    return document(await exchange.managers.networks.map())

@@ -34,6 +34,8 @@ FAULTS = ("failed to parse template", "failed to execute template")
 SHORT = 12
 COMMAND_WIDTH, MOUNT_WIDTH = 20, 15
 
+RESPECTED = " (as the host's firewall allows)"  # dockwrightd --published-ports=respect-host
+
 
 def run(context: Context, given: Given) -> int:
     """List them."""
@@ -47,10 +49,14 @@ def run(context: Context, given: Given) -> int:
         "all": given.flag("all"), "limit": 1 if given.flag("latest") else _limit(given), "size": size,
         "filters": filters_of(given),
     }  # fmt: skip
-    containers = context.client.get("/containers/json", query)
+    response = context.client.request("GET", "/containers/json", query)
+    containers = response.json()
     default = DEFAULT + ("\t{{.Size}}" if given.flag("size") else "")
     table = Table(HEADERS, default, "ID", "*formatter.ContainerContext", RAW, FAULTS)
     rows = [row(container, not given.flag("no-trunc")) for container in containers]
+    if response.headers.get("dockwright-published-ports") == "respect-host":
+        for shown in rows:
+            shown["Ports"] += RESPECTED if "->" in shown["Ports"] else ""
     show(table, rows, form, quiet)
     return 0
 

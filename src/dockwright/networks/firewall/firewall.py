@@ -14,6 +14,7 @@ from dockwright.networks.firewall.iptables_driver import IptablesDriver
 from dockwright.networks.firewall.model import BridgeRules, Driver, Published, Refused, State, Way
 from dockwright.networks.firewall.monitor import Monitor
 from dockwright.networks.firewall.nft import NftDriver
+from dockwright.networks.firewall.words import IptablesWords, NftWords
 
 log = logging.getLogger("dockwright.firewall")
 LOOK_EVERY = 30.0  # seconds between looks at rules whose changes the kernel does not tell (iptables-legacy)
@@ -49,6 +50,21 @@ class Firewall:
     def driver(self) -> str:
         """The name of the driver in use, "" before `install`."""
         return self._driver.name if self._driver else ""
+
+    @property
+    def state(self) -> State:
+        """What is to be in the kernel."""
+        return self._state
+
+    @property
+    def words(self) -> NftWords | IptablesWords:
+        """Our rules as the driver in use writes them."""
+        return IptablesWords() if self.driver == "iptables" else NftWords(self._table)
+
+    async def whole(self) -> bool:
+        """Whether what is in the kernel is what is to be there."""
+        async with self._lock:
+            return self._driver is None or bool(await self._do(self._driver.whole, self._state))
 
     async def install(
         self, bridges: Iterable[BridgeRules], published: Iterable[Published] = (), ways: Iterable[Way] = ()

@@ -45,10 +45,10 @@ def rules(family: Family, state: State) -> dict[str, Rules]:
     bridges = [bridge for bridge in state.bridges.values() if family is FOUR or bridge.subnet6 is not None]
     closed, opened = port_rules(family, state.published)
     entry = [f"-A {ENTRY} -i {bridge.link} -j {PORTS}" for bridge in bridges]
-    source = [rule for bridge in bridges for rule in _source(family, bridge)]
+    leaving = [rule for bridge in bridges for rule in source(family, bridge)]
     return {
         "raw": closed,
-        "nat": [*([f"-A {ENTRY} -j {PORTS}"] if state.outside else entry), *opened, *source],
+        "nat": [*([f"-A {ENTRY} -j {PORTS}"] if state.outside else entry), *opened, *leaving],
         "filter": _forward(bridges) + _into(family, bridges) + way_rules(family, state.ways),
     }
 
@@ -77,7 +77,7 @@ def way_rules(family: Family, ways: Iterable[Way]) -> Rules:
     ]
 
 
-def _source(family: Family, bridge: BridgeRules) -> Rules:
+def source(family: Family, bridge: BridgeRules) -> Rules:
     """Masquerade what leaves the bridge, and what comes back to it by way of a published port."""
     subnet, given = family.subnet(bridge), family.source(bridge)
     if subnet is None:

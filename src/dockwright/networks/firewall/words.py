@@ -1,0 +1,87 @@
+"""Our rules in each driver's words, for the map (`networks.mapping.Rules`). Pure."""
+
+from dockwright.networks.firewall import iptables, ruleset
+from dockwright.networks.firewall.model import FOUR, SIX, BridgeRules, Family, Published, Way
+
+
+class NftWords:
+    """As `nft list table ip TABLE` shows them, with the element that matters.
+
+    Args:
+        table: the tables' name.
+    """
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+
+    def _in(self, chain: str, rule: str) -> str:
+        return f"ip {self._table} {chain}: {rule}"
+
+    def talk(self, bridge: BridgeRules) -> str:
+        """See `mapping.Rules`."""
+        if bridge.icc:
+            return self._in("filter-forward", f'iifname . oifname @talking accept, "{bridge.link}" . "{bridge.link}"')
+        return self._in("filter-forward", 'drop comment "unpublished"')
+
+    def leave(self, bridge: BridgeRules) -> str:
+        """See `mapping.Rules`."""
+        if bridge.internal:
+            return self._in("filter-forward", f'iifname @internal drop comment "no way out", "{bridge.link}"')
+        if not bridge.masquerade:
+            return ""
+        if bridge.source4:
+            return self._in("nat-postrouting", f"snat ip to ip saddr map @translated, {bridge.subnet} : {bridge.source4}")
+        return self._in("nat-postrouting", f"ip saddr @masqueraded masquerade, {bridge.subnet or bridge.subnet6}")
+
+    def enter(self, bridge: BridgeRules) -> str:
+        """See `mapping.Rules`."""
+        if bridge.internal:
+            return self._in("filter-forward", f'oifname @internal drop comment "no way in", "{bridge.link}"')
+        if bridge.open4 or bridge.open6:
+            return self._in("filter-forward", f'oifname @open accept, "{bridge.link}"')
+        return self._in("filter-forward", 'drop comment "unpublished"')
+
+    def port(self, published: Published) -> str:
+        """See `mapping.Rules`."""
+        return ruleset.exchange(self._table, [family_of(published)], [], [published]).strip()
+
+    def way(self, way: Way) -> str:
+        """See `mapping.Rules`."""
+        return ruleset.link(self._table, [], [way]).strip()
+
+
+class IptablesWords:
+    """As `iptables -S` shows them."""
+
+    def talk(self, bridge: BridgeRules) -> str:
+        """See `mapping.Rules`."""
+        if bridge.icc:
+            return f"-A {iptables.FORWARD} -i {bridge.link} -o {bridge.link} -j ACCEPT"
+        return f"-A {iptables.INTO} -j DROP"
+
+    def leave(self, bridge: BridgeRules) -> str:
+        """See `mapping.Rules`."""
+        if bridge.internal:
+            return f"-A {iptables.FORWARD} -i {bridge.link} -j DROP"
+        return iptables.source(FOUR if bridge.subnet is not None else SIX, bridge)[-1] if bridge.masquerade else ""
+
+    def enter(self, bridge: BridgeRules) -> str:
+        """See `mapping.Rules`."""
+        if bridge.internal:
+            return f"-A {iptables.FORWARD} -o {bridge.link} -j DROP"
+        if bridge.open4 or bridge.open6:
+            return f"-A {iptables.INTO} -o {bridge.link} -j ACCEPT"
+        return f"-A {iptables.INTO} -j DROP"
+
+    def port(self, published: Published) -> str:
+        """See `mapping.Rules`."""
+        return "\n".join(rule for rules in iptables.port_rules(family_of(published), [published]) for rule in rules)
+
+    def way(self, way: Way) -> str:
+        """See `mapping.Rules`."""
+        return iptables.way_rules(FOUR, [way])[0]
+
+
+def family_of(published: Published) -> Family:
+    """The family of a published port's host address."""
+    return SIX if ":" in published[0].host_ip else FOUR
