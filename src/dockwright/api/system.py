@@ -31,6 +31,7 @@ class Settings(Protocol):
     init_path: str
     seccomp_profile: str
     no_new_privileges: bool
+    userns_remap: str
 
     @property
     def cdi_directories(self) -> tuple[str, ...]:
@@ -144,6 +145,7 @@ class System:
 def _security(options: list[str], config: Settings) -> list[str]:
     """What confines containers, as the daemon was told."""
     found = [option.replace("profile=builtin", f"profile={config.seccomp_profile}") for option in options]
+    found += ["name=userns"] if config.userns_remap else []
     return found + (["name=no-new-privileges"] if config.no_new_privileges else [])
 
 

@@ -11,18 +11,20 @@ import stat
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from dockwright.base.errors import Conflict, EngineError, Internal, InvalidParameter, NotFound
-from dockwright.containers import inside
+from dockwright.containers import inside, remap
 from dockwright.containers.container import Container
 from dockwright.containers.mounting import Mounting
+from dockwright.containers.remap import Remap
 from dockwright.containers.store import Store
 from dockwright.grammar.mounts import clean
 from dockwright.images.bridge import across
 from dockwright.images.inflate import opened
 from dockwright.images.layers import Layers
 from dockwright.kernel.mount import O_PATH
+from dockwright.kernel.process import set_fs_ids
 from dockwright.runtime.paths import open_in_root
 from dockwright.spec.users import identify
 from dockwright.tar.extraction import Extraction
@@ -31,13 +33,14 @@ from dockwright.tar.writer import END
 
 AT_ONCE = 16  # uploads; more wait, and their clients with them
 Pieces = AsyncGenerator[bytes, None]
+T = TypeVar("T")
 
 
 class Archives:
     """stat, get, put, export, changes."""
 
-    def __init__(self, store: Store, layers: Layers, mounting: Mounting) -> None:
-        self._store, self._layers, self._mounting = store, layers, mounting
+    def __init__(self, store: Store, layers: Layers, mounting: Mounting, remap: Remap | None) -> None:
+        self._store, self._layers, self._mounting, self._remap = store, layers, mounting, remap
         self._pool = ThreadPoolExecutor(AT_ONCE, "extract")
 
     async def stat(self, ref: str, path: str) -> dict[str, Any]:
@@ -69,7 +72,12 @@ class Archives:
             whole = f"{above.rstrip('/')}/{name[skip:]}"
             return any(whole == point or whole.startswith(f"{point}/") for point in mounted)
 
-        return _pieces(root, path, shown, TreeTar(same_owner, enters))
+        mapped = self._mapped(container)
+        return _pieces(root, path, shown, TreeTar(mapped.back(same_owner) if mapped else same_owner, enters))
+
+    def _mapped(self, container: Container) -> Remap | None:
+        """How owners in a container's root differ from those seen inside; one that does not run is seen as it is on the disk."""
+        return remap.of(container.host, self._remap) if container.state.running else None
 
     async def put(self, ref: str, path: str, body: AsyncIterator[bytes], keep_kinds: bool, copy_owner: bool) -> None:
         """PUT /containers/{id}/archive: unpack a tar of any compression into a directory.
@@ -84,8 +92,9 @@ class Archives:
         owners = self._owners(container) if copy_owner and container.config["User"] else same_owner
         async with self._root(container) as root:
             folder = await asyncio.to_thread(_destination, container, root, path, ref)
-            work = Extraction(root, folder, keep_kinds, owners)
-            await across(self._pool, body, lambda bridge: work.all(opened(bridge)))
+            mapped = self._mapped(container)
+            work = Extraction(root, folder, keep_kinds, mapped.out(owners) if mapped else owners)
+            await across(self._pool, body, lambda bridge: _as(mapped, lambda: work.all(opened(bridge))))
         self._store.event(container, "extract-to-dir")
 
     def _owners(self, container: Container) -> Callable[[int, int], tuple[int, int]]:
@@ -172,6 +181,17 @@ def _missing(error: OSError, whole: str, path: str, ref: str) -> EngineError:
     if error.errno == errno.ENOENT:
         return NotFound(f"Could not find the file {path} in container {ref}")
     return Internal(f"lstat {whole}: {(error.strerror or '').lower()}")
+
+
+def _as(mapped: Remap | None, work: Callable[[], T]) -> T:
+    """Do `work` in this thread as the container's root, for whom alone its layers take new files."""
+    if mapped is None:
+        return work()
+    set_fs_ids(*mapped.root)
+    try:
+        return work()
+    finally:
+        set_fs_ids(0, 0)
 
 
 def _is_directory(root: int, path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from dockwright.containers.remap import Remap
 from dockwright.containers.runtimes import Runtimes
 from dockwright.host.cdi import DIRECTORIES
 from dockwright.types.container import HostConfig, LogConfig, Ulimit
@@ -20,7 +21,7 @@ class Defaults:
         init: whether an init program comes first. init_path: which; "" to look for one.
         no_new_privileges: as the security option. seccomp: "builtin", "unconfined" or a profile's JSON text.
         cdi_directories: where devices are described; none when that is switched off.
-        runtimes: the OCI runtimes there are.
+        runtimes: the OCI runtimes there are. remap: the ids of containers' users.
     """
 
     log: LogConfig
@@ -34,6 +35,7 @@ class Defaults:
     seccomp: str = "builtin"
     cdi_directories: tuple[str, ...] = DIRECTORIES
     runtimes: Runtimes = field(default_factory=Runtimes)
+    remap: Remap | None = None
 
     def fill_in(self, host: HostConfig, cgroup_v2: bool) -> None:
         """Give `host` what it does not say."""

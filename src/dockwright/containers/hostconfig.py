@@ -5,7 +5,7 @@ Nothing is accepted and ignored: each field is implemented with Docker's checks,
 """
 
 from dockwright.base.errors import Internal, InvalidParameter, NotSupported
-from dockwright.containers import limits, logopts, modes, mountplan, restarts
+from dockwright.containers import limits, logopts, modes, mountplan, remap, restarts
 from dockwright.containers.defaults import Defaults
 from dockwright.containers.store import Store
 from dockwright.grammar.mounts import clean
@@ -37,6 +37,7 @@ def completed(
     _fill_in(host)
     _check(host, defaults)
     modes.check(request, host, store)
+    remap.check(host, defaults.remap)
     _secure(host)
     return host, limits.check(host, can)
 

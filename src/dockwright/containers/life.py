@@ -9,7 +9,7 @@ from dockwright.base.errors import Conflict, EngineError, Internal, NotModified
 from dockwright.base.paths import Paths
 from dockwright.base.steps import Step
 from dockwright.base.times import now, rfc3339, seconds
-from dockwright.containers import groups, links, networking, restarts, starting
+from dockwright.containers import groups, links, networking, remap, restarts, starting
 from dockwright.containers.container import Container
 from dockwright.containers.defaults import Defaults
 from dockwright.containers.execs import Execs
@@ -71,7 +71,8 @@ class Life:
         except EngineError as error:
             await self._failed(container, NOT_STARTED, error)
         self.listen(container, task)
-        prepared = task.prepare(container.cgroup, attachment.sandbox, streams, groups.aside(container))  # meanwhile we plan on
+        sandbox = remap.owned(attachment.sandbox, container.host, self._defaults.remap)
+        prepared = task.prepare(container.cgroup, sandbox, streams, groups.aside(container))  # meanwhile we plan on
         try:
             linked = links.environment(container, self._store, self._networks) if container.links else []
             spec = starting.task_spec(

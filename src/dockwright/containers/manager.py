@@ -62,7 +62,7 @@ class ContainerManager:
         life = Life(store, paths, images, supervisor, execs, stopping, removal, networks, mounting, defaults)
         restoring = Restoring(store, paths, supervisor, stopping, removal, life, networks, mounting)
         streams, seeing = Streams(store, paths), Seeing(store, paths, images, networks)
-        archives = Archives(store, images.layers, mounting)
+        archives = Archives(store, images.layers, mounting, defaults.remap)
 
         connecting = Connecting(store, paths, networks)
         planning = Planning(store, paths, images, networks, mounting, creation, supervisor.placement, defaults)

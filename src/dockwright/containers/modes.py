@@ -56,6 +56,14 @@ def joined(container: Container, store: Store) -> dict[str, str]:
     return paths
 
 
+def donor(container: Container, store: Store) -> Container | None:
+    """The container whose network, IPC or processes this one joins, the first of them."""
+    host = container.host
+    joins = (mode for mode in (host.NetworkMode, host.IpcMode, host.PidMode) if (mode or "").startswith(JOIN))
+    mode = next(joins, None)
+    return store.find(mode.removeprefix(JOIN)) if mode else None
+
+
 def _running(container: Container, mode: str, kind: str, store: Store) -> Container:
     donor = store.find(mode.removeprefix(JOIN))
     if donor is container:

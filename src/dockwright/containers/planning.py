@@ -10,7 +10,7 @@ from typing import Any
 
 from dockwright.base.paths import Paths
 from dockwright.base.steps import Step
-from dockwright.containers import links, networking, starting, versions
+from dockwright.containers import links, networking, remap, starting, versions
 from dockwright.containers.container import Container
 from dockwright.containers.creation import Creation
 from dockwright.containers.defaults import Defaults
@@ -69,5 +69,6 @@ class Planning:
         if self._placement.driver == SYSTEMD:
             scoped.append(self._placement.scope_of(container.id, container.host.CgroupParent or "", 0))
         rules = self._networks.sandboxes.rules(container.id)
-        *steps, execve = foresight.steps(task, container.id, attachment.sandbox)
+        sandbox = remap.owned(attachment.sandbox, container.host, self._defaults.remap)
+        *steps, execve = foresight.steps(task, container.id, sandbox)
         return [*scoped, *steps, *rules, execve]

@@ -5,9 +5,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from dockwright.base.errors import EngineError, Internal, InvalidParameter
+from dockwright.base.errors import EngineError, Internal, InvalidParameter, NotSupported
 from dockwright.base.paths import Paths
-from dockwright.containers import confinement, devices, initprogram, limits, logopts, modes, networking
+from dockwright.containers import confinement, devices, initprogram, limits, logopts, modes, networking, remap
 from dockwright.containers.container import Container
 from dockwright.containers.defaults import Defaults
 from dockwright.containers.runtimes import is_own
@@ -48,13 +48,17 @@ def task_spec(
     Raises:
         Internal: an unknown user or group, a device that is not there, in Docker's words.
     """
-    own = [point.oci() for point in container.mounts]
+    mapped = remap.of(container.host, defaults.remap)
+    points = [(point.type, point.oci()) for point in container.mounts]
+    own = [_of_the_engine(entry) if mapped and kind == "volume" else entry for kind, entry in points]
     taken = {mount["destination"] for mount in own}
-    binds = own + [m for m in _engine_files(container, paths, attachment) if m["destination"] not in taken]
+    files = _engine_files(container, paths, attachment)
+    binds = own + [_of_the_engine(file) if mapped else file for file in files if file["destination"] not in taken]
     bundle = paths.task(container.id)
     os.makedirs(f"{bundle}/rootfs", mode=0o700, exist_ok=True)
     return TaskSpec(
-        spec=oci(container, layers, binds, store, defaults, linked), bundle=bundle, rootfs=layers.mount(container.id),
+        spec=oci(container, layers, binds, store, defaults, linked), bundle=bundle,
+        rootfs={**layers.mount(container.id), **({"idmap": True} if mapped else {})},
         overlay_base=layers.base, seccomp_cache=paths.seccomp_cache, runtime=_runtime(container, paths, defaults),
     )  # fmt: skip
 
@@ -69,11 +73,18 @@ def _runtime(container: Container, paths: Paths, defaults: Defaults) -> dict[str
     runtime = defaults.runtimes.of(name)
     if runtime is None:
         return None
+    if remap.of(container.host, defaults.remap):
+        raise NotSupported(f"runtime {name} does not take part in userns-remap: use --userns=host, or the runtime runc")
     try:
         return runtime.plan(f"{paths.exec_root}/runtimes/{name.replace('/', '_')}")
     except Internal as error:
         log = f"open {paths.task(container.id)}/log.json: no such file or directory"
         raise Internal(f"{_CREATE}unable to retrieve OCI runtime error ({log}): {error.message}: unknown") from None
+
+
+def _of_the_engine(entry: dict[str, Any]) -> dict[str, Any]:
+    """A bind of files that the engine keeps: on the disk they have the owners that are seen in the container."""
+    return {**entry, "options": [*entry["options"], "idmap"]}
 
 
 def streams(container: Container, paths: Paths) -> Streams:
@@ -127,6 +138,7 @@ def _inputs(
         container.id, container.config["Hostname"], container.config, host,
         "host" if host.NetworkMode == "host" else "private", identity, held, layout().is_v2,
         cgroup=container.cgroup, namespaces=modes.joined(container, store),
+        remap=_remap(container, store, defaults),
         shared_memory=modes.shared_memory(container, store), binds=list(binds), rlimits=rlimits(container),
         init_path=_init_path(host, defaults), apparmor=confinement.apparmor(chosen, privileged),
         devices=nodes, device_rules=rules, block=devices.block(host), security=chosen,
@@ -138,6 +150,15 @@ def _init_path(host: HostConfig, defaults: Defaults) -> str:
     """The init program that comes first, "" for none."""
     wanted = defaults.init if host.Init is None else host.Init
     return (defaults.init_path or initprogram.find()) if wanted else ""
+
+
+def _remap(container: Container, store: Store, defaults: Defaults) -> dict[str, Any] | None:
+    """The user namespace the container gets; who joins another's network, processes or IPC is in that one's user namespace."""
+    mapped = remap.of(container.host, defaults.remap)
+    if mapped is None:
+        return None
+    donor = modes.donor(container, store)
+    return {**mapped.plan(), **({"path": f"/proc/{donor.state.pid}/ns/user"} if donor else {})}
 
 
 def rlimits(container: Container) -> list[dict[str, object]]:

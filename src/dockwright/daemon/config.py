@@ -16,6 +16,7 @@ from dockwright.containers import logchecks
 from dockwright.daemon import defaults
 from dockwright.daemon.arguments import Given, parse
 from dockwright.daemon.log import LEVELS
+from dockwright.daemon.remapping import remap
 from dockwright.daemon.settings import BY_FLAG, BY_KEY, FLAG, LIST, MAP, NUMBER, TEXT, Setting
 from dockwright.networks.config import BACKENDS, PUBLISHED_PORTS
 from dockwright.supervisor import placement, systemd
@@ -53,6 +54,7 @@ class Config:
     storage_driver: str = ""
     runtimes: dict[str, Any] = field(default_factory=dict)
     default_runtime: str = "runc"
+    userns_remap: str = ""
     storage_opts: list[str] = field(default_factory=list)
     bridge: str = ""
     bip: str = ""
@@ -122,9 +124,12 @@ def load(arguments: list[str]) -> Config:
     flags = parse(arguments)
     path = flags.get("config-file", CONFIG_FILE)
     try:
-        return _merged(flags, read_file(path, required="config-file" in flags))
+        config = _merged(flags, read_file(path, required="config-file" in flags))
     except _FileError as error:
         raise InvalidParameter(f"unable to configure the Docker daemon with file {path}: {error}") from None
+    if mapped := remap(config.userns_remap):
+        config.data_root = f"{config.data_root}/{mapped.folder}"
+    return config
 
 
 def reload(running: Config, arguments: list[str]) -> list[str]:

@@ -49,7 +49,8 @@ def _run(config: configuration.Config, given: list[str]) -> int:
 
     paths = Paths(config.data_root, config.exec_root)
     try:
-        os.makedirs(config.data_root, mode=0o710, exist_ok=True)
+        for folder in (os.path.dirname(config.data_root), config.data_root):
+            os.makedirs(folder, mode=0o710, exist_ok=True)
         lock = DataRootLock(paths.lock)
         write_pidfile(config.pidfile)
         try:

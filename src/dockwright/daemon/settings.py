@@ -52,6 +52,7 @@ CARRIED = (
     _carried("storage-driver", short="s"),
     _carried("add-runtime", MAP, "runtimes", "runtimes"),
     _carried("default-runtime"),
+    _carried("userns-remap"),
     _carried("storage-opt", LIST, "storage-opts", "storage_opts"),
     _carried("bridge", short="b"),
     _carried("bip"),
@@ -131,7 +132,6 @@ REFUSED = (
     _refused("tlsverify", FLAG, None, False),
     _refused("userland-proxy", FLAG),
     _refused("userland-proxy-path"),
-    _refused("userns-remap"),
     Setting("", MAP, "builder"),
 )
 

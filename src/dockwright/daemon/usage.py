@@ -14,6 +14,7 @@ HELP = {
     "validate": "Check flags and daemon.json, and end",
     "storage-driver": "Storage driver (default: the one used before, else overlay2 where the kernel has it)",
     "add-runtime": "An OCI runtime with runc's command line: name=path",
+    "userns-remap": "User and group of containers' root, by /etc/subuid and /etc/subgid: USER[:GROUP], or default",
     "default-runtime": 'Runtime of containers that ask for none (default "runc")',
     "storage-opt": "Option of the storage driver: key=value",
     "bridge": 'An existing bridge for the default network; "none" makes none',

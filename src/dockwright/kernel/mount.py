@@ -78,10 +78,10 @@ def move_mount(source: int, target: int, target_path: str = "") -> None:
 
 
 def mount_setattr(
-    descriptor: int, set_: int = 0, clear: int = 0, propagation: int = 0, recursive: bool = False
+    descriptor: int, set_: int = 0, clear: int = 0, propagation: int = 0, recursive: bool = False, user_namespace: int = 0
 ) -> None:
-    """mount_setattr(2) on the mount behind a descriptor. ENOSYS before Linux 5.12."""
-    attributes = MountAttr(set_, clear, propagation, 0)
+    """mount_setattr(2) on the mount behind a descriptor; with MOUNT_ATTR_IDMAP `user_namespace` is whose maps it gets."""
+    attributes = MountAttr(set_, clear, propagation, user_namespace)
     flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
     size = ctypes.sizeof(attributes)
     syscall("mount_setattr", descriptor, b"", flags, ctypes.byref(attributes), size, what="mount_setattr")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 
-from dockwright.kernel.libc import check, libc, prepare, syscall
+from dockwright.kernel.libc import check, invoke, libc, prepare, syscall
 
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWTIME = 0x10000000, 0x20000000, 0x40000000, 0x80
@@ -106,6 +106,14 @@ def prepare_capset(effective: int, permitted: int, inheritable: int) -> tuple[ob
         effective & low, permitted & low, inheritable & low, effective >> high, permitted >> high, inheritable >> high
     )
     return prepare("capset", ctypes.byref(header), ctypes.byref(data))
+
+
+def set_fs_ids(uid: int, gid: int) -> None:
+    """setfsuid(2), setfsgid(2): who makes files; the capabilities to walk everywhere stay, unlike with those calls alone."""
+    libc.setfsgid(ctypes.c_uint32(gid))
+    libc.setfsuid(ctypes.c_uint32(uid))
+    _, permitted, inheritable = capget()
+    invoke(prepare_capset(permitted, permitted, inheritable), "capset")
 
 
 def capget() -> tuple[int, int, int]:

@@ -32,8 +32,8 @@ def clone(namespaces: Namespaces, unified: int, child: Child, offsets: dict[str,
     return _clone(flags, unified, child, offsets)
 
 
-def _clone(flags: int, unified: int, child: Child, offsets: dict[str, Any]) -> int:
-    """clone3(2); what holds for children only, we enter or set for the moment and leave again."""
+def _clone(flags: int, unified: int, child: Child, offsets: dict[str, Any], back: bool = True) -> int:
+    """clone3(2); what holds for children only, we enter or set for the moment, and go `back` from again."""
     joins_pid = [fd for flag, fd in child.joined if flag == k.CLONE_NEWPID]
     restore: list[tuple[int, int]] = []
     try:
@@ -50,7 +50,8 @@ def _clone(flags: int, unified: int, child: Child, offsets: dict[str, Any]) -> i
         return pid
     finally:
         for fd, flag in restore:
-            k.setns(fd, flag)
+            if back:
+                k.setns(fd, flag)
             os.close(fd)
 
 
@@ -90,7 +91,7 @@ def _help(owner: int, flags: int, child: Child, offsets: dict[str, Any], report:
         k.setns(owner, k.CLONE_NEWUSER)
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
-        channel.send(report, {"pid": _clone(flags, -1, child, offsets)})
+        channel.send(report, {"pid": _clone(flags, -1, child, offsets, back=False)})
     except OSError as error:
         channel.send(report, {"error": f"joining the user namespace: {explain(error)}"})
     finally:

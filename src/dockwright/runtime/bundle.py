@@ -159,8 +159,11 @@ def _bounds(spec: Spec, linux: Spec) -> None:
     for mount in mounts:
         if not mount["destination"].startswith("/"):
             raise RuntimeFailure(f'invalid mount destination "{mount["destination"]}": mount destination not absolute')
-        if mount.get("uidMappings") or mount.get("gidMappings") or {"idmap", "ridmap"} & set(mount.get("options") or ()):
-            raise RuntimeFailure("id-mapped mounts are not supported")
+        if bool(mount.get("uidMappings")) != bool(mount.get("gidMappings")):
+            raise RuntimeFailure(f'mount {mount["destination"]}: both uidMappings and gidMappings must be specified')
+        mapped = {"idmap", "ridmap"} & set(mount.get("options") or ())
+        if mapped and not mount.get("uidMappings") and not linux.get("uidMappings"):
+            raise RuntimeFailure(f'mount {mount["destination"]}: id-mapped mounts need maps of their own or a user namespace')
     rules = sum(len(call["names"]) for call in (linux.get("seccomp") or {}).get("syscalls") or ())
     if rules > RULES:
         raise RuntimeFailure(f"{rules} seccomp rules are more than the {RULES} this runtime takes")

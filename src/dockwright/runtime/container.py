@@ -10,11 +10,13 @@ import os
 from time import monotonic_ns
 
 from dockwright.base.steps import Step, perform
+from dockwright.kernel import process as k
 from dockwright.runtime import birth, channel, hooks, plan
 from dockwright.runtime.cgroups import oom
 from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.runtime.context import Context
 from dockwright.runtime.failure import RuntimeFailure, explain, words
+from dockwright.runtime.idmap import Owner, owner, write_maps
 from dockwright.runtime.init import Child
 from dockwright.runtime.mounts import Mount, host_cgroup_trees, mount_failure
 from dockwright.runtime.namespaces import Namespaces
@@ -112,6 +114,7 @@ def _create(
     init: Init, namespaces: Namespaces, before: list[Step], inside: list[Step], stdio: Stdio, cache: str, gate: int
 ) -> None:
     context, linux = init.context, init.spec.get("linux") or {}
+    context.owner = _owner(init.spec, namespaces, inside)
     filter_ = filter_of(linux["seccomp"], cache) if linux.get("seccomp") else None
     program = Program(init.spec.get("process") or {}, filter_, linux.get("personality"))
     perform(before)
@@ -133,6 +136,8 @@ def _create(
         clone.started, clone.took = started, monotonic_ns() - started
         init.steps.insert(len(before), clone)
     finally:
+        if context.owner:
+            context.owner.close()
         for fd in held:
             if fd >= 0:
                 os.close(fd)
@@ -141,6 +146,17 @@ def _create(
                 os.close(step.tree)
                 step.tree = -1
     _after_clone(init, namespaces, program, inside)
+
+
+def _owner(spec: Spec, namespaces: Namespaces, inside: list[Step]) -> Owner | None:
+    """The user namespace whose maps some mounts are to get: the one that is joined, else one like that to be made."""
+    wanted = any(isinstance(step, Mount) and step.options.idmap for step in inside)
+    wanted = wanted or any(isinstance(step, Root) and step.source and step.source.get("idmap") for step in inside)
+    linux = spec.get("linux") or {}
+    if not wanted or not linux.get("uidMappings"):
+        return None
+    path = next((path for flag, path in namespaces.joined if flag == k.CLONE_NEWUSER), "")
+    return owner(linux["uidMappings"], linux.get("gidMappings") or [], path)
 
 
 def _prepare(init: Init, namespaces: Namespaces, inside: list[Step], held: list[int]) -> None:
@@ -169,7 +185,8 @@ def _after_clone(init: Init, namespaces: Namespaces, program: Program, inside: l
     """Our half while init works: id maps, limits, hooks; then wait for its report."""
     try:
         if namespaces.user:
-            _write_maps(init.pid, init.spec.get("linux") or {})
+            linux = init.spec.get("linux") or {}
+            write_maps(init.pid, linux.get("uidMappings") or [], linux.get("gidMappings") or [])
         write_score(init.pid, init.spec)
         program.limit(init.pid)
         if init.spec.get("hooks"):
@@ -224,14 +241,6 @@ def write_score(pid: int, spec: Spec, proc: int = -1) -> None:
             os.close(fd)
     except OSError as error:
         raise RuntimeFailure(f"failed to update /proc/self/oom_score_adj: {words(error)}") from None
-
-
-def _write_maps(pid: int, linux: Spec) -> None:
-    """user_namespaces(7): one write(2) per map."""
-    for key, name in (("uidMappings", "uid_map"), ("gidMappings", "gid_map")):
-        lines = [f"{m['containerID']} {m['hostID']} {m['size']}\n" for m in linux.get(key) or ()]
-        with open(f"/proc/{pid}/{name}", "w") as file:
-            file.write("".join(lines))
 
 
 def _undo(init: Init, existed: bool) -> None:

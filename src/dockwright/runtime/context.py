@@ -6,6 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from dockwright.runtime.idmap import Owner
+
 OCI_VERSION = "1.2.0"
 _STATUS = {
     "prestart": "creating", "createRuntime": "creating", "createContainer": "creating", "startContainer": "created",
@@ -26,6 +28,7 @@ class Context:
         size: (height, width) of that pty. pivot: False to move the root instead of pivoting (for an initramfs).
         keyring: whether the container gets a session keyring of its own. preserve: descriptors kept from 3 on.
         for_parent: init becomes the child of its maker's parent.
+        owner: the user namespace whose maps mounts are given, where any is to be.
         cgroup_trees: see mounts.host_cgroup_trees. overlay_base: cwd of the overlay's short names.
     """
 
@@ -40,6 +43,7 @@ class Context:
         self.preserve = 0
         self.pid = 0
         self.user_namespace = False
+        self.owner: Owner | None = None
         self.overlay_base = "/"
         self.cgroup_trees: list[tuple[str, int]] = []
 

@@ -106,7 +106,8 @@ class _Entry:
     def make(self) -> int:
         """Our side."""
         proc = self._hold(os.open("/proc", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
-        pid = self._from_inside() if self.parent else self._by_helper()
+        alone = self.parent and "user" not in self.kinds  # else from inside no cgroup could be written to
+        pid = self._from_inside() if alone else self._by_helper()
         try:
             write_score(pid, self.container.spec, proc)
             self.program.limit(pid)
@@ -122,7 +123,7 @@ class _Entry:
         return pid
 
     def _by_helper(self) -> int:
-        """A helper goes in and clones the process with CLONE_PARENT, so that it is our own child."""
+        """A helper goes in and clones the process with CLONE_PARENT, so that it is our own child, or our parent's."""
         helper = self._clone()
         if helper == 0:
             self._child(self._enter_and_clone)

@@ -14,7 +14,7 @@ import stat
 from dockwright.base.steps import Step
 from dockwright.kernel import mount as m
 from dockwright.kernel.process import CLONE_NEWNS, setns
-from dockwright.runtime import paths
+from dockwright.runtime import idmap, paths
 from dockwright.runtime.cgroups.layout import layout
 from dockwright.runtime.failure import RuntimeFailure, words
 from dockwright.runtime.options import Options
@@ -88,9 +88,21 @@ class Mount(Step):
             self.tree = _copy_from(self.entry["namespace"], source, recursive)
         else:
             self.tree = _copy_of(source, self.entry.get("subpath", ""), recursive)
+        self._map()
         m.mount_setattr(self.tree, self.options.set, self.options.clear)
         if self.options.set_all or self.options.clear_all:
             m.mount_setattr(self.tree, self.options.set_all, self.options.clear_all, recursive=True)
+
+    def _map(self) -> None:
+        """Let owners be seen through the maps of the entry, or of the container's user namespace."""
+        if self.entry.get("uidMappings"):
+            own = idmap.owner(self.entry["uidMappings"], self.entry.get("gidMappings") or self.entry["uidMappings"])
+            try:
+                own.give(self.tree)
+            finally:
+                own.close()
+        elif self.options.idmap and self.context.owner:
+            self.context.owner.give(self.tree)
 
     def execute(self) -> None:
         kind = self.entry.get("type", "")

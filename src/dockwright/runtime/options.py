@@ -33,12 +33,13 @@ class Options:
         bind: False, or True for "bind" and "rbind"; recursive: "rbind".
         set, clear: attributes of this mount; set_all, clear_all: those of the whole tree ("rro" and its kin).
         propagation: (MS_* flag, recursive) or None.
+        idmap: "idmap" or "ridmap": owners are seen through the maps of the entry, or of the container's user namespace.
         copy_up: "tmpcopyup": fill a tmpfs with what the image has there.
         data: what is for the file system itself, in order.
     """
 
     def __init__(self, options: list[str]) -> None:
-        self.bind = self.recursive = self.copy_up = False
+        self.bind = self.recursive = self.copy_up = self.idmap = False
         self.set = self.clear = self.set_all = self.clear_all = 0
         self.propagation: tuple[int, bool] | None = None
         self.data: list[str] = []
@@ -58,5 +59,7 @@ class Options:
             self.set_all, self.clear_all = self.set_all | set_, self.clear_all | clear
         elif option == "tmpcopyup":
             self.copy_up = True
+        elif option in ("idmap", "ridmap"):
+            self.idmap = True
         elif option not in IGNORED:
             self.data.append(option)

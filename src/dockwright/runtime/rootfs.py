@@ -13,6 +13,7 @@ from dockwright.base.steps import Step
 from dockwright.kernel import mount as m
 from dockwright.runtime import console, paths, tree
 from dockwright.runtime.failure import RuntimeFailure
+from dockwright.runtime.idmap import outside
 from dockwright.runtime.options import PROPAGATION
 
 TYPE_CHECKING = False
@@ -65,7 +66,7 @@ class Root(InitStep):
         super().__init__(context, "mount", f"mount the root: {what}")
 
     def execute(self) -> None:
-        if self.source and tree.plain(self.source):
+        if self.source and self.tree < 0 and tree.plain(self.source):
             os.chdir(self.context.overlay_base)
             tree.mount_plain(self.source, self.path)
             os.chdir("/")
@@ -82,14 +83,14 @@ class Root(InitStep):
     @property
     def from_outside(self) -> bool:
         """Whether the shim prepares it."""
-        if self.source is None:
+        if self.source is None or self.context.owner:
             return bool(self.context.user_namespace)
         return self.source["type"] != "bind" and not tree.plain(self.source)
 
     def prepare(self) -> None:
         """Make a detached mount of it; the shim does this where init could not: it may walk every path and use every device."""
         source = self.source or {"type": "bind", "source": self.path, "options": []}
-        self.tree = tree.mounted(source, self.context.overlay_base)
+        self.tree = tree.mounted(source, self.context.overlay_base, self.context.owner if source.get("idmap") else None)
 
 
 class Devices(InitStep):
@@ -112,8 +113,9 @@ class Devices(InitStep):
         """Make the nodes outside, owned by what the ids of the container are there."""
         self.tree = m.new_filesystem("tmpfs", "devices", ["mode=755"], 0)
         for number, device in enumerate(self.devices):
-            owner = host_id(linux.get("uidMappings"), device.get("uid") or 0)
-            make_node(self.tree, str(number), device, owner, host_id(linux.get("gidMappings"), device.get("gid") or 0))
+            uid = outside(linux.get("uidMappings") or [], device.get("uid") or 0)
+            gid = outside(linux.get("gidMappings") or [], device.get("gid") or 0)
+            make_node(self.tree, str(number), device, uid, gid)
 
     def execute(self) -> None:
         if self.tree >= 0:
@@ -180,14 +182,6 @@ def make_node(directory: int, name: str, device: dict[str, Any], uid: int, gid: 
     os.mknod(name, _KINDS[device["type"]] | mode, number, dir_fd=directory)
     os.chmod(name, mode, dir_fd=directory)
     os.chown(name, uid, gid, dir_fd=directory, follow_symlinks=False)
-
-
-def host_id(maps: list[dict[str, Any]] | None, inside: int) -> int:
-    """What an id of a user namespace is outside; itself where no map says so."""
-    for entry in maps or ():
-        if entry["containerID"] <= inside < entry["containerID"] + entry["size"]:
-            return int(entry["hostID"]) + inside - int(entry["containerID"])
-    return inside
 
 
 class Console(InitStep):

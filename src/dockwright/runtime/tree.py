@@ -15,11 +15,14 @@ import os
 
 from dockwright.kernel import loop
 from dockwright.kernel import mount as m
+from dockwright.kernel.process import set_fs_ids
 from dockwright.runtime.options import Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from dockwright.runtime.idmap import Owner
 
     Spec = dict[str, Any]
 
@@ -48,27 +51,73 @@ def mount_plain(source: Spec, point: str) -> None:
         m.mount(source["type"], point, source["type"], m.MS_REMOUNT, option)
 
 
-def mounted(source: Spec, base: str) -> int:
+def mounted(source: Spec, base: str, owner: Owner | None = None) -> int:
     """A descriptor of the detached mount that `source` describes.
 
     Args:
+        owner: whose maps it gets, layer by layer: overlayfs as a whole cannot be mapped.
         base: the directory that relative names of an overlay start from: for them the working directory changes meanwhile.
 
     Raises:
         OSError: with what was refused as its file name.
     """
-    if source["type"] == "bind":
-        return _bind(source)
     if source["type"] != "overlay":
-        return _file_system(source)
+        return _given(_bind(source) if source["type"] == "bind" else _file_system(source), owner)
     layers: list[int] = []
     try:
-        for lower in source.get("lowers") or ():
-            layers.append(mounted(lower, base))
-        return _from(base, source["options"], layers)
+        options = source["options"]
+        if owner:
+            upper, options, lowers = _apart(options, base)
+            layers += [mounted(lower, base, owner) for lower in [*lowers, *(source.get("lowers") or ())]]
+            if not upper:
+                return _from(base, options, layers)
+            layers.append(mounted(upper, base, owner))
+            return _mapped(base, options, layers, owner)
+        layers += [mounted(lower, base) for lower in source.get("lowers") or ()]
+        return _from(base, options, layers)
     finally:
         for layer in layers:
             os.close(layer)
+
+
+def _given(tree: int, owner: Owner | None) -> int:
+    if owner:
+        try:
+            owner.give(tree)
+        except OSError:
+            os.close(tree)
+            raise
+    return tree
+
+
+def _apart(options: list[str], base: str) -> tuple[Spec | None, list[str], list[Spec]]:
+    """An overlay's folder of upper and work directory, its other options, and its lower directories: each becomes a mount."""
+    named = [(key, value) for key, equals, value in (option.partition("=") for option in options) if equals]
+    lowers = [path for key, value in named if key in ("lowerdir", LAYER) for path in _listed(key, value)]
+    upper = next((os.path.dirname(value) for key, value in named if key == "upperdir"), "")
+    rest = [option for option in options if option.partition("=")[0] not in ("lowerdir", LAYER, "upperdir", "workdir")]
+    folder = _whole(upper, base, "rw") if upper else None
+    return folder, rest, [_whole(path, base, "ro") for path in lowers]
+
+
+def _listed(key: str, value: str) -> list[str]:
+    return value.split(":") if key == "lowerdir" else [value]
+
+
+def _whole(path: str, base: str, mode: str) -> Spec:
+    return {"type": "bind", "source": os.path.join(base, path), "options": [mode]}
+
+
+def _mapped(base: str, options: list[str], layers: list[int], owner: Owner) -> int:
+    """The overlay whose last layer is the mapped folder of upper and work directory. Whoever mounts it makes its files later on,
+    so that must be somebody the maps know."""
+    upper = layers[-1]
+    own = [f"upperdir=/proc/self/fd/{upper}/diff", f"workdir=/proc/self/fd/{upper}/work"]
+    set_fs_ids(owner.uid, owner.gid)
+    try:
+        return _from(base, [*options, *own], layers[:-1])
+    finally:
+        set_fs_ids(0, 0)
 
 
 def _from(base: str, options: list[str], layers: list[int]) -> int:

@@ -33,6 +33,7 @@ class Inputs:
         block: HostConfig's lists of I/O limits with Major and Minor. shared_memory: the mount namespace whose /dev/shm goes
             with a joined IPC namespace. linked: variables that tell of links.
         seccomp: the filter of containers that name none: "builtin", "unconfined" or a profile's text.
+        remap: {"uids", "gids"[, "path"]} of the user namespace it gets, or joins.
         init_path: host path of the init binary when HostConfig.Init is set. cgroup_v2: the host's only hierarchy is v2.
     """
 
@@ -58,6 +59,7 @@ class Inputs:
     shared_memory: str = ""
     seccomp: str = "builtin"
     linked: Sequence[str] = ()
+    remap: dict[str, Any] | None = None
 
 
 def build(inputs: Inputs) -> dict[str, Any]:
@@ -141,6 +143,8 @@ def _linux(inputs: Inputs, caps: list[str], privileged: bool) -> dict[str, Any]:
         "maskedPaths": [] if privileged else masked,
         "readonlyPaths": [] if privileged else read_only,
     }
+    if inputs.remap:
+        linux["uidMappings"], linux["gidMappings"] = inputs.remap["uids"], inputs.remap["gids"]
     filter_ = _seccomp(inputs, caps, privileged)
     if filter_:
         linux["seccomp"] = filter_
@@ -161,6 +165,9 @@ def _seccomp(inputs: Inputs, caps: list[str], privileged: bool) -> dict[str, Any
 def _namespaces(inputs: Inputs) -> list[dict[str, str]]:
     host = inputs.host
     wanted = [{"type": "mount"}]
+    if inputs.remap:
+        path = inputs.remap.get("path", "")
+        wanted.append({"type": "user", "path": path} if path else {"type": "user"})
     if inputs.network == "join":
         wanted.append({"type": "network", "path": inputs.network_path})
     elif inputs.network != "host":
@@ -177,4 +184,6 @@ def _namespaces(inputs: Inputs) -> list[dict[str, str]]:
 
 def _sysctls(inputs: Inputs) -> dict[str, str]:
     default = PRIVATE_NETWORK_SYSCTLS if inputs.network == "private" else {}
+    if inputs.remap:  # its ids mean others inside; the sandbox has set it already
+        default = {name: value for name, value in default.items() if name != "net.ipv4.ping_group_range"}
     return {**default, **(inputs.host.Sysctls or {})}

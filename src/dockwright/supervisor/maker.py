@@ -247,6 +247,8 @@ class _Work:
         for namespace in spec["linux"]["namespaces"]:
             if namespace["type"] == "network" and self.sandbox.path:
                 namespace["path"] = self.sandbox.path
+            if namespace["type"] == "user" and self.sandbox.user >= 0:
+                namespace["path"] = f"/proc/{os.getpid()}/fd/{self.sandbox.user}"
         return spec
 
     def _go(self) -> Message:

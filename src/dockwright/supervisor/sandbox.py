@@ -5,11 +5,13 @@ Holding the namespace by a descriptor lets the kernel tear it down after the exi
 
 from __future__ import annotations
 
+import errno
 import os
 
 from dockwright.base.steps import Step, perform
 from dockwright.kernel import interfaces, netlink
-from dockwright.kernel.process import CLONE_NEWNET, setns, unshare
+from dockwright.kernel.process import CLONE_NEWNET, CLONE_NEWUSER, setns, unshare
+from dockwright.runtime.idmap import user_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,11 +25,12 @@ class Sandbox:
 
     Attributes:
         path: the namespace as a path for the OCI spec; "" for the host's.
+        user: descriptor of the user namespace that owns it, where the plan asks for one.
     """
 
     def __init__(self, plan: Plan, spare: Spare | None = None) -> None:
         self.plan, self.spare = plan, spare
-        self.fd = -1
+        self.fd = self.user = -1
         self.path = plan.get("path", "")
         self.steps: list[Step] = []
 
@@ -64,15 +67,16 @@ class Sandbox:
         """
         if self.plan["kind"] not in ("private", "none"):
             return []
-        ahead = [self.spare.step] if self.spare else []
+        ahead = [self.spare.step] if self.spare and not self.plan.get("user") else []
         links = [_Link(self, outside, interface) for interface in self.plan.get("interfaces") or ()]
         return [*ahead, _Enter(self), *links, _Inside(self)]
 
     def close(self) -> None:
         """Let go of the namespace; it ends when its last process has."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        for fd in (self.fd, self.user):
+            if fd >= 0:
+                os.close(fd)
+        self.fd = self.user = -1
 
 
 class Spare:
@@ -111,15 +115,44 @@ class _Enter(_Unshare):
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(sandbox)
-        if sandbox.spare:
+        if sandbox.plan.get("user"):
+            self.text = "make a user namespace, and a network namespace of its own, and enter that"
+        elif sandbox.spare:
             self.text = "enter the network namespace, which was made ahead"
 
     def execute(self) -> None:
+        if isinstance(self.owner, Sandbox) and self.owner.plan.get("user"):
+            return self._owned(self.owner, self.owner.plan["user"])
         spare = self.owner.spare if isinstance(self.owner, Sandbox) else None
         if spare is None:
             return super().execute()
         self.owner.fd = spare.fd
         return setns(spare.fd, CLONE_NEWNET)
+
+
+    def _owned(self, sandbox: Sandbox, maps: Plan) -> None:
+        """A network namespace that belongs to a user namespace: somebody in that one has to make it."""
+        sandbox.user = user_namespace(maps["uids"], maps["gids"])
+        here, there = os.pipe()
+        ready, told = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(there)
+            setns(sandbox.user, CLONE_NEWUSER)
+            unshare(CLONE_NEWNET)
+            os.write(told, b"x")
+            os.read(here, 1)
+            os._exit(0)
+        try:
+            os.close(told)
+            if not os.read(ready, 1):
+                raise OSError(errno.EPERM, "the user namespace could not be entered")
+            sandbox.fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            for fd in (here, there, ready):
+                os.close(fd)
+            os.waitpid(pid, 0)
+        setns(sandbox.fd, CLONE_NEWNET)
 
 
 class _Link(Step):

@@ -229,6 +229,7 @@ class Task:
                 external.clear(self.runtime, self.id, self.directory)
                 self.runtime = None
             self.group.remove()
+            self.group = None
             published.withdraw(self.directory)
         if self.namespace >= 0:
             os.close(self.namespace)

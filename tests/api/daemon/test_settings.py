@@ -208,6 +208,7 @@ SEEN_POOLED: dict[str, Callable[[Place], bool]] = {
 ALONE = {"exec-opt", "init-path", "feature", "live-restore", "shutdown-timeout", "bridge", "config-file", "validate"}
 ALONE |= {"add-runtime", "default-runtime", "storage-opt"}
 ELSEWHERE = {
+    "userns-remap": "tests/api/hostconfig/test_remap.py",
     "image-policy": "tests/api/images/test_signed.py",
     "max-concurrent-downloads": "tests/root/images/test_registry_limits.py",
     "max-concurrent-uploads": "tests/root/images/test_registry_limits.py",

@@ -223,6 +223,39 @@ def test_user_namespace_with_private_maps(runtime: Any, bundle: Any) -> None:
     assert (bundle.rootfs / "made").stat().st_uid == 100000
 
 
+def test_id_mapped_binds(runtime: Any, bundle: Any, tmp_path: Path) -> None:
+    """By maps of the mount's own, and by those of the container's user namespace."""
+    source = tmp_path / "source"
+    source.mkdir()
+    source.chmod(0o777)
+    (source / "f").write_text("x")
+    os.chown(source, 1000, 1001)
+    os.chown(source / "f", 1000, 1001)
+    own = {"uidMappings": [{"containerID": 1000, "hostID": 0, "size": 1}]}
+    own["gidMappings"] = [{"containerID": 1001, "hostID": 0, "size": 1}]
+    bind = {"type": "bind", "source": str(source), "options": ["rbind"]}
+    bundle.spec["mounts"].append({**bind, "destination": "/own", **own})
+    lines = runtime.output(bundle.script("stat -c %u:%g /own /own/f; echo y > /own/made")).split()
+    assert lines == ["0:0", "0:0"]
+    assert ((source / "made").stat().st_uid, (source / "made").stat().st_gid) == (1000, 1001)
+    bundle.spec["mounts"][-1] = {**bind, "destination": "/own", "options": ["rbind", "idmap"]}
+    bundle.user_namespace()
+    assert runtime.output(bundle.script("stat -c %u:%g /own/f; echo z > /own/root")).split() == ["1000:1001"]
+    assert (source / "root").stat().st_uid == 0
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        ({"options": ["bind", "idmap"]}, "id-mapped mounts need maps of their own or a user namespace"),
+        ({"options": ["bind"], "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}, "both uidMappings and gidMappings"),
+    ],
+)
+def test_maps_that_cannot_be(runtime: Any, bundle: Any, entry: dict[str, Any], text: str) -> None:
+    bundle.spec["mounts"].append({"type": "bind", "source": "/tmp", "destination": "/own", **entry})
+    assert text in runtime.run(bundle.args("/bin/true")).stderr
+
+
 def test_devices_in_a_user_namespace(runtime: Any, bundle: Any) -> None:
     """mknod is refused there, yet the nodes have the spec's mode and owner, and work."""
     bundle.user_namespace()

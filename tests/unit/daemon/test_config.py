@@ -6,7 +6,7 @@ import pytest
 
 from dockwright.base.errors import InvalidParameter
 from dockwright.daemon import config as module
-from dockwright.daemon import usage
+from dockwright.daemon import remapping, usage
 from dockwright.daemon.config import Config, load, reload
 from dockwright.daemon.settings import CARRIED, FLAG, LIST, MAP, NUMBER, REFUSED, SETTINGS
 
@@ -14,6 +14,9 @@ from dockwright.daemon.settings import CARRIED, FLAG, LIST, MAP, NUMBER, REFUSED
 @pytest.fixture(autouse=True)
 def no_default_file(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "CONFIG_FILE", str(tmp_path / "absent.json"))
+    (tmp_path / "ids").write_text("nobody:100000:65536\nnogroup:100000:65536\n")
+    for name in ("SUBUID", "SUBGID"):
+        monkeypatch.setattr(remapping, name, str(tmp_path / "ids"))
 
 
 VALUES = {
@@ -36,6 +39,7 @@ VALUES = {
     "validate": ("true", True),
     "storage-driver": ("vfs", "vfs"),
     "add-runtime": ("crun=/usr/bin/crun", {"crun": "/usr/bin/crun"}),
+    "userns-remap": ("nobody:nogroup", "nobody:nogroup"),
     "default-runtime": ("io.containerd.crun.v2", "io.containerd.crun.v2"),
     "storage-opt": ("size=1G", ["size=1G"]),
     "bridge": ("br9", "br9"),
@@ -277,3 +281,7 @@ def test_help_has_each_setting_that_is_carried():
 def test_a_log_driver_that_is_not_there() -> None:
     with pytest.raises(InvalidParameter, match='logger: no log driver named "nosuch" is registered'):
         load(["--log-driver", "nosuch"])
+
+
+def test_the_data_root_of_remapped_containers():
+    assert load(["--userns-remap=nobody:nogroup", "--data-root=/d"]).data_root == "/d/100000.100000"
