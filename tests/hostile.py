@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import socket
+import ssl
 import threading
 import urllib.parse
 from collections.abc import Callable, Sequence
@@ -76,12 +77,15 @@ class Request(BaseHTTPRequestHandler):
 class Registry:
     """A registry on 127.0.0.1.
 
+    Args:
+        tls: the server's side of TLS; without it there is none.
+
     Attributes:
         host: `127.0.0.1:PORT`. blobs: by digest. manifests: (bytes, type) by tag or digest. asked: `METHOD path` of each request;
         headers: its header fields. rules: tried first; (pattern of `METHOD path`, what answers instead).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[str, tuple[bytes, str]] = {}
         self.asked: list[str] = []
@@ -91,6 +95,8 @@ class Registry:
         handler = type("Bound", (Request,), {"registry": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.host = f"127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -141,6 +147,7 @@ class Registry:
     # answers
 
     def answer(self, request: Request) -> None:
+        request.path = re.sub(r"^http://[^/]+", "", request.path)  # as a proxy's client writes it
         text = f"{request.command} {request.path}"
         self.asked.append(text)
         self.headers.append(dict(request.headers.items()))
