@@ -80,6 +80,7 @@ class Container:
         exec_ids: its execs that have not ended.
         comeback: what starts it again after a delay; delay: the last one, in seconds. last_run: the restart policy does not
         hold until somebody starts it. kept: how many restarts are under way, during which AutoRemove does not hold.
+        chain: of its image's layers, as long as it is being made.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Container:
     delay: float = 0.0
     last_run: bool = False
     kept: int = 0
+    chain: str = ""
 
     @property
     def durable(self) -> bool:

@@ -74,8 +74,9 @@ class Creation:
             config["MacAddress"] = mac
         state = State(cgroup=self._placement.cgroup(ident, host.CgroupParent or ""))
         found = Container(
-            ident, wanted, now(), image.id if image else "", config, host, state, networks=networks, links=linked
-        )
+            ident, wanted, now(), image.id if image else "", config, host, state, networks=networks, links=linked,
+            chain=self._images.chain_of(image) if image else "",
+        )  # fmt: skip
         return found, warnings
 
     async def _make(self, container: Container, version: tuple[int, int]) -> None:
@@ -86,9 +87,8 @@ class Creation:
 
     async def make_layer(self, container: Container) -> None:
         """Its writable layer. Raises EngineError; nothing is left then."""
-        chain = self._images.chain_of(self._images.resolve(container.image)) if container.image else ""
         options = container.host.StorageOpt
-        await self._images.layers.create(container.id, container.image, chain, container.durable, options)
+        await self._images.layers.create(container.id, container.image, container.chain, container.durable, options)
 
     async def _unmake(self, container: Container) -> None:
         self._store.forget(container)

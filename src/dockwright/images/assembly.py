@@ -140,6 +140,7 @@ class Assembler:
     def _unlink(self, keys: list[str]) -> None:
         for key in keys:
             self._driver.remove(key)
+            self._driver.remove(f"{key}-init")
 
     def _forget(self, connection: sqlite3.Connection, keys: list[str]) -> None:
         for key in keys:

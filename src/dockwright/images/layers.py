@@ -1,4 +1,4 @@
-"""Layers on disk and their rows: image layers by chain ID, one writable layer (and its -init) per container.
+"""Layers on disk and their rows: image layers by chain ID, one writable layer per container, and between them an init layer.
 
 Row first, folder second; at the end the row says `removing`, then the folder goes, then the row.
 """
@@ -93,9 +93,19 @@ class Layers:
         return key
 
     def _make(self, key: str, parent: str, options: Options) -> None:
-        fill_init(self._driver.prepare(f"{key}-init", parent))
-        self._driver.commit(f"{key}-init")
-        self._driver.writable(key, f"{key}-init", options)
+        self._driver.writable(key, self._init(key, parent), options)
+
+    def _init(self, key: str, parent: str) -> str:
+        """The layer with the engine's mount points: one for all containers of an image where a snapshot is its own files only."""
+        shared = bool(parent) and self._driver.stacked
+        init = f"{parent if shared else key}-init"
+        if shared and self._driver.committed(init):
+            return init
+        if shared:
+            self._driver.remove(init)  # a daemon was killed while it made it
+        fill_init(self._driver.prepare(init, parent))
+        self._driver.commit(init)
+        return init
 
     async def remove(self, container: str) -> None:
         """Remove a container's layers, and those of an image that is gone and lived on for it alone; none is fine."""

@@ -33,7 +33,7 @@ def _keys(connection: sqlite3.Connection, driver: str) -> dict[str, tuple[str, s
     """Kind and owner of each snapshot that has a row."""
     known = {}
     for row in connection.execute("SELECT key, chain FROM layer WHERE driver = ?", (driver,)):
-        known[row["key"]] = (LAYERS, row["chain"])
+        known[row["key"]] = known[f"{row['key']}-init"] = (LAYERS, row["chain"])
     for row in connection.execute("SELECT key, container FROM container_layer WHERE driver = ?", (driver,)):
         known[row["key"]] = known[f"{row['key']}-init"] = (CONTAINER_LAYERS, row["container"])
     return known

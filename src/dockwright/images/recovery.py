@@ -25,6 +25,9 @@ def recover(
     content.clean()
     assembler.settle_now(connection)
     _finish_containers(connection, driver)
+    for key in tuple(driver.keys()):
+        if key.endswith("-init") and not driver.committed(key):
+            driver.remove(key)  # the next container makes it again
     trash.empty()
     if trusted:
         _set_aside_unowned(connection, driver, content, trash)
@@ -43,8 +46,8 @@ def _finish_containers(connection: sqlite3.Connection, driver: Snapshotter) -> N
 
 def _set_aside_unowned(connection: sqlite3.Connection, driver: Snapshotter, content: Content, trash: Trash) -> None:
     """Folders and blobs without a row go to the trash, where they wait for a person."""
-    owned = {row["key"] for row in connection.execute("SELECT key FROM layer")}
-    for row in connection.execute("SELECT key FROM container_layer"):
+    owned: set[str] = set()
+    for row in connection.execute("SELECT key FROM layer UNION SELECT key FROM container_layer"):
         owned |= {row["key"], f"{row['key']}-init"}
     for key in set(driver.keys()) - owned:
         driver.disown(key)

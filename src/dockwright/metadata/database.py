@@ -21,6 +21,7 @@ log = logging.getLogger("dockwright.metadata")
 T = TypeVar("T")
 
 _Job = tuple[Callable[[sqlite3.Connection], Any], bool, asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+SOON = 0.02  # seconds that a write nobody waits for is put off at most
 GROUP = 64  # jobs that share one commit at most
 RESERVE = 1 << 20  # bytes set aside beside the database: on a full disk they let a removal be written
 
@@ -41,6 +42,9 @@ class Database:
         )
         self._writer.execute("CREATE INDEX IF NOT EXISTS reference_target ON reference (target_kind, target)")
         self._thread: threading.Thread | None = None
+        self._synchronous = ""
+        self._later: list[_Job] = []
+        self._flush: asyncio.TimerHandle | None = None
         self._reserved = self._closed = False
         self._reserve()
 
@@ -81,19 +85,38 @@ class Database:
 
     def queue(self, function: Callable[[sqlite3.Connection], T], durable: bool = True) -> "asyncio.Future[T]":
         """Like `write`, without waiting: what is queued first is committed first, and the caller can work meanwhile."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
+        job = self._job(function, durable)
+        self._hand_over(job)
+        return job[3]
+
+    def write_soon(self, function: Callable[[sqlite3.Connection], T]) -> None:
+        """A write that nobody waits for, since the kernel can tell it again after a crash. A failure is logged.
+
+        It goes with the next write, or by itself a moment later: each commit of its own would cost everybody a change of threads.
+        """
+        job = self._job(function, durable=False)
+        job[3].add_done_callback(_complain)
+        self._later.append(job)
+        if self._flush is None:
+            self._flush = asyncio.get_running_loop().call_later(SOON, self._hand_over)
+
+    def _job(self, function: Callable[[sqlite3.Connection], T], durable: bool) -> _Job:
         if self._closed:
             raise Internal("the metadata database is closed")
+        loop = asyncio.get_running_loop()
+        return function, durable, loop, loop.create_future()
+
+    def _hand_over(self, *jobs: _Job) -> None:
+        """Give the writer what was put off, and then `jobs`."""
+        if self._flush:
+            self._flush.cancel()
+            self._flush = None
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="metadata-writer", daemon=True)
             self._thread.start()
-        self._jobs.put((function, durable, loop, future))
-        return future
-
-    def write_soon(self, function: Callable[[sqlite3.Connection], T]) -> None:
-        """A write that nobody waits for, since the kernel can tell it again after a crash. A failure is logged."""
-        self.queue(function, durable=False).add_done_callback(_complain)
+        later, self._later = self._later, []
+        for job in (*later, *jobs):
+            self._jobs.put(job)
 
     def write_now(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run a durable write at once. Only before the event loop runs (start) or after it ended.
@@ -119,6 +142,8 @@ class Database:
     def close(self) -> None:
         """Finish what is queued and close the writer; a write that comes later is refused."""
         self._closed = True
+        if self._later:
+            self._hand_over()
         if self._thread is not None:
             self._jobs.put(None)
             self._thread.join()
@@ -151,12 +176,15 @@ class Database:
 
     def _attempt(self, jobs: list[_Job]) -> tuple[list[tuple[_Job, Any, BaseException | None]], sqlite3.Error | None]:
         """The answer of each job, and why none of them counts."""
-        durable = any(job[1] for job in jobs)
+        synchronous = "FULL" if any(job[1] for job in jobs) else "NORMAL"
         try:
-            self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            if synchronous != self._synchronous:
+                self._writer.execute(f"PRAGMA synchronous = {synchronous}")
+                self._synchronous = synchronous
             self._writer.execute("BEGIN IMMEDIATE")
-            answers = [(job, *self._run(job)) for job in jobs]
-            self._writer.execute("COMMIT")
+            answers = [(job, *self._run(job)) for job in jobs] if len(jobs) > 1 else [(jobs[0], *self._alone(jobs[0]))]
+            if self._writer.in_transaction:
+                self._writer.execute("COMMIT")
         except sqlite3.Error as error:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
@@ -181,6 +209,17 @@ class Database:
         except FileNotFoundError:
             return False
         return True
+
+    def _alone(self, job: _Job) -> tuple[Any, BaseException | None]:
+        """The only job of a transaction; its failure undoes all of it."""
+        try:
+            return job[0](self._writer), None
+        except Exception as error:
+            if _full(error):
+                raise
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            return None, error
 
     def _run(self, job: _Job) -> tuple[Any, BaseException | None]:
         """One job inside the group's transaction; its own failure undoes only its own part."""
