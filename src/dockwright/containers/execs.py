@@ -184,8 +184,7 @@ class Execs:
         """The OCI process object."""
         container, given = made.container, made.request
         config, host = container.config, container.host
-        passwd = self._layers.read_file(container.id, "etc/passwd")
-        group = self._layers.read_file(container.id, "etc/group")
+        passwd, group = self._layers.accounts(container.id)
         identity = identify(given.User or config["User"], host.GroupAdd or [], passwd, group)
         caps = capabilities.effective(
             host.CapAdd, host.CapDrop, bool(given.Privileged or host.Privileged), capget()[1]

@@ -123,8 +123,7 @@ def _inputs(
     container: Container, layers: Layers, binds: list[dict[str, object]], store: Store, defaults: Defaults,
     linked: Sequence[str],
 ) -> Inputs:  # fmt: skip
-    passwd = layers.read_file(container.id, "etc/passwd")
-    group = layers.read_file(container.id, "etc/group")
+    passwd, group = layers.accounts(container.id)
     host, held = container.host, capget()[1]
     identity = identify(container.config["User"], host.GroupAdd or [], passwd, group)
     chosen, privileged = security.parse(host.SecurityOpt or [], defaults.no_new_privileges), bool(host.Privileged)

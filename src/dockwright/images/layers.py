@@ -41,6 +41,7 @@ class Layers:
     def __init__(self, database: Database, drivers: Drivers, assembler: Assembler) -> None:
         self._database, self._drivers, self._assembler = database, drivers, assembler
         self._driver = drivers.chosen
+        self._rows: dict[str, sqlite3.Row] = {}
 
     @property
     def base(self) -> str:
@@ -117,6 +118,7 @@ class Layers:
         await asyncio.to_thread(_removed, self._drivers.of(row["driver"]), row["key"])
         drop = "DELETE FROM container_layer WHERE container = ?"
         await self._database.write(lambda c: c.execute(drop, (container,)), durable=False)
+        self._rows.pop(container, None)
         if row["chain"] and not self._has_image(row["chain"]):
             await self._assembler.settle()
 
@@ -165,6 +167,13 @@ class Layers:
         driver, key = self._existing(container)
         with driver.opened(key) as directories:
             return read_file(directories, path, limit, driver.marks)
+
+    def accounts(self, container: str) -> tuple[bytes, bytes]:
+        """/etc/passwd and /etc/group, as of `read_file`."""
+        driver, key = self._existing(container)
+        with driver.opened(key) as directories:
+            passwd = read_file(directories, "etc/passwd", LARGEST_READ, driver.marks)
+            return passwd, read_file(directories, "etc/group", LARGEST_READ, driver.marks)
 
     def kind(self, container: str, path: str) -> int:
         """The file type (S_IFMT) of a path of the container's root without mounting it, 0 if it is not there."""
@@ -222,9 +231,13 @@ class Layers:
         return str(row["key"]) if row else ""
 
     def _row(self, container: str) -> sqlite3.Row | None:
-        found: sqlite3.Row | None = (
-            self._database.read().execute("SELECT * FROM container_layer WHERE container = ?", (container,)).fetchone()
-        )
+        """Its row, which never changes as long as it is there, but for its state."""
+        found: sqlite3.Row | None = self._rows.get(container)
+        if found is None:
+            query = "SELECT * FROM container_layer WHERE container = ?"
+            found = self._database.read().execute(query, (container,)).fetchone()
+            if found:
+                self._rows[container] = found
         return found
 
     def _existing(self, container: str) -> tuple[Snapshotter, str]:

@@ -1,5 +1,6 @@
 """The texts of a container's /etc/hosts and /etc/resolv.conf (hosts(5), resolv.conf(5)). Pure but for `host_resolv_conf`."""
 
+import os
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
@@ -95,9 +96,19 @@ class ResolvConf:
                 self.other.append(" ".join(words))
 
 
+_seen: dict[str, tuple[tuple[int, ...], ResolvConf]] = {}
+
+
 def read_resolv_conf(path: str = RESOLV_CONF) -> ResolvConf:
-    """The host's file as it is. A missing file is an empty one."""
-    return ResolvConf(_read(path), path)
+    """The host's file as it is, read again only when it has changed. A missing file is an empty one."""
+    try:
+        info = os.stat(path)
+    except FileNotFoundError:
+        return ResolvConf("", path)
+    mark = (info.st_dev, info.st_ino, info.st_mtime_ns, info.st_ctime_ns, info.st_size)
+    if _seen.get(path, (None, None))[0] != mark:
+        _seen[path] = mark, ResolvConf(_read(path), path)
+    return _seen[path][1]
 
 
 def host_resolv_conf(path: str = RESOLV_CONF, stub_source: str = STUB_SOURCE) -> ResolvConf:

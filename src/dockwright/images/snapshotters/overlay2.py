@@ -25,6 +25,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 LINK_LENGTH = 26
 LINKS = "l"
 LONGEST_OPTIONS = 4000  # mount(2) takes one page
+MOST_TARGETS = 4096  # that are noted
 MOST_LAYERS = 500  # OVL_MAX_STACK, fs/overlayfs/params.h
 _PARAMETERS = "/sys/module/overlay/parameters"
 
@@ -221,7 +222,7 @@ class Overlay2:
         """Nothing is held."""
 
     def _directories(self, key: str) -> list[str]:
-        parents = [os.path.realpath(f"{self.root}/{name}") for name in self._lower(key)]
+        parents = [_target(f"{self.root}/{name}") for name in self._lower(key)]
         return [f"{self.root}/{key}/diff", *parents] if os.path.isdir(f"{self.root}/{key}/diff") else parents
 
     def whiteouts(self, directory: str) -> Whiteouts:
@@ -252,6 +253,21 @@ class Overlay2:
             return read(f"{self.root}/{key}/lower").split(":")
         except FileNotFoundError:
             return []
+
+
+_targets: dict[str, str] = {}
+
+
+def _target(link: str) -> str:
+    """Where a short link leads: noted, for a link's random name never comes to mean something else."""
+    found = _targets.get(link)
+    if found is None:
+        found = os.path.realpath(link)
+        if found.endswith("/diff"):  # else it is not there
+            if len(_targets) >= MOST_TARGETS:
+                _targets.clear()
+            _targets[link] = found
+    return found
 
 
 def fixed_options() -> list[str]:
