@@ -52,6 +52,7 @@ class Config:
     config_file: str = CONFIG_FILE
     validate: bool = False
     storage_driver: str = ""
+    content_retention: str = "keep"
     runtimes: dict[str, Any] = field(default_factory=dict)
     default_runtime: str = "runc"
     userns_remap: str = ""
@@ -334,6 +335,17 @@ def storage_options(config: Config) -> dict[str, str]:
             raise InvalidParameter(f"error initializing graphdriver: Unable to parse key/value option: {text}")
         options[name.strip().lower()] = value.strip()
     return options
+
+
+def keeps_blobs(config: Config) -> bool:
+    """Whether compressed layers stay after they have been unpacked.
+
+    Raises:
+        InvalidParameter: a retention that does not exist.
+    """
+    if config.content_retention not in ("keep", "unpacked-only"):
+        raise InvalidParameter(f'invalid content retention "{config.content_retention}": it is keep or unpacked-only')
+    return config.content_retention == "keep"
 
 
 def pool(text: str) -> tuple[str, int]:

@@ -80,7 +80,7 @@ class Engine:
         events = EventBus(History(database))
         images = ImageManager(
             database, self._paths, events, self._config.storage_driver, trusted, registry,
-            configuration.storage_options(self._config), self._config.image_policy,
+            configuration.storage_options(self._config), self._config.image_policy, configuration.keeps_blobs(self._config),
         )  # fmt: skip
         volumes = VolumeManager(database, self._paths, events)
         await volumes.start()

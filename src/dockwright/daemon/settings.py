@@ -50,6 +50,7 @@ CARRIED = (
     _carried("config-file", key=""),
     _carried("validate", FLAG, key=""),
     _carried("storage-driver", short="s"),
+    _carried("content-retention"),
     _carried("add-runtime", MAP, "runtimes", "runtimes"),
     _carried("default-runtime"),
     _carried("userns-remap"),

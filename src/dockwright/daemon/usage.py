@@ -12,6 +12,7 @@ HELP = {
     "debug": "Log everything",
     "config-file": 'Path of daemon.json (default "/etc/dockwright/daemon.json")',
     "validate": "Check flags and daemon.json, and end",
+    "content-retention": 'Compressed layers after unpacking: "keep", or "unpacked-only" on small disks (default "keep")',
     "storage-driver": "Storage driver (default: the one used before, else overlay2 where the kernel has it)",
     "add-runtime": "An OCI runtime with runc's command line: name=path",
     "userns-remap": "User and group of containers' root, by /etc/subuid and /etc/subgid: USER[:GROUP], or default",

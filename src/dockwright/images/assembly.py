@@ -15,11 +15,12 @@ from functools import partial
 
 from dockwright.base.errors import InvalidParameter
 from dockwright.base.ids import new_id
-from dockwright.images import store
+from dockwright.images import blobrows, store
 from dockwright.images.arrival import Arrival, Arrivals, Remote
 from dockwright.images.content import Blob, Content
 from dockwright.images.inflate import Inflater, Source, opened
 from dockwright.images.pipeline import Ahead, Counted, Hashed
+from dockwright.images.recipe import Recorder
 from dockwright.images.snapshotters import Snapshotter
 from dockwright.images.trash import Trash
 from dockwright.images.unpack import Unpacker
@@ -95,10 +96,17 @@ class Lease:
 
 
 class Assembler:
-    """Makes and unmakes image layers."""
+    """Makes and unmakes image layers.
 
-    def __init__(self, database: Database, driver: Snapshotter, content: Content, trash: Trash) -> None:
+    Args:
+        keep_blobs: else a layer is kept unpacked only, with a recipe of its tar, wherever that can be made again of it.
+    """
+
+    def __init__(
+        self, database: Database, driver: Snapshotter, content: Content, trash: Trash, keep_blobs: bool = True
+    ) -> None:
         self._database, self._driver, self._content, self._trash = database, driver, content, trash
+        self._keep_blobs = keep_blobs
         self.arrivals = Arrivals(content.ingests)
         self._pool = ThreadPoolExecutor(WORKERS, "unpack")
         self._making = ThreadPoolExecutor(1, "prepare")
@@ -141,6 +149,7 @@ class Assembler:
         for key in keys:
             self._driver.remove(key)
             self._driver.remove(f"{key}-init")
+            self._content.forget_recipe(key)
 
     def _forget(self, connection: sqlite3.Connection, keys: list[str]) -> None:
         for key in keys:
@@ -180,7 +189,7 @@ class Assembler:
             there = store.unpacked(connection, self._driver.name, part.chain)
             making = self._works.subject(part.chain)
             if there:
-                claims.append(_Claim(part, there[0], Unpacked(there[1], held)))
+                claims.append(_Claim(part, there[0], Unpacked(there[1], held if self._kept(there[0]) else None)))
             elif making:
                 claims.append(_Claim(part, making.key, layer=making))
             else:
@@ -189,11 +198,15 @@ class Assembler:
                 claims.append(_Claim(part, layer.key, layer=layer))
         return claims
 
+    def _kept(self, key: str) -> bool:
+        """Whether the blob of a layer is kept."""
+        return self._keep_blobs or not self._content.has_recipe(key)
+
     def _held(self, connection: sqlite3.Connection, lease: Lease, part: Part) -> Blob | None:
         """A blob of a layer that is here: the one meant, else one that holds the same tar; now under the lease."""
         if isinstance(part.blob, Blob):
             return part.blob
-        digest = store.holding(connection, part.chain, part.blob.digest)
+        digest = blobrows.holding(connection, part.chain, part.blob.digest)
         if not digest:
             return None
         references.add(connection, store.LEASE, lease.id, "blob", digest)
@@ -249,7 +262,11 @@ class Assembler:
             raise WrongDiff(f"invalid diffID for layer {layer.part.index}: {wrong}")
         await in_threads(self._making, lambda: None, [partial(self._driver.commit, layer.key)])
         layer.reports(COMPLETE)
-        return Unpacked(size, blob)
+        if self._kept(layer.key):
+            return Unpacked(size, blob)
+        if isinstance(layer.part.blob, Remote):
+            self._trash.take(blob.path)
+        return Unpacked(size, None)
 
     async def _arriving(self, layer: _Layer, remote: Remote) -> tuple[Blob, int, str]:
         """Unpack a blob as it comes. What is wrong with the blob is told before what is wrong with its content."""
@@ -293,7 +310,9 @@ class Assembler:
         hashed = Hashed(source) if packed or not part.trusted else None
         wanted = hashed or source
         aside, whiteouts = self._driver.aside(layer.directory), self._driver.whiteouts(layer.directory)
-        with Unpacker(layer.directory, aside, whiteouts) as unpacker:
+        with contextlib.ExitStack() as stack:
+            recorder = None if self._keep_blobs else stack.enter_context(Recorder(self._content.recipe(layer.key)))
+            unpacker = stack.enter_context(Unpacker(layer.directory, aside, whiteouts, recorder))
             if packed and part.blob.size > SMALL:
                 with Ahead(wanted) as reading:
                     size = unpacker.all(reading)

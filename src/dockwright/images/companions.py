@@ -12,7 +12,7 @@ from functools import partial
 
 from dockwright.base.errors import InvalidParameter
 from dockwright.grammar.reference import Reference
-from dockwright.images import oci, store
+from dockwright.images import blobrows, oci
 from dockwright.images.arrival import Arrivals, Coming, Remote
 from dockwright.images.content import Blob, Ingest, checked
 from dockwright.images.download import Lane
@@ -99,6 +99,6 @@ def _read(document: Document) -> Described:
 def _note(reference: Reference, found: Sequence[Described], connection: sqlite3.Connection, ident: str) -> None:
     for each in found:
         digests = [child.digest for child in each.children]
-        store.add_children(connection, each.document.digest, digests)
+        blobrows.add_children(connection, each.document.digest, digests)
         for digest in () if each.is_index else digests:
-            store.add_source(connection, digest, reference.domain, reference.path)
+            blobrows.add_source(connection, digest, reference.domain, reference.path)

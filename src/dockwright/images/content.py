@@ -4,6 +4,7 @@ A blob's row is written before its file has its place, and taken away after the 
 alone: whatever lies there at start is of a load that is dead, and goes.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -101,7 +102,8 @@ class Content:
     def __init__(self, root: str, trash: Trash) -> None:
         self.root, self._trash = root, trash
         self._blobs, self.ingests = f"{root}/blobs/sha256", f"{root}/ingest"
-        private(root, f"{root}/blobs", self._blobs, self.ingests, mode=0o700)
+        self._recipes = f"{root}/recipes"
+        private(root, f"{root}/blobs", self._blobs, self.ingests, self._recipes, mode=0o700)
 
     def path(self, digest: str) -> str:
         """Where a blob is, or would be."""
@@ -117,6 +119,23 @@ class Content:
             return Blob(self.path(digest), os.stat(self.path(digest)).st_size, digest)
         except FileNotFoundError:
             raise NotFound(f"content digest {digest}: not found") from None
+
+    def recipe(self, key: str) -> str:
+        """Where the recipe of the layer `key` is, or would be (see `recipe`)."""
+        return f"{self._recipes}/{key}"
+
+    def has_recipe(self, key: str) -> bool:
+        """Whether the layer `key` can give its tar back."""
+        return os.path.exists(self.recipe(key))
+
+    def forget_recipe(self, key: str) -> None:
+        """The layer `key` goes."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.recipe(key))
+
+    def recipes(self) -> list[str]:
+        """The keys of all layers that have one."""
+        return os.listdir(self._recipes)
 
     def ingest(self) -> Ingest:
         """A fresh place for a load."""

@@ -16,7 +16,7 @@ from dockwright.base.errors import Internal, InvalidParameter
 from dockwright.base.ids import SHORT
 from dockwright.events import EventBus
 from dockwright.grammar.reference import Reference
-from dockwright.images import oci, store
+from dockwright.images import blobrows, oci, store
 from dockwright.images.archive import Archive, Found
 from dockwright.images.assembly import EXTRACTING, Assembler, Part
 from dockwright.images.bridge import Bridge, across
@@ -116,12 +116,12 @@ class Loader:
             held = [*found.documents(), *(layer.blob for layer in made if layer.blob)]
             blobs = {blob.digest: blob for blob in held}  # an image may have the same layer twice
             rows = [
-                store.LayerRow(part.chain, part.diff, layer.blob.digest if layer.blob else "", layer.size)
+                store.LayerRow(part.chain, part.diff, layer.blob.digest if layer.blob else part.diff, layer.size)
                 for part, layer in zip(parts, made, strict=True)
             ]
             async with self._assembler.turn:
                 sizes = [(blob.digest, blob.size) for blob in blobs.values()]
-                fresh = await self._database.write(lambda c: store.claim_blobs(c, found.config.digest, sizes), durable=False)
+                fresh = await self._database.write(lambda c: blobrows.claim_blobs(c, found.config.digest, sizes), durable=False)
                 await asyncio.to_thread(self._content.place, [blobs[digest] for digest in fresh])
                 moved = await self._database.write(lambda c: _insert(c, found, config, rows, naming))
         return Made(found.config.digest, dict((parsed.config and parsed.config.Labels) or {}), moved)
@@ -135,7 +135,7 @@ class Loader:
             await asyncio.to_thread(syncfs, self._content.root)
             async with self._assembler.turn:
                 sizes = [(blob.digest, blob.size) for blob in documents]
-                fresh = await self._database.write(lambda c: store.claim_blobs(c, "", sizes), durable=False)
+                fresh = await self._database.write(lambda c: blobrows.claim_blobs(c, "", sizes), durable=False)
                 await asyncio.to_thread(self._content.place, [blob for blob in documents if blob.digest in fresh])
                 await self._database.write(lambda c: _kept(c, digests, naming, ident))
 

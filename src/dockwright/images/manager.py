@@ -25,6 +25,7 @@ from dockwright.images.oci import Platform
 from dockwright.images.prune import Pruner
 from dockwright.images.pull import Puller, pull_request
 from dockwright.images.push import Pusher, push_request
+from dockwright.images.rebuilding import Rebuilder
 from dockwright.images.registry.client import Caller, Registries
 from dockwright.images.registry.credentials import Credentials
 from dockwright.images.registry.settings import RegistrySettings
@@ -49,7 +50,7 @@ class ImageManager:
 
     Args:
         driver: name of the storage driver, "" to choose. trusted: see `recovery.recover`.
-        options: of the storage driver. policy: see `verifying.Verifier`.
+        options: of the storage driver. policy: see `verifying.Verifier`. keep_blobs: see `Assembler`.
 
     Raises:
         InvalidParameter: no such driver, or option of it.
@@ -58,7 +59,7 @@ class ImageManager:
     def __init__(
         self, database: Database, paths: Paths, events: EventBus, driver: str = "", trusted: bool = False,
         registry: RegistrySettings | None = None,
-        options: dict[str, str] | None = None, policy: str = "",
+        options: dict[str, str] | None = None, policy: str = "", keep_blobs: bool = True,
     ) -> None:  # fmt: skip
         self._database, self._events = database, events
         database.migrate("images", store.MIGRATIONS)
@@ -66,10 +67,11 @@ class ImageManager:
         self._drivers = drivers = snapshotters.Drivers(paths.snapshotter, paths.trash, driver, options or {})
         self._driver = drivers.chosen
         content = Content(paths.content, trash)
-        self._assembler = Assembler(database, self._driver, content, trash)
+        self._assembler = Assembler(database, self._driver, content, trash, keep_blobs)
+        rebuilder = Rebuilder(database, self._driver, content, self._assembler)
         self.layers = Layers(database, drivers, self._assembler)
         self._loader = Loader(database, content, self._assembler, events)
-        self._saver = Saver(database, content, self._assembler, events)
+        self._saver = Saver(database, content, self._assembler, rebuilder, events)
         self._owned = partial(owned.owned, drivers=drivers, content=content, trash=trash)
         self.findings = Checker(database, drivers, content, self._assembler, trash).findings
         self._committer = Committer(database, content, self.layers, self._loader, events)
@@ -82,7 +84,7 @@ class ImageManager:
         self._puller = Puller(
             database, content, self._loader, self._assembler.arrivals, events, self._registries, self._verifier
         )
-        self._pusher = Pusher(database, content, self._assembler, self._loader, events, self._registries)
+        self._pusher = Pusher(database, content, self._assembler, rebuilder, self._loader, events, self._registries)
         self._inquirer = Inquirer(self._registries)
         self._importer = Importer(content, self._loader, events)
         database.write_now(lambda c: recovery.recover(c, self._driver, content, self._assembler, trash, trusted))

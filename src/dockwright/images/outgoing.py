@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dockwright.images import oci, platforms, store
+from dockwright.images import blobrows, oci, platforms, store
 from dockwright.images.content import Blob, Content, Ingest
 from dockwright.images.inflate import CHUNK, LONGEST_MAGIC, compression
 from dockwright.images.manifests import digest_of
@@ -131,13 +131,13 @@ class Gatherer:
         digest, size = descriptor.digest, descriptor.size
         if self._here(digest):
             return Piece(digest, size, shown, self._content.blob(digest))
-        plain = store.unpacked_form(self._connection, digest)
+        plain = blobrows.unpacked_form(self._connection, digest)
         if plain and self._here(plain):
             return Piece(digest, size, shown, plain=self._content.blob(plain))
-        return Piece(digest, size, shown) if store.sources(self._connection, digest) else None
+        return Piece(digest, size, shown) if blobrows.sources(self._connection, digest) else None
 
     def _here(self, digest: str) -> bool:
-        return store.has_blob(self._connection, digest)
+        return blobrows.has_blob(self._connection, digest)
 
     # images without a manifest
 
@@ -156,7 +156,7 @@ class Gatherer:
         blob = self._content.blob(row.blob)
         if _compression(blob):
             return Piece(blob.digest, blob.size, row.diff, blob)
-        known = store.packed_form(self._connection, blob.digest)
+        known = blobrows.packed_form(self._connection, blob.digest)
         if known:
             return Piece(*known, row.diff, plain=blob)
         packed = pack(blob, self._ingest)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from dockwright.base.errors import EngineError, Forbidden, Internal, InvalidParameter, NotFound
 from dockwright.events import EventBus
 from dockwright.grammar.reference import TAG, Reference, parse
-from dockwright.images import oci, platforms, store
+from dockwright.images import blobrows, oci, platforms, store
 from dockwright.images.archive import Found
 from dockwright.images.arrival import Arrivals, Remote
 from dockwright.images.assembly import WrongDiff
@@ -174,11 +174,11 @@ def _name(
     if not reference.digest:
         store.set_tag(connection, str(reference), ident, resolved.top.digest)
     for parent, child in pairwise(document.digest for document in resolved.chain):
-        store.add_children(connection, parent, [child])
+        blobrows.add_children(connection, parent, [child])
     blobs = [descriptor.digest for descriptor in (resolved.manifest.config, *resolved.manifest.layers)]
-    store.add_children(connection, resolved.document.digest, blobs)
+    blobrows.add_children(connection, resolved.document.digest, blobs)
     for digest in blobs:
-        store.add_source(connection, digest, reference.domain, reference.path)
+        blobrows.add_source(connection, digest, reference.domain, reference.path)
 
 
 def _tagged(reference: Reference, tag: str) -> Reference:

@@ -10,12 +10,13 @@ from dockwright.base.errors import EngineError, Internal, InvalidParameter, NotF
 from dockwright.base.ids import SHORT
 from dockwright.events import EventBus
 from dockwright.grammar.reference import TAG, Reference, parse
-from dockwright.images import oci, store
+from dockwright.images import blobrows, oci, store
 from dockwright.images.assembly import Assembler
 from dockwright.images.content import Blob, Content, Ingest
 from dockwright.images.load import Loader, explained
 from dockwright.images.outgoing import Gatherer, Outgoing, Piece, pack
 from dockwright.images.progress import Emit, Line, Meter, lines
+from dockwright.images.rebuilding import Rebuilder
 from dockwright.images.registry.client import Caller, Registries
 from dockwright.images.registry.endpoints import PUSH
 from dockwright.images.registry.failures import RegistryError, Unadmitted
@@ -52,11 +53,11 @@ class Pusher:
     """Sends images to registries."""
 
     def __init__(
-        self, database: Database, content: Content, assembler: Assembler, loader: Loader, events: EventBus,
-        registries: Registries,
+        self, database: Database, content: Content, assembler: Assembler, rebuilder: Rebuilder, loader: Loader,
+        events: EventBus, registries: Registries,
     ) -> None:  # fmt: skip
         self._database, self._content, self._assembler, self._loader = database, content, assembler, loader
-        self._events, self._registries = events, registries
+        self._rebuilder, self._events, self._registries = rebuilder, events, registries
         self._slots = asyncio.Semaphore(registries.settings.uploads)
 
     def push(self, request: PushRequest) -> AsyncIterator[Line]:
@@ -119,6 +120,7 @@ class Pusher:
         try:
             async with self._assembler.lease() as lease:
                 await self._assembler.protect(lease, await self._database.write(lambda c: _all_blobs(c, ident, target)))
+                await self._rebuilder.restore(lease, [ident])
                 image = store.load(self._database.read(), ident)
                 out = await asyncio.to_thread(self._gathered, ingest, image, target, request.platform)
                 await self._sent(repository, reference, out, ingest, emit)
@@ -157,7 +159,7 @@ class Pusher:
     ) -> None:
         settings = self._registries.settings
         async with self._slots:
-            known = store.sources(self._database.read(), piece.digest, reference.domain)
+            known = blobrows.sources(self._database.read(), piece.digest, reference.domain)
             origins = [path for path in known if path != reference.path]
             upload = Upload(repository, piece.digest, piece.blob, origins, settings.attempts, settings.pause)
             if piece.blob is None and piece.plain and not await repository.has_blob(piece.digest):
@@ -193,7 +195,7 @@ def _all_blobs(connection: sqlite3.Connection, ident: str, target: str) -> Seque
     """Everything that a push of an image may read."""
     image = store.load(connection, ident)
     roots = [ident, image.manifest, target, *(row.blob for row in store.layers(connection, ident))]
-    return [digest for digest in [*roots, *store.below(connection, roots)] if digest]
+    return [digest for digest in [*roots, *blobrows.below(connection, roots)] if digest]
 
 
 def _note(reference: Reference, out: Outgoing, connection: sqlite3.Connection, ident: str) -> None:
@@ -202,9 +204,9 @@ def _note(reference: Reference, out: Outgoing, connection: sqlite3.Connection, i
     store.set_digest(connection, reference.name, digest, ident)
     store.set_target(connection, str(reference), ident, digest)
     for piece in (*out.layers, *out.configs):
-        store.add_source(connection, piece.digest, reference.domain, reference.path)
+        blobrows.add_source(connection, piece.digest, reference.domain, reference.path)
         if piece.plain:
-            store.add_packed(connection, piece.plain.digest, piece.digest, piece.size)
+            blobrows.add_packed(connection, piece.plain.digest, piece.digest, piece.size)
 
 
 def explained_push(error: RegistryError) -> EngineError:

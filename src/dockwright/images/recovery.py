@@ -52,6 +52,8 @@ def _set_aside_unowned(connection: sqlite3.Connection, driver: Snapshotter, cont
     for key in set(driver.keys()) - owned:
         driver.disown(key)
         _set_aside(driver.path(key), trash)
+    for key in set(content.recipes()) - owned:
+        content.forget_recipe(key)  # without its layer it is nothing
     known = {row["digest"] for row in connection.execute("SELECT digest FROM blob")}
     for digest in set(content.digests()) - known:
         _set_aside(content.path(digest), trash)

@@ -22,6 +22,7 @@ from dockwright.images.archive import NAME, REF_NAME
 from dockwright.images.assembly import Assembler
 from dockwright.images.content import Content
 from dockwright.images.inflate import CHUNK, LONGEST_MAGIC, compression
+from dockwright.images.rebuilding import Rebuilder
 from dockwright.images.store import Image, LayerRow
 from dockwright.metadata import Database, references
 
@@ -76,8 +77,11 @@ def _meant(connection: sqlite3.Connection, text: str) -> list[tuple[Image, Refer
 class Saver:
     """Sends images out."""
 
-    def __init__(self, database: Database, content: Content, assembler: Assembler, events: EventBus) -> None:
+    def __init__(
+        self, database: Database, content: Content, assembler: Assembler, rebuilder: Rebuilder, events: EventBus
+    ) -> None:
         self._database, self._content, self._assembler, self._events = database, content, assembler, events
+        self._rebuilder = rebuilder
 
     async def save(self, asked: Sequence[str]) -> AsyncIterator[bytes]:
         """The tar of the images `asked` for.
@@ -87,6 +91,7 @@ class Saver:
         """
         async with self._assembler.lease() as lease:
             images = await self._database.write(lambda c: _leased(c, lease.id, wanted(c, asked)))
+            await self._rebuilder.restore(lease, [image.image.id for image in images])
             writer = _Tar()
             for name, data in self._members(images):
                 if isinstance(data, bytes):
@@ -130,9 +135,11 @@ class Saver:
         return {"mediaType": media, "digest": digest, "size": blob.size}
 
     def _manifest(self, image: Wanted, layers: list[dict[str, Any]]) -> bytes:
-        """The manifest an image came with, else one made of what it is."""
+        """The manifest an image came with, if its layers are kept as they came; else one made of what it is."""
         if image.image.manifest:
-            return self._content.blob(image.image.manifest).read(oci.LARGEST_DOCUMENT)
+            data = self._content.blob(image.image.manifest).read(oci.LARGEST_DOCUMENT)
+            if [layer.digest for layer in oci.manifest(data).layers] == [layer["digest"] for layer in layers]:
+                return data
         config = {"mediaType": oci.CONFIG_TYPE, "digest": image.image.id, "size": len(image.config)}
         return _json({"schemaVersion": 2, "mediaType": oci.MANIFEST_TYPE, "config": config, "layers": layers})
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from dockwright.base.errors import InvalidParameter
 from dockwright.images.inflate import Source
+from dockwright.images.recipe import Recorder
 from dockwright.images.room import Room
 from dockwright.images.trash import remove_tree
 from dockwright.kernel.mount import O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2
@@ -53,10 +54,11 @@ class Unpacker:
     Args:
         directory: where to; empty, or a copy of the parent for drivers without layers.
         aside: a directory on the same file system where replaced directories are emptied.
-        whiteouts: of the storage driver.
+        whiteouts: of the storage driver. recorder: takes down what is needed to make the tar again.
     """
 
-    def __init__(self, directory: str, aside: str, whiteouts: Whiteouts) -> None:
+    def __init__(self, directory: str, aside: str, whiteouts: Whiteouts, recorder: Recorder | None = None) -> None:
+        self._recorder = recorder
         self._root = os.open(directory, _DIRECTORY)
         self._aside = os.open(aside, _DIRECTORY)
         self._whiteouts = whiteouts
@@ -81,7 +83,7 @@ class Unpacker:
         Raises:
             InvalidParameter: the tar is broken or hostile. OSError: from the file system.
         """
-        tar = TarReader(source)
+        tar = TarReader(source, self._recorder.raw if self._recorder else None)
         for entry in tar:
             try:
                 self._entry(tar, entry)
@@ -194,6 +196,8 @@ class Unpacker:
             there = os.stat(base, dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError:
             return
+        if self._recorder and self._own:
+            self._recorder.whole = False
         if self._own and there.st_nlink == 1 and not stat.S_ISDIR(there.st_mode):
             self.size -= there.st_size
         if stat.S_ISDIR(there.st_mode) or stat.S_ISLNK(there.st_mode):
@@ -247,6 +251,8 @@ class Unpacker:
             fd = os.open(base, _NEW, mode, dir_fd=parent)
         try:
             if entry.pieces is None:
+                if self._recorder and entry.size:
+                    self._recorder.file(clean(entry.name), entry.size)
                 self._whole(tar, fd)
             else:
                 self._sparse(tar, entry, fd)
@@ -273,6 +279,8 @@ class Unpacker:
         at, left = next(pieces, (0, 0))
         for view in tar.data():
             self._room.take(len(view))
+            if self._recorder:
+                self._recorder.raw(view)
             while len(view):
                 while not left:
                     at, left = next(pieces)

@@ -9,7 +9,7 @@ from typing import Any
 
 from dockwright.base.errors import Forbidden, InvalidParameter
 from dockwright.grammar.reference import Reference, parse
-from dockwright.images import store
+from dockwright.images import blobrows, store
 from dockwright.images.content import Blob, Content, Ingest
 from dockwright.images.load import Loader
 from dockwright.images.manifests import Resolved, digest_of
@@ -95,7 +95,7 @@ class Verifier:
             return self._content.blob(digest).read(1 << 23)
 
         def children(digest: str) -> list[str]:
-            beside = store.blobs_beside(connection, digest)
+            beside = blobrows.blobs_beside(connection, digest)
             return finding.beside(read(digest), beside) if beside else []
 
         return finding.stored(digests, children, read)
@@ -126,8 +126,8 @@ def note(connection: sqlite3.Connection, attached: Sequence[Attached]) -> None:
     """Signatures are kept for as long as what they are about."""
     for each in attached:
         document = digest_of(each.data)
-        store.add_children(connection, each.subject, [document])
-        store.add_children(connection, document, list(each.blobs))
+        blobrows.add_children(connection, each.subject, [document])
+        blobrows.add_children(connection, document, list(each.blobs))
 
 
 def _signatures(attached: Sequence[Attached]) -> list[Signature]:
@@ -144,7 +144,7 @@ def _called(image: Image, name: str) -> Reference | None:
 def _digests(connection: sqlite3.Connection, image: Image) -> list[str]:
     """The documents by which the image is known at registries: its manifest, and indexes it came by."""
     known = [image.manifest, *(full.partition("@")[2] for full in image.references if "@" in full)]
-    return [digest for digest in dict.fromkeys(known) if digest and store.has_blob(connection, digest)]
+    return [digest for digest in dict.fromkeys(known) if digest and blobrows.has_blob(connection, digest)]
 
 
 def _judged(signature: Signature, trusted: Sequence[Trust], digests: Sequence[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Formats: POSIX ustar and pax, GNU (long names, base-256 numbers, sparse files ol
 
 import base64
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -117,12 +117,15 @@ def _checked(header: bytes) -> None:
 class TarReader:
     """The entries of a tar, one after the other; `data` is of the entry last handed out.
 
+    Args:
+        tap: is given every byte of the stream that `data` does not hand out, in order.
+
     Raises:
         InvalidParameter: from iteration or `data`, when the tar is broken, cut off or too large in some measure.
     """
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, tap: Callable[[bytes], None] | None = None) -> None:
+        self._source, self._tap = source, tap
         self._buffer = b""
         self._at = 0
         self._left = 0  # bytes of the current entry's data, with padding, still in the stream
@@ -132,8 +135,11 @@ class TarReader:
     def __iter__(self) -> Iterator[Entry]:
         while (header := self._header()) is not None and (entry := self._entry(header)) is not None:
             yield entry
-        while self._source.read(CHUNK):  # what follows the end still belongs to the digest
-            continue
+        rest = self._buffer[self._at :]
+        while rest or (rest := self._source.read(CHUNK)):  # what follows the end still belongs to the digest
+            if self._tap:
+                self._tap(rest)
+            rest = b""
 
     def data(self) -> Iterator[memoryview]:
         """The current entry's data, in pieces that are valid until the next one is asked for."""
@@ -153,6 +159,12 @@ class TarReader:
 
     def _take(self, size: int) -> bytes:
         """Exactly `size` bytes."""
+        data = self._taken(size)
+        if self._tap:
+            self._tap(data)
+        return data
+
+    def _taken(self, size: int) -> bytes:
         end = self._at + size
         if end <= len(self._buffer):
             data = self._buffer[self._at : end]
@@ -172,6 +184,8 @@ class TarReader:
             if self._at == len(self._buffer):
                 self._refill()
             step = min(self._left, len(self._buffer) - self._at)
+            if self._tap:
+                self._tap(self._buffer[self._at : self._at + step])
             self._at += step
             self._left -= step
         self._data = 0

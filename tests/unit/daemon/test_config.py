@@ -38,6 +38,7 @@ VALUES = {
     "debug": ("true", True),
     "validate": ("true", True),
     "storage-driver": ("vfs", "vfs"),
+    "content-retention": ("unpacked-only", "unpacked-only"),
     "add-runtime": ("crun=/usr/bin/crun", {"crun": "/usr/bin/crun"}),
     "userns-remap": ("nobody:nogroup", "nobody:nogroup"),
     "default-runtime": ("io.containerd.crun.v2", "io.containerd.crun.v2"),
