@@ -98,14 +98,19 @@ class Life:
     ) -> tuple[list[Step], list[Any]]:
         """Make the container in the prepared task and start it; returns what was done, here and there."""
         making = asyncio.ensure_future(task.make(spec))
-        await asyncio.wait([prepared, making])
-        namespace = prepared.result()
-        making.result()
+        opening = asyncio.ensure_future(self._opened(container, prepared))  # ports and names, while the container is made
+        for outcome in await asyncio.gather(prepared, making, opening, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        opened = opening.result()
         await starting.attach_waiting(container, task)
-        opened = await self._networks.activate(container.id, namespace)
         await links.refresh(container, self._store, self._networks, self._paths)
         container.state.pid, steps = await task.start()
         return opened, steps
+
+    async def _opened(self, container: Container, prepared: "asyncio.Task[str]") -> list[Step]:
+        """The namespace is there: what the networks do for it."""
+        return await self._networks.activate(container.id, await prepared)
 
     async def _attach(self, container: Container) -> Attachment:
         """Mounts that must be there, addresses and ports."""

@@ -400,7 +400,7 @@ class Sandboxes:
         for endpoint in sandbox:
             await self._ports.close(endpoint)
             endpoint.active = False
-        await self._told(sandbox)
+        self.later(self._told(sandbox))  # nobody waits for names to be forgotten
         return sandbox if was_active else None
 
     async def release(self, container: str) -> Sandbox | None:
