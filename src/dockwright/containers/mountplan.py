@@ -103,7 +103,7 @@ def _from_mount(mount: Mount) -> MountSpec:
     }
     if bind:
         spec.propagation, spec.non_recursive = bind.Propagation or "", bool(bind.NonRecursive)
-        spec.create_source = bool(bind.CreateMountpoint)
+        spec.create_source, spec.idmap = bool(bind.CreateMountpoint), bind.IDMap or ""
         spec.ro_non_recursive = bool(bind.ReadOnlyNonRecursive)
         spec.ro_force_recursive = bool(bind.ReadOnlyForceRecursive)
     if volume:
@@ -169,7 +169,7 @@ def _bind(spec: MountSpec, data_root: str) -> MountPoint:
             f'"{spec.propagation}"'
         )
     point.create_source, point.recursive = spec.create_source, not spec.non_recursive
-    point.ro_recursive = not spec.ro_non_recursive
+    point.ro_recursive, point.idmap = not spec.ro_non_recursive, spec.idmap
     return point
 
 

@@ -18,7 +18,7 @@ class MountPoint:
         copy: an empty volume is filled with what the image has at the destination.
         implied: nobody asked for this propagation: a source that does not propagate is no error.
         create_source: a missing source is made at start. subpath: of the volume.
-        tmpfs: its options.
+        tmpfs: its options. idmap: whose a bind's files are inside, see `grammar.idmaps`.
     """
 
     type: str
@@ -36,6 +36,7 @@ class MountPoint:
     create_source: bool = False
     subpath: str = ""
     tmpfs: list[str] = field(default_factory=list)
+    idmap: str = ""
     driver: str = "local"
 
     def document(self) -> dict[str, Any]:

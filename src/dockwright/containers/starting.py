@@ -7,9 +7,20 @@ from typing import Any
 
 from dockwright.base.errors import EngineError, Internal, InvalidParameter, NotSupported
 from dockwright.base.paths import Paths
-from dockwright.containers import confinement, devices, initprogram, limits, logopts, modes, networking, remap
+from dockwright.containers import (
+    confinement,
+    devices,
+    idmapping,
+    initprogram,
+    limits,
+    logopts,
+    modes,
+    networking,
+    remap,
+)
 from dockwright.containers.container import Container
 from dockwright.containers.defaults import Defaults
+from dockwright.containers.mountpoint import MountPoint
 from dockwright.containers.runtimes import is_own
 from dockwright.containers.store import Store
 from dockwright.images.layers import Layers
@@ -18,7 +29,7 @@ from dockwright.networks import Attachment
 from dockwright.runtime.cgroups.layout import layout
 from dockwright.spec import cdi, security
 from dockwright.spec.build import Inputs, build
-from dockwright.spec.users import identify
+from dockwright.spec.users import Identity, identify
 from dockwright.supervisor.logs.writer import LOG_FAILED
 from dockwright.supervisor.task import Position, Streams, Task, TaskSpec
 from dockwright.types.container import HostConfig
@@ -49,8 +60,7 @@ def task_spec(
         Internal: an unknown user or group, a device that is not there, in Docker's words.
     """
     mapped = remap.of(container.host, defaults.remap)
-    points = [(point.type, point.oci()) for point in container.mounts]
-    own = [_of_the_engine(entry) if mapped and kind == "volume" else entry for kind, entry in points]
+    own = [_mount(point, container, layers, mapped) for point in container.mounts]
     taken = {mount["destination"] for mount in own}
     files = _engine_files(container, paths, attachment)
     binds = own + [_of_the_engine(file) if mapped else file for file in files if file["destination"] not in taken]
@@ -80,6 +90,13 @@ def _runtime(container: Container, paths: Paths, defaults: Defaults) -> dict[str
     except Internal as error:
         log = f"open {paths.task(container.id)}/log.json: no such file or directory"
         raise Internal(f"{_CREATE}unable to retrieve OCI runtime error ({log}): {error.message}: unknown") from None
+
+
+def _mount(point: MountPoint, container: Container, layers: Layers, mapped: remap.Remap | None) -> dict[str, Any]:
+    """A mount in the runtime's terms, with the maps of owners it gets."""
+    if point.idmap:
+        return idmapping.mapped(point, point.oci(), _identity(container, layers), mapped)
+    return _of_the_engine(point.oci()) if mapped and point.type == "volume" else point.oci()
 
 
 def _of_the_engine(entry: dict[str, Any]) -> dict[str, Any]:
@@ -119,13 +136,18 @@ def oci(
     return spec
 
 
+def _identity(container: Container, layers: Layers) -> Identity:
+    """The container's user. Raises Internal: there is none such in its passwd and group files."""
+    passwd, group = layers.accounts(container.id)
+    return identify(container.config["User"], container.host.GroupAdd or [], passwd, group)
+
+
 def _inputs(
     container: Container, layers: Layers, binds: list[dict[str, object]], store: Store, defaults: Defaults,
     linked: Sequence[str],
 ) -> Inputs:  # fmt: skip
-    passwd, group = layers.accounts(container.id)
     host, held = container.host, capget()[1]
-    identity = identify(container.config["User"], host.GroupAdd or [], passwd, group)
+    identity = _identity(container, layers)
     chosen, privileged = security.parse(host.SecurityOpt or [], defaults.no_new_privileges), bool(host.Privileged)
     nodes, rules = devices.planned(host)
     try:

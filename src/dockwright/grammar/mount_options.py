@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-WITHOUT_VALUE = ("readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src")
+WITHOUT_VALUE = ("readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src", "idmap")
 RECURSIVE = ("enabled", "disabled", "writable", "readonly")
 PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
 
@@ -59,6 +59,8 @@ class MountParser:
             self._set(options, "NonRecursive", _boolean(key, value))
         elif key == "bind-create-src":
             self._set(options, "CreateMountpoint", _boolean(key, value))
+        elif key == "idmap":
+            self._set(options, "IDMap", idmap(value))
         elif key == "bind-recursive":
             self._recursive(value)
         else:
@@ -137,6 +139,15 @@ class MountParser:
 def parse_mount(text: str) -> dict[str, Any]:
     """One `--mount` as the API's Mount. Raises ValueError in docker's words."""
     return MountParser().parse(text)
+
+
+def idmap(value: str) -> str:
+    """The checked value of `idmap`; alone it is keep-id. Raises ValueError."""
+    from dockwright.grammar import idmaps
+
+    wanted = idmaps.KEEP if value in ("", "true") else value
+    idmaps.parse(wanted)
+    return wanted
 
 
 def _boolean(key: str, value: str) -> bool:

@@ -7,9 +7,10 @@ import posixpath
 from dataclasses import dataclass, field
 
 from dockwright.base.errors import Internal, InvalidParameter
+from dockwright.grammar import idmaps
 
 PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
-_WORDS = (("rw", "ro"), PROPAGATIONS, ("z", "Z"), ("nocopy",), ("consistent", "cached", "delegated"))
+_WORDS = (("rw", "ro"), PROPAGATIONS, ("z", "Z"), ("nocopy",), ("consistent", "cached", "delegated"), ("idmap",))
 
 
 @dataclass
@@ -21,6 +22,7 @@ class MountSpec:
         mode: the words after the second colon of `-v`, as given.
         blocks: which option blocks of the API were given: "BindOptions", "VolumeOptions", "TmpfsOptions".
         create_source: make a bind's missing source. driver: of the volume, "" for the default one.
+        idmap: of a bind, see `idmaps`; the word `idmap` of `-v` is keep-id.
         tmpfs: options of a tmpfs beyond the read-only bit. from_bind: given as `-v`.
     """
 
@@ -36,6 +38,7 @@ class MountSpec:
     ro_force_recursive: bool = False
     no_copy: bool = False
     subpath: str = ""
+    idmap: str = ""
     driver: str = ""
     driver_options: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] | None = None
@@ -94,7 +97,8 @@ def _bind(source: str, target: str, mode: str, driver: str) -> MountSpec:
     spec.from_bind = spec.create_source = True
     spec.propagation = next((word for word in words if word in PROPAGATIONS), "")
     spec.no_copy = "nocopy" in words
-    if spec.propagation:
+    spec.idmap = idmaps.KEEP if "idmap" in words else ""
+    if spec.propagation or spec.idmap:
         spec.blocks.add("BindOptions")
     if spec.no_copy or (driver and spec.type == "volume"):
         spec.blocks.add("VolumeOptions")
@@ -143,6 +147,10 @@ def _bind_fault(spec: MountSpec) -> str:
         return fault
     if not spec.source.startswith("/"):
         return f"invalid mount path: '{spec.source}' mount path must be absolute"
+    try:
+        idmaps.parse(spec.idmap or idmaps.KEEP)
+    except ValueError as error:
+        return str(error)
     return _read_only_fault(spec)
 
 

@@ -84,6 +84,7 @@ class BindOptions(msgspec.Struct, omit_defaults=True):
     CreateMountpoint: bool | None = False
     ReadOnlyNonRecursive: bool | None = False
     ReadOnlyForceRecursive: bool | None = False
+    IDMap: str | None = ""  # ours: see grammar.idmaps
 
 
 class VolumeDriver(msgspec.Struct, omit_defaults=True):

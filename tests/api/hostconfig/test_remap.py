@@ -134,3 +134,22 @@ def test_a_restarted_daemon(daemon: Any, sleeper: str) -> None:
     assert said(daemon, "exec", sleeper, "id", "-u") == "0"
     said(daemon, "restart", "-t", "0", sleeper)
     assert said(daemon, "exec", sleeper, "stat", "-c", "%u", "/bin") == "0"
+
+
+def test_files_of_another_user(daemon: Any, tmp_path: Path) -> None:
+    """keep-id: what is somebody's on the host is the container's user's inside, remapped or not."""
+    tmp_path.chmod(0o755)
+    source = tmp_path / "home"
+    source.mkdir()
+    (source / "f").write_text("x")
+    for path in (source, source / "f"):
+        os.chown(path, 1234, 1235)
+    bind = f"{source}:/home:idmap"
+    for options in ([], ["--userns", "host"], ["-u", "55:66"]):
+        script = "stat -c %u:%g /home/f; echo y >/home/made"
+        seen = said(daemon, "run", "--rm", *options, "-v", bind, "busybox", "sh", "-c", script)
+        assert seen == ("55:66" if "-u" in options else "0:0")
+        made = (source / "made").stat()
+        assert (made.st_uid, made.st_gid) == (1234, 1235)
+        (source / "made").unlink()
+    assert said(daemon, "run", "--rm", "-v", f"{source}:/home", "busybox", "stat", "-c", "%u", "/home/f") == "65534"

@@ -104,10 +104,11 @@ def test_what_a_container_has_changed(stacked: Aufs) -> None:
 def test_branches_of_a_mount(stacked: Aufs) -> None:
     stacked.writable("own", "top", {})
     (mount,) = stacked.mounts("own")
+    own, top, base = (stacked.path(key) for key in ("own", "top", "base"))
     fixed = ["dio", "xino=/dev/shm/aufs.xino", "dirperm1"]
-    assert mount == {"type": "aufs", "source": "none", "options": ["br:diff/own=rw:diff/top=ro+wh:diff/base=ro+wh", *fixed]}
+    assert mount == {"type": "aufs", "source": "none", "options": [f"br:{own}=rw:{top}=ro+wh:{base}=ro+wh", *fixed]}
     stacked.view("look", "top")
-    assert stacked.mounts("look")[0]["options"] == ["ro", "br:diff/top=ro+wh:diff/base=ro+wh", *fixed]
+    assert stacked.mounts("look")[0]["options"] == ["ro", f"br:{top}=ro+wh:{base}=ro+wh", *fixed]
 
 
 def test_more_branches_than_a_page_names(driver: Aufs) -> None:
@@ -120,7 +121,7 @@ def test_more_branches_than_a_page_names(driver: Aufs) -> None:
     assert len(",".join(mount["options"])) < 4096
     named = mount["options"][1].count("=ro+wh")
     assert named + len(mount["remounts"]) == 127
-    assert mount["remounts"][-1] == f"append:diff/{0:064}=ro+wh"
+    assert mount["remounts"][-1] == f"append:{driver.path(f'{0:064}')}=ro+wh"
     with pytest.raises(InvalidParameter, match="max depth exceeded"):
         driver.prepare("onemore", parent)
 

@@ -143,8 +143,8 @@ class Aufs:
 
     def mounts(self, key: str) -> list[Mount]:
         """A stack of branches, as many as one page names; the others are appended one by one."""
-        own = [] if self._is_view(key) else [f"diff/{key}={'ro+wh' if self.committed(key) else 'rw'}"]
-        branches = [*own, *(f"diff/{name}=ro+wh" for name in self._below(key))]
+        own = [] if self._is_view(key) else [f"{self.path(key)}={'ro+wh' if self.committed(key) else 'rw'}"]
+        branches = [*own, *(f"{self.path(name)}=ro+wh" for name in self._below(key))]
         options = ["dio", "xino=/dev/shm/aufs.xino", "dirperm1"]
         first = _fitting(branches, LONGEST_OPTIONS - len(",".join(options)) - len("br:,ro"))
         readonly = [] if own and not self.committed(key) else ["ro"]
