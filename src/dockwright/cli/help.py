@@ -16,6 +16,7 @@ NAME_WIDTH = 10
 ABOUT = {
     "container": "Manage containers",
     "image": "Manage images",
+    "manifest": "Manage Docker image manifests and manifest lists",
     "network": "Manage networks",
     "system": "Manage Dockwright",
     "volume": "Manage volumes",

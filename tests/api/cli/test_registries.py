@@ -127,3 +127,54 @@ def test_a_helper_that_is_not_there(peer: Any, registries: Any, home: Any) -> No
     home({"credHelpers": {registries.tls: "nosuch"}})
     code, _, error = peer.run(OURS, f"pull {registries.tls}/a")
     assert code == 1 and 'exec: "docker-credential-nosuch": executable file not found in $PATH' in error
+
+
+MANIFESTS = [
+    "inspect --insecure R/app:1", "inspect -v --insecure R/app:1", "inspect --insecure R/nope", "inspect R/app:1",
+    "inspect Bad", "create R/multi:1 R/app:1", "create --insecure R/multi:1 R/app:1 R/other:2",
+    "create --insecure R/multi:1 R/app:1", "create --insecure --amend R/multi:1 R/third", "create --insecure R/multi:2 R/nope",
+    "create R/multi:2",
+    "inspect R/multi:1", "inspect -v R/multi:1", "inspect R/multi:1 R/other:2", "inspect R/multi:1 R/nope",
+    "annotate --arch foo R/multi:1 R/third",
+    "annotate --arch arm64 --os linux --variant v8 --os-version 1 --os-features a,b R/multi:1 R/other:2",
+    "annotate R/multi:1 R/nope", "annotate R/nope R/nope", "inspect R/multi:1", "push --insecure R/multi:1",
+    "push --insecure -p R/multi:1", "push --insecure R/multi:1", "inspect --insecure R/multi:1",
+    "inspect -v --insecure R/multi:1",
+    "create --insecure R/multi:3 R/multi:1", "rm R/multi:1", "create --insecure R/multi:2 R/app:1", "rm R/multi:2 R/multi:3",
+    "create --insecure R/oci:1 R/oci-image", "inspect R/oci:1", "push --insecure R/oci:1", "inspect --insecure R/oci:1",
+    "rm R/oci:1",
+]  # fmt: skip
+
+
+def test_manifests(peer: Any, home: Any, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """No daemon is asked: the registries are on this host's loopback device, as the clients are."""
+    for program in ("docker-registry", "skopeo"):
+        if not shutil.which(program):
+            (pytest.fail if request.config.getoption("--require-peers") else pytest.skip)(f"needs {program}")
+    spec = importlib.util.spec_from_file_location("test_registries", ROOT / "tests/registries.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    images = importlib.util.module_from_spec(importlib.util.spec_from_file_location("test_images", ROOT / "tests/images.py"))
+    images.__spec__.loader.exec_module(images)
+    outcomes = {}
+    for program in ("docker", OURS):
+        made = module.Registries()
+        try:
+            for number, name in enumerate(("app:1", "other:2", "third:latest", "oci-image:latest")):
+                archive = tmp_path / f"{number}.tar"
+                archive.write_bytes(images.docker_archive([images.tar([(str(number), b"0", b"x", 0o644)])], ["a:1"]))
+                made.put(f"docker-archive:{archive}", name, "--format", "oci" if "oci" in name else "v2s2")
+            place = home({})
+            outcomes[program] = []
+            for line in MANIFESTS:
+                status, out, error = peer.run(program, f"manifest {line.replace('R/', made.plain + '/')}")
+                found = (status, out.replace(made.plain, "R"), error.replace(made.plain, "R").replace("See '", "Run '"))
+                kept = sorted(str(path.relative_to(place)).replace(made.plain.replace(":", "-"), "R") for path in
+                              place.glob(".docker/manifests/*/*"))  # fmt: skip
+                outcomes[program].append((line, found, kept))
+        finally:
+            made.close()
+    pairs = zip(outcomes["docker"], outcomes[OURS], strict=True)
+    differ = [f"docker {theirs}\nours   {ours}" for theirs, ours in pairs if theirs != ours]
+    assert not differ, "\n".join(differ)

@@ -38,6 +38,7 @@ GROUPS = {
         "tag": "tag",
         "verify": "image_verify",
     },
+    "manifest": {name: f"manifest_{name}" for name in "annotate create inspect push rm".split()},
     "network": {name: f"network_{name}" for name in "connect create disconnect dns inspect ls map prune rm".split()},
     "system": {"check": "system_check", "df": "system_df", "events": "events", "info": "info", "prune": "system_prune"},
     "volume": {name: f"volume_{name}" for name in "clone create export import inspect ls prune rm".split()},

@@ -17,7 +17,7 @@ class RegistrySettings:
 
     Attributes:
         mirrors: addresses asked for Docker Hub's images first. insecure: hosts and networks that may do without a verified
-            certificate, or without TLS; this host's always may.
+            certificate, or without TLS. local_insecure: whether this host's own always may.
         downloads, uploads: blobs at once. attempts: for each blob. pause: seconds
             before the second one. certificates: folders with one folder per host.
         proxies: "http", "https" and "no" by daemon.json; what is missing is taken from the environment.
@@ -25,6 +25,7 @@ class RegistrySettings:
 
     mirrors: tuple[str, ...] = ()
     insecure: tuple[str, ...] = ()
+    local_insecure: bool = True
     downloads: int = 3
     uploads: int = 5
     attempts: int = 5
@@ -40,13 +41,13 @@ class RegistrySettings:
         if host in self.insecure:
             return True
         name = hostname(host)
-        if name == "localhost" or name in self.insecure:
+        if name in self.insecure or (name == "localhost" and self.local_insecure):
             return True
         try:
             address = ipaddress.ip_address(name)
         except ValueError:
             return False
-        return any(address in network for network in _networks((*_LOCAL, *self.insecure)))
+        return any(address in network for network in _networks((*(_LOCAL if self.local_insecure else ()), *self.insecure)))
 
 
 def hostname(host: str) -> str:
