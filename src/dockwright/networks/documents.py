@@ -143,7 +143,7 @@ def ports(sandbox: Sandbox) -> Document:
     for endpoint in sandbox:
         for binding in endpoint.bindings:
             key = f"{binding.port}/{binding.protocol}"
-            entry = {"HostIp": binding.host_ip, "HostPort": str(binding.host_port)}
+            entry = {"HostIp": binding.host_ip, "HostPort": str(binding.host_port or "")}
             found[key] = [*(found.get(key) or []), entry]
     return dict(sorted(found.items()))
 
@@ -156,6 +156,7 @@ def port_rows(sandbox: Sandbox) -> list[Document]:
         if entries is None:
             rows.append({"PrivatePort": int(port), "Type": protocol})
         for entry in entries or ():
-            row = {"IP": entry["HostIp"], "PrivatePort": int(port), "PublicPort": int(entry["HostPort"])}
-            rows.append({**row, "Type": protocol})
+            public = {"IP": entry["HostIp"], "PublicPort": int(entry["HostPort"])} if entry["HostPort"] else {}
+            row = {**public, "PrivatePort": int(port), "Type": protocol}
+            rows += [row] if row not in rows else []
     return rows

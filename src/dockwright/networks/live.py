@@ -42,6 +42,16 @@ async def names(namespace: str) -> set[str]:
     return await _within(namespace, lambda _, fd: _names(fd))
 
 
+async def inside(namespace: str, work: Callable[[], None]) -> None:
+    """Run `work` in a thread of its own that is in the sandbox's namespace. Raises Internal for its OSError."""
+
+    def enter(_: netlink.Netlink, fd: int) -> None:
+        setns(fd, CLONE_NEWNET)
+        work()
+
+    await _within(namespace, enter)
+
+
 async def _within(namespace: str, work: Callable[[netlink.Netlink, int], T]) -> T:
     """Run `work` in a thread of its own, with a socket of the host's namespace and a descriptor of the sandbox's."""
 

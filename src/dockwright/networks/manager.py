@@ -15,6 +15,7 @@ from dockwright.networks.config import NetworkConfig
 from dockwright.networks.drivers.bridge import isolate_ports
 from dockwright.networks.firewall.firewall import Firewall
 from dockwright.networks.ipam import Pool
+from dockwright.networks.linkways import LinkWays
 from dockwright.networks.names import Names, host_addresses
 from dockwright.networks.network import BRIDGE_OPTION, PREDEFINED, Endpoint, Network, Sandbox
 from dockwright.networks.ports import Ports, default_addresses, published
@@ -46,13 +47,15 @@ class NetworkManager:
         place: Callable[[int], None] = lambda _pid: None,
     ) -> None:  # fmt: skip
         self._paths, self._events, self._config = paths, events, config
-        store, self._owner = Store(database), default_bridge.mark(paths.data_root)
+        self._store = store = Store(database)
+        self._owner = default_bridge.mark(paths.data_root)
         self._netd = NetdClient(f"{paths.exec_root}/netd/s", self._netd_lost, place=place)
         outside = config.published_ports != "respect-host"
         self._firewall = Firewall(config.firewall_backend, outside) if config.iptables else None
         self._ports = Ports(self._netd, self._firewall, default_addresses(config))
         self.registry = Registry(store, config, self._firewall, self._owner)
-        self.sandboxes = Sandboxes(store, self.registry, self._ports, self._firewall, paths)
+        self._links = LinkWays(self.registry, self._firewall)
+        self.sandboxes = Sandboxes(store, self.registry, self._ports, self._links, paths)
         self.names = Names(self._netd, self.sandboxes.joined, self.sandboxes.key, config.host_gateway)
         self.sandboxes.watch(self.names.changed)
         self._reconciling = Reconciling(self.registry, self.sandboxes)
@@ -76,7 +79,7 @@ class NetworkManager:
         endpoints = self.sandboxes.endpoints()
         if self._firewall and (rules := self.registry.rules()):
             await self._firewall.install(
-                rules, [item for endpoint in endpoints for item in published(endpoint)], self.sandboxes.ways()
+                rules, [item for endpoint in endpoints for item in published(endpoint)], self._links.every(self.sandboxes)
             )
         await self._ports.restore(endpoints)
         await self.names.again(list(self.sandboxes))
@@ -343,7 +346,8 @@ class NetworkManager:
     async def relink(self, container: str, links: Sequence[Linked]) -> None:
         """What a running container is linked to has other addresses now. Raises Internal."""
         if (sandbox := self.sandboxes.get(container)) is not None:
-            await self.sandboxes.relink(sandbox, links)
+            await self._links.change(sandbox, links)
+            self._store.save_sandbox(sandbox)
 
     async def close(self, container: str) -> None:
         """The container has ended: nobody reaches its ports any more."""

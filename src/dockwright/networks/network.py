@@ -60,6 +60,11 @@ class Network:
         self.settings = parse(self.options)
 
     @property
+    def direct(self) -> list[int]:
+        """The families in which its containers are reached at their own addresses (gateway mode routed)."""
+        return [version for version, mode in ((4, self.settings.mode4), (6, self.settings.mode6)) if mode == "routed"]
+
+    @property
     def mtu(self) -> int:
         """Bytes."""
         return self.settings.mtu or MTU
@@ -135,7 +140,8 @@ class Endpoint:
         links: private names of this container for others on the network: `target:alias`.
         link_local: more addresses of the interface.
         priority: of the default route. options: of the driver.
-        bindings: the ports published by way of it.
+        bindings: the ports published by way of it. published_on: where those are that name no host address, "" for the
+            daemon's default. direct: families (4, 6) in which they are reached at its own address, without a port of the host.
         active: its interface is there, its ports are open.
     """
 
@@ -155,6 +161,8 @@ class Endpoint:
     priority: int = 0
     options: dict[str, str] = field(default_factory=dict)
     bindings: list[Binding] = field(default_factory=list)
+    published_on: str = ""
+    direct: list[int] = field(default_factory=list)
     active: bool = False
 
     @property

@@ -27,7 +27,8 @@ class NetworkOptions:
         trusted: interfaces by which the containers' own addresses may be reached.
         mtu: bytes, 0 for the default. prefix: of interface names inside.
         source4, source6: what leaves has this address instead of that of the interface it leaves by.
-        notices, notice_every: how often an address is announced, and how many milliseconds apart.
+        notices, notice_every: how often an address is announced (without the option once, by the kernel), and how many
+            milliseconds apart.
         parent, macvlan_mode, ipvlan_mode, ipvlan_flag: of macvlan and ipvlan.
     """
 
@@ -43,7 +44,7 @@ class NetworkOptions:
     prefix: str = "eth"
     source4: str = ""
     source6: str = ""
-    notices: int = 3
+    notices: int = 1
     notice_every: int = 1000
     parent: str = ""
     macvlan_mode: str = ""

@@ -57,7 +57,10 @@ class Ports:
         Args:
             own: what the endpoint has and may take over; what it takes over goes out of it.
         """
-        addresses = addresses_of(wanted, self._default, self._ipv6)
+        found = [Binding(wanted.protocol, ANY6 if six == 6 else ANY4, 0, wanted.port) for six in endpoint.direct]
+        addresses = self._addresses(endpoint, wanted)
+        if not addresses:
+            return found
         refusal: PortTaken | None = None
         for port in self._host.choices(wanted.protocol, addresses, wanted.host_port, own):
             bindings = [Binding(wanted.protocol, address, port, wanted.port) for address in addresses]
@@ -74,8 +77,15 @@ class Ports:
                 raise
             else:
                 own.difference_update(binding.key for binding in bindings)
-                return bindings
+                return [*bindings, *found]
         raise refused(refusal)
+
+    def _addresses(self, endpoint: Endpoint, wanted: Publication) -> list[str]:
+        """The host addresses of a publication: none of a family in which the container is reached at its own address."""
+        chosen = endpoint.published_on
+        default = [chosen] if chosen not in ("", ANY4) else self._default
+        found = addresses_of(wanted, default, self._ipv6)
+        return [address for address in found if (6 if ":" in address else 4) not in endpoint.direct]
 
     async def change(self, endpoint: Endpoint, request: SandboxRequest) -> None:
         """Publish what `request` wants instead of what `endpoint` publishes now. What stays is not interrupted.
@@ -84,23 +94,23 @@ class Ports:
             InvalidParameter: a malformed binding. Internal: a port is taken; everything is as before then.
         """
         before = list(endpoint.bindings)
-        own, after = {binding.key for binding in before}, list[Binding]()
+        own, after = {binding.key for binding in of_host(before)}, list[Binding]()
         try:
             for publication in _publications(request):
-                kept = self._kept(publication, before, own)
+                kept = self._kept(endpoint, publication, before, own)
                 after += kept or await self._reserve(endpoint, publication, own)
             await self._exchange(endpoint, before, after)
         except EngineError as error:
             await self._let_go(endpoint, after, before)
-            await self._netd.reserve(endpoint.id, [binding.key for binding in before])
+            await self._netd.reserve(endpoint.id, [binding.key for binding in of_host(before)])
             await self.open(endpoint)
             raise _told(endpoint, error) from None
         endpoint.bindings = after
         await self._let_go(endpoint, before, after)
 
-    def _kept(self, wanted: Publication, before: list[Binding], own: set[Key]) -> list[Binding]:
+    def _kept(self, endpoint: Endpoint, wanted: Publication, before: list[Binding], own: set[Key]) -> list[Binding]:
         """What is published already and is what `wanted` asks for; nothing if an address lacks."""
-        addresses = addresses_of(wanted, self._default, self._ipv6)
+        addresses = self._addresses(endpoint, wanted)
         fitting = [binding for binding in before if binding.key in own and fits(binding, wanted)]
         for port in dict.fromkeys(binding.host_port for binding in fitting):
             found = [binding for binding in fitting if binding.host_port == port and binding.host_ip in addresses]
@@ -127,7 +137,7 @@ class Ports:
     async def _let_go(self, endpoint: Endpoint, some: list[Binding], kept: list[Binding]) -> None:
         """Give up the host ports of `some` that are not among those of `kept`."""
         keys = {binding.key for binding in kept}
-        gone = [binding for binding in some if binding.key not in keys]
+        gone = [binding for binding in of_host(some) if binding.key not in keys]
         if gone:
             await self._netd.release(endpoint.id, [binding.key for binding in gone])
             self._give_back(gone)
@@ -163,7 +173,7 @@ class Ports:
         Raises:
             Internal: the port went to somebody else meanwhile.
         """
-        if endpoint.bindings and endpoint.addresses:
+        if of_host(endpoint.bindings) and endpoint.addresses:
             try:
                 await self._netd.open(endpoint.id, targets(endpoint, endpoint.bindings))
             except PortTaken as error:
@@ -185,9 +195,9 @@ class Ports:
 
     async def restore(self, endpoints: Iterable[Endpoint]) -> None:
         """After a restart: netd still holds its ports; what it holds for nobody goes, what it lost is reserved again."""
-        known = {endpoint.id: endpoint for endpoint in endpoints if endpoint.bindings}
+        known = {endpoint.id: endpoint for endpoint in endpoints if of_host(endpoint.bindings)}
         for endpoint in known.values():
-            for binding in endpoint.bindings:
+            for binding in of_host(endpoint.bindings):
                 self._host.take(binding.protocol, [binding.host_ip], binding.host_port)
         adopted = await self._netd.adopt()
         for owner in [owner for owner in self._netd.held if owner not in known] if adopted else ():
@@ -198,7 +208,7 @@ class Ports:
         """Reserve and open once more what netd held before it died."""
         for endpoint in endpoints:
             try:
-                await self._netd.reserve(endpoint.id, [binding.key for binding in endpoint.bindings])
+                await self._netd.reserve(endpoint.id, [binding.key for binding in of_host(endpoint.bindings)])
                 if endpoint.active:
                     await self.open(endpoint)
             except (PortTaken, EngineError) as error:
@@ -244,7 +254,12 @@ def led(endpoint: Endpoint, bindings: Iterable[Binding]) -> list[Published]:
 
 def targets(endpoint: Endpoint, bindings: Iterable[Binding]) -> list[tuple[str, str, int, str, int]]:
     """The same for netd."""
-    return [(*binding.key, address, binding.port) for binding, address in led(endpoint, bindings)]
+    return [(*binding.key, address, binding.port) for binding, address in led(endpoint, of_host(bindings))]
+
+
+def of_host(bindings: Iterable[Binding]) -> list[Binding]:
+    """Those that have a port of the host."""
+    return [binding for binding in bindings if not binding.direct]
 
 
 def refused(error: PortTaken | None) -> Internal:

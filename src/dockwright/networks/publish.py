@@ -16,7 +16,7 @@ Key = tuple[str, str, int]  # protocol, host address, host port
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One published port on one host address."""
+    """One published port on one host address; with host port 0 it is reached at the container's own address."""
 
     protocol: str
     host_ip: str
@@ -27,6 +27,11 @@ class Binding:
     def key(self) -> Key:
         """The host's side of it: protocol, address, port."""
         return self.protocol, self.host_ip, self.host_port
+
+    @property
+    def direct(self) -> bool:
+        """Without a port of the host: on networks that are routed."""
+        return self.host_port == 0
 
     @property
     def anywhere(self) -> bool:

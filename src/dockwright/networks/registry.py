@@ -241,4 +241,5 @@ def rules_of(network: Network) -> BridgeRules:
     return BridgeRules(
         network.link, four, settings.icc, settings.masquerade, network.internal, six, settings.source4, settings.source6,  # type: ignore[arg-type]
         settings.mode4 == "nat-unprotected", settings.mode6 == "nat-unprotected", settings.trusted,
+        settings.mode4 == "routed", settings.mode6 == "routed",
     )  # fmt: skip

@@ -10,7 +10,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import ip_address
 from typing import Any
 
@@ -18,17 +18,16 @@ from dockwright.base.errors import EngineError, Forbidden, Internal, InvalidPara
 from dockwright.base.ids import new_id
 from dockwright.base.paths import Paths
 from dockwright.base.steps import Step
-from dockwright.networks import keys, live, plans
+from dockwright.networks import announcing, keys, live, plans
 from dockwright.networks.files import read_resolv_conf, sets_ndots
-from dockwright.networks.firewall.firewall import Firewall
-from dockwright.networks.firewall.model import Way
 from dockwright.networks.ipam import Address, mac_of
+from dockwright.networks.linkways import LinkWays, ports_of
 from dockwright.networks.network import Endpoint, Network, Sandbox
 from dockwright.networks.plans import Joined, Wanted
 from dockwright.networks.ports import Ports
 from dockwright.networks.publish import Binding
 from dockwright.networks.registry import Registry
-from dockwright.networks.request import Linked, SandboxRequest
+from dockwright.networks.request import SandboxRequest
 from dockwright.networks.store import Store
 from dockwright.types.network import EndpointSettings
 
@@ -41,9 +40,9 @@ Watcher = Callable[[Sandbox], Awaitable[None]]
 class Sandboxes:
     """The sandboxes of all containers that run, and of those that have just ended."""
 
-    def __init__(self, store: Store, registry: Registry, ports: Ports, firewall: Firewall | None, paths: Paths) -> None:
+    def __init__(self, store: Store, registry: Registry, ports: Ports, links: LinkWays, paths: Paths) -> None:
         self._store, self._registry, self._ports, self._paths = store, registry, ports, paths
-        self._firewall = firewall
+        self._links = links
         self._by_container = {sandbox.container: sandbox for sandbox in store.sandboxes()}
         self._leaving: set[asyncio.Task[None]] = set()
         self._going: set[tuple[str, str]] = set()  # (network, address) of links that are not gone yet
@@ -118,7 +117,7 @@ class Sandboxes:
         sandbox = Sandbox(
             new_id(), request.container, request.name, kind, exposed=sorted(request.exposed), hostname=request.hostname,
             dns=list(request.dns), ndots=sets_ndots(request.dns_options or read_resolv_conf().options),
-            linked=linked_ports(request.linked),
+            linked=ports_of(request.linked),
         )  # fmt: skip
         self._by_container[request.container] = sandbox
         try:
@@ -148,7 +147,8 @@ class Sandboxes:
             new_id(), network.id, sandbox.container, sandbox.name, aliases=list(wanted.Aliases or ()),
             names=plans.dns_names(network, request, wanted.Aliases or ()), links=list(wanted.Links or ()),
             link_local=list(wanted.addresses.LinkLocalIPs or ()), priority=wanted.GwPriority or 0,
-            options=dict(wanted.DriverOpts or {}),
+            options=dict(wanted.DriverOpts or {}), direct=network.direct,
+            published_on="" if network.predefined else network.settings.host_binding,
         )  # fmt: skip
         if network.driver not in ("host", "null"):
             endpoint.interface = plans.interface_name(network, sandbox, endpoint.options)
@@ -224,43 +224,21 @@ class Sandboxes:
         done: Steps = []
         for endpoint in sandbox:
             done += await self._open(endpoint)
-        if self._firewall:
-            await self._firewall.link([], self._ways(sandbox))
+        await self._links.open(sandbox)
         sandbox.active = True
         await self.changed(sandbox)
+        for network, endpoint in self.joined(sandbox):
+            self._announce(sandbox, network, endpoint)
         return done
+
+    def _announce(self, sandbox: Sandbox, network: Network, endpoint: Endpoint) -> None:
+        """Nobody waits for what the options of a network want to be told more than once."""
+        if network.settings.notices > 1 and endpoint.mac:
+            self.later(announcing.repeat(self.key(sandbox), network, endpoint))
 
     def rules(self, container: str) -> Steps:
         """What `activate` will have the firewall do."""
         return [step for endpoint in self._by_container.get(container) or () for step in self._ports.planned(endpoint)]
-
-    # links of the default bridge
-
-    def ways(self) -> list[Way]:
-        """All ways that links open where containers may not talk to each other."""
-        return [way for sandbox in self for way in self._ways(sandbox)]
-
-    def _ways(self, sandbox: Sandbox) -> list[Way]:
-        bridge = self._registry.named("bridge")
-        endpoint = sandbox.endpoints.get(bridge.id) if bridge and not bridge.settings.icc else None
-        if endpoint is None or endpoint.address is None:
-            return []
-        return [(str(endpoint.address), address, protocol, port) for address, protocol, port in sandbox.linked]
-
-    async def relink(self, sandbox: Sandbox, links: Sequence[Linked]) -> None:
-        """Open the ways of links, in place of those that were open. Raises Internal."""
-        before = self._ways(sandbox)
-        sandbox.linked = linked_ports(links)
-        if self._firewall:
-            await self._firewall.link(before, self._ways(sandbox))
-        self._store.save_sandbox(sandbox)
-
-    async def _close_ways(self, sandbox: Sandbox) -> None:
-        assert self._firewall
-        try:
-            await self._firewall.link(self._ways(sandbox), [])
-        except EngineError as error:
-            log.error("the links of %s: %s", sandbox.name, error.message)
 
     async def _open(self, endpoint: Endpoint) -> Steps:
         done = await self._ports.rule(endpoint)
@@ -295,6 +273,7 @@ class Sandboxes:
                 raise error.prefixed("failed to set up container networking: ") from None
             raise
         self._store.save_sandbox(sandbox)
+        self._announce(sandbox, network, endpoint)
         return endpoint
 
     async def _take_back(self, sandbox: Sandbox, endpoint: Endpoint) -> None:
@@ -321,7 +300,7 @@ class Sandboxes:
 
     async def _publish_again(self, endpoint: Endpoint, request: SandboxRequest, held: list[Binding]) -> None:
         """Publish what another endpoint has `held`; what could not be published until now is as the request says."""
-        if held:
+        if held and not endpoint.direct and not any(binding.direct for binding in held):
             await self._ports.hand_over(endpoint, held)
         else:
             await self._ports.reserve(endpoint, request)
@@ -395,8 +374,8 @@ class Sandboxes:
         if sandbox is None:
             return None
         was_active, sandbox.active, sandbox.leaving = sandbox.active, False, True
-        if self._firewall and was_active:
-            await self._close_ways(sandbox)
+        if was_active:
+            await self._links.close(sandbox)
         for endpoint in sandbox:
             await self._ports.close(endpoint)
             endpoint.active = False
@@ -487,9 +466,3 @@ class Sandboxes:
             if self.users(network) or asyncio.get_running_loop().time() > deadline:
                 return
             await asyncio.sleep(0.005)
-
-
-def linked_ports(links: Sequence[Linked]) -> list[tuple[str, str, int]]:
-    """(address, protocol, port) of all exposed ports of what a container is linked to."""
-    keys = [(link.address, key.partition("/")) for link in links for key in link.ports]
-    return [(address, protocol, int(port)) for address, (port, _, protocol) in keys]

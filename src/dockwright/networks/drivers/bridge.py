@@ -57,7 +57,7 @@ class BridgeDriver:
         held = [*map(network.with_length, endpoint.addresses), *map(link_local, endpoint.link_local)]
         return {
             "name": endpoint.interface, "host": endpoint.host, "bridge": network.link, "mac": endpoint.mac, "mtu": network.mtu,
-            "hairpin": bool(endpoint.bindings), "addresses": held, "sysctls": sysctls(endpoint, held),
+            "hairpin": bool(endpoint.bindings), "addresses": held, "sysctls": sysctls(network, endpoint, held),
         }  # fmt: skip
 
     def rejoin(self, network: Network, endpoint: Endpoint) -> None:
@@ -96,14 +96,14 @@ def _key(name: str) -> str:
     return name.replace(".", "/")
 
 
-def sysctls(endpoint: Endpoint, held: list[str]) -> dict[str, str]:
+def sysctls(network: Network, endpoint: Endpoint, held: list[str]) -> dict[str, str]:
     """What is set for an interface with the addresses `held`.
 
     arp_notify makes the kernel announce the address when the link comes up, so that the bridge and its neighbours
     find an address that another container had a moment ago. IPv6 is off on an interface without an IPv6 address.
     """
     name = endpoint.interface
-    found = {f"net.ipv4.conf.{_key(name)}.arp_notify": "1"}
+    found = {f"net.ipv4.conf.{_key(name)}.arp_notify": str(min(1, network.settings.notices))}
     if os.path.exists(IPV6):
         found[f"net.ipv6.conf.{_key(name)}.disable_ipv6"] = "0" if any(":" in address for address in held) else "1"
     return {**found, **(endpoint_sysctls(endpoint.options, name) if endpoint.options else {})}

@@ -80,7 +80,7 @@ class StackedDriver:
         return {
             "name": endpoint.interface, "kind": self.kind, "parent": network.link, "mode": self.mode(network),
             "flag": network.settings.ipvlan_flag or "bridge", "mac": endpoint.mac, "mtu": network.settings.mtu,
-            "addresses": held, "sysctls": sysctls(endpoint, held),
+            "addresses": held, "sysctls": sysctls(network, endpoint, held),
         }  # fmt: skip
 
     def rejoin(self, network: Network, endpoint: Endpoint) -> None:

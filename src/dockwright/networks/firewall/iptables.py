@@ -49,7 +49,8 @@ def rules(family: Family, state: State) -> dict[str, Rules]:
     return {
         "raw": closed,
         "nat": [*([f"-A {ENTRY} -j {PORTS}"] if state.outside else entry), *opened, *leaving],
-        "filter": _forward(bridges) + _into(family, bridges) + way_rules(family, state.ways),
+        "filter": _forward(bridges) + _into(family, bridges) + way_rules(family, state.ways)
+        + direct_rules(family, state.published),
     }
 
 
@@ -63,6 +64,15 @@ def port_rules(family: Family, published: Iterable[Published]) -> tuple[Rules, R
         target = f"{address}:{binding.port}" if family is FOUR else f"[{address}]:{binding.port}"
         opened.append(f"-A {PORTS} {only}{_port(binding)} -j DNAT --to-destination {target}")
     return closed, opened
+
+
+def direct_rules(family: Family, published: Iterable[Published]) -> Rules:
+    """The rules of ports that are reached at the container's own address."""
+    length = 32 if family is FOUR else 128
+    return [
+        f"-A {LINKED} -d {address}/{length} -p {item.protocol} -m {item.protocol} --dport {item.port} -j ACCEPT"
+        for item, address in family.direct(published)
+    ]
 
 
 def _port(binding: Binding) -> str:
@@ -84,7 +94,7 @@ def source(family: Family, bridge: BridgeRules) -> Rules:
         return []
     home = f"-A {SOURCE} -s {subnet} -o {bridge.link}"
     found = [f"{home} -m conntrack --ctstate DNAT -j MASQUERADE", f"{home} -j RETURN"]
-    if bridge.masquerade and not bridge.internal:
+    if bridge.masquerade and not bridge.internal and not family.routed(bridge):
         found.append(f"-A {SOURCE} -s {subnet} -j {f'SNAT --to-source {given}' if given else 'MASQUERADE'}")
     return found
 
@@ -99,10 +109,12 @@ def _forward(bridges: list[BridgeRules]) -> Rules:
 
 
 def _into(family: Family, bridges: list[BridgeRules]) -> Rules:
+    icmp = "icmp" if family is FOUR else "ipv6-icmp"
     return [
         f"-A {INTO} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
         f"-A {INTO} -m conntrack --ctstate DNAT -j ACCEPT",
         f"-A {INTO} -j {LINKED}",
+        *(f"-A {INTO} -o {bridge.link} -p {icmp} -j ACCEPT" for bridge in bridges if family.routed(bridge)),
         *(f"-A {INTO} -o {bridge.link} -j ACCEPT" for bridge in bridges if family.opened(bridge)),
         *(f"-A {INTO} -i {link} -o {bridge.link} -j ACCEPT" for bridge in bridges for link in bridge.trusted),
         f"-A {INTO} -j DROP",
@@ -138,7 +150,8 @@ def change(tables: Iterable[tuple[str, Rules, Rules]]) -> str:
 def exchange(family: Family, old: list[Published], new: list[Published]) -> str:
     """The transaction that closes ports and opens others, "" if none needs a rule."""
     (closed, opened), (closes, opens) = port_rules(family, old), port_rules(family, new)
-    return change([("raw", closed, closes), ("nat", opened, opens)])
+    direct = ("filter", direct_rules(family, old), direct_rules(family, new))
+    return change([("raw", closed, closes), ("nat", opened, opens), direct])
 
 
 def removal(family: Family, listing: "Listing") -> str:

@@ -23,6 +23,8 @@ class BridgeRules:
         icc, internal: its containers may talk to each other; nothing else is reached, or reaches them.
         masquerade, source4, source6: what leaves gets the address of the interface it leaves by, or a given one.
         open4, open6: all of a container's ports may be reached from outside.
+        routed4, routed6: its containers are reached at their own addresses: nothing is masqueraded, and published ports are
+            open there.
         trusted: interfaces by which they may be reached in any case.
     """
 
@@ -37,6 +39,8 @@ class BridgeRules:
     open4: bool = False
     open6: bool = False
     trusted: tuple[str, ...] = ()
+    routed4: bool = False
+    routed6: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,19 @@ class Family:
         """Whether unpublished ports may be reached."""
         return bridge.open4 if self.number == 4 else bridge.open6
 
+    def routed(self, bridge: BridgeRules) -> bool:
+        """Whether containers are reached at their own addresses."""
+        return bridge.routed4 if self.number == 4 else bridge.routed6
+
+    def direct(self, items: Iterable[Published]) -> Iterator[Published]:
+        """The published ports that are reached at the container's own address, of this family."""
+        return ((binding, address) for binding, address in items if binding.direct and (":" in address) == (self.number == 6))
+
     def published(self, items: Iterable[Published]) -> Iterator[Published]:
         """Those with a host address of this family that a rule can carry; the others are netd's."""
         six = self.number == 6
         for binding, address in items:
-            if (":" in binding.host_ip) == six == (":" in address) and not binding.loopback:
+            if (":" in binding.host_ip) == six == (":" in address) and not binding.loopback and not binding.direct:
                 yield binding, address
 
     def closed(self, items: Iterable[Published]) -> Iterator[Binding]:

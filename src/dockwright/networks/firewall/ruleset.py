@@ -17,6 +17,7 @@ BRIDGE_SETS = {
     "talking": "set ifname . ifname",
     "trusted": "set ifname . ifname",
     "open": "set ifname",
+    "routed": "set ifname",
     "home": "set ADDRESS . ifname",
     "masqueraded": "set ADDRESS",
     "translated": "map ADDRESS : ADDRESS",
@@ -70,6 +71,8 @@ table {word} {name} {{
 		ct state established,related accept
 		ct status dnat accept
 		{word} saddr . {word} daddr . meta l4proto . th dport @linked accept
+		meta l4proto . {word} daddr . th dport @direct accept
+		oifname @routed meta l4proto {{ icmp, ipv6-icmp }} accept
 		oifname @open accept
 		iifname . oifname @trusted accept
 		drop comment "unpublished"
@@ -102,11 +105,12 @@ def _bridge_elements(family: Family, bridge: BridgeRules) -> Sets:
     found["bridges"].append(link)
     found["internal"] += [link] if bridge.internal else []
     found["open"] += [link] if family.opened(bridge) else []
+    found["routed"] += [link] if family.routed(bridge) else []
     found["talking"] += [f"{link} . {link}"] if bridge.icc else []
     found["trusted"] += [f'"{other}" . {link}' for other in bridge.trusted]
     if subnet is not None:
         found["home"].append(f"{subnet} . {link}")
-        if bridge.masquerade and not bridge.internal:
+        if bridge.masquerade and not bridge.internal and not family.routed(bridge):
             found["translated"] += [f"{subnet} : {source}"] if source else []
             found["masqueraded"] += [] if source else [str(subnet)]
     return found
@@ -147,6 +151,7 @@ TYPES = {
     "published": ("map", "inet_proto . ADDRESS . inet_service : ADDRESS . inet_service"),
     "published-anywhere": ("map", "inet_proto . inet_service : ADDRESS . inet_service"),
     "loopback": ("set", "inet_proto . ADDRESS . inet_service"),
+    "direct": ("set", "inet_proto . ADDRESS . inet_service"),
 }
 
 
@@ -171,6 +176,7 @@ def _elements(family: Family, published: Iterable[Published]) -> dict[str, list[
     for binding, address in family.published(published):
         kind, where = ("published-anywhere", "") if binding.anywhere else ("published", f"{binding.host_ip} . ")
         found[kind].append((f"{binding.protocol} . {where}{binding.host_port}", f"{address} . {binding.port}"))
+    found["direct"] = [(f"{item.protocol} . {address} . {item.port}", "") for item, address in family.direct(published)]
     found["loopback"] = [
         (f"{item.protocol} . {item.host_ip} . {item.host_port}", "") for item in family.closed(published)
     ]
