@@ -11,7 +11,7 @@ from dockwright.base.steps import Step
 from dockwright.kernel import process as k
 from dockwright.runtime import hooks, procfs
 from dockwright.runtime.cgroups import devices, limits
-from dockwright.runtime.cgroups.group import Cgroup, write
+from dockwright.runtime.cgroups.group import Cgroup, write_limit
 from dockwright.runtime.failure import RuntimeFailure, explain, words
 from dockwright.runtime.mounts import Mount
 from dockwright.runtime.namespaces import Namespaces
@@ -52,18 +52,16 @@ class CgroupCreate(Step):
 class CgroupWrite(Step):
     """One limit: one value to one control file."""
 
-    __slots__ = ("file", "group", "path", "value")
+    __slots__ = ("controller", "file", "group", "path", "value")
 
     def __init__(self, group: Cgroup, controller: str, file: str, value: str) -> None:
-        self.group, self.file, self.value = group, file, value
+        self.group, self.controller, self.file, self.value = group, controller, file, value
         self.path = group.file(controller, file)
         super().__init__("shim", "cgroup", f"write {value} to {self.path or file}")
 
     def execute(self) -> None:
         try:
-            if not self.path:
-                raise FileNotFoundError(2, "controller is not mounted", self.file)
-            write(self.path, self.value)
+            write_limit(self.group, self.controller, self.file, self.value)
         except OSError as error:
             raise RuntimeFailure(
                 f"error setting cgroup config: failed to write {self.value}: {explain(error)}"

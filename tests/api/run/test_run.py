@@ -97,10 +97,10 @@ def test_pause_and_unpause(daemon: Any) -> None:
     assert daemon.docker("rm", "-f", "frozen").returncode == 0
 
 
-def test_what_is_not_built_is_refused(daemon: Any) -> None:
+def test_a_network_that_is_not_there(daemon: Any) -> None:
     refused = daemon.docker("run", "--rm", "--network", "mine", "busybox", "true")
     assert refused.returncode == 125
-    assert b"user-defined networks are not implemented yet" in refused.stderr
+    assert b"network mine not found" in refused.stderr
 
 
 def test_a_killed_daemon_leaves_containers_running_and_finds_their_exit(daemon: Any) -> None:

@@ -43,7 +43,7 @@ def writes(before: dict[str, Any], wanted: dict[str, Any]) -> tuple[dict[str, st
         ({"PidsLimit": 5}, {"PidsLimit": 0}, {"pids.max": "max"}, {"pids.max": "max"}),
         ({"PidsLimit": 5, "CpuShares": 512}, {"CpuShares": 1024}, {"cpu.shares": "1024"}, {"cpu.weight": "39"}),
         ({"PidsLimit": 5}, {}, {}, {}),
-        ({}, {"BlkioWeight": 300}, {"blkio.bfq.weight": "300"}, {"io.weight": "default 2930"}),
+        ({}, {"BlkioWeight": 300}, {"blkio.bfq.weight": "300"}, {"io.bfq.weight": "default 300"}),
     ],
 )  # fmt: skip
 def test_writes(before: Any, wanted: Any, v1: dict[str, str], v2: dict[str, str]) -> None:

@@ -1,11 +1,13 @@
 """linux.resources as writes."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dockwright.runtime.arguments import UsageError
 from dockwright.runtime.cgroups import devices, limits
+from dockwright.runtime.cgroups.group import write_limit
 from dockwright.runtime.commands.update import size
 
 
@@ -38,7 +40,28 @@ def test_v2_cpu() -> None:
 
 def test_v2_block_io() -> None:
     resources = {"blockIO": {"weight": 500, "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 10}]}}
-    assert limits.v2_writes(resources) == [("io", "io.weight", "default 4950"), ("io", "io.max", "8:0 rbps=10")]
+    assert limits.v2_writes(resources) == [("io", "io.bfq.weight", "default 500"), ("io", "io.max", "8:0 rbps=10")]
+    devices = {"blockIO": {"weightDevice": [{"major": 8, "minor": 1, "weight": 300}]}}
+    assert limits.v2_writes(devices) == [("io", "io.bfq.weight", "8:1 300")]
+    assert limits.io_weight_line("default 500") == "default 4950"
+    assert limits.io_weight_line("8:1 10") == "8:1 1"
+
+
+def test_a_v2_weight_goes_wherever_it_is_taken(tmp_path: Path) -> None:
+    """Some kernels have BFQ, some the cost model, some both."""
+
+    class Group:
+        def file(self, controller: str, file: str) -> str:
+            return str(tmp_path / file)
+
+    with pytest.raises(FileNotFoundError, match=r"io\.bfq\.weight"):
+        write_limit(Group(), "io", "io.bfq.weight", "default 500")
+    (tmp_path / "io.weight").touch()
+    write_limit(Group(), "io", "io.bfq.weight", "default 500")
+    assert (tmp_path / "io.weight").read_text() == "default 4950"
+    (tmp_path / "io.bfq.weight").touch()
+    write_limit(Group(), "io", "io.bfq.weight", "default 500")
+    assert (tmp_path / "io.bfq.weight").read_text() == "default 500"
 
 
 def test_v1_devices_in_order() -> None:

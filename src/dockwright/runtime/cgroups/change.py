@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from dockwright.runtime.cgroups import devices, limits
-from dockwright.runtime.cgroups.group import Cgroup, write
+from dockwright.runtime.cgroups.group import Cgroup, write_limit
 from dockwright.runtime.failure import RuntimeFailure, words
 
 TYPE_CHECKING = False
@@ -31,19 +31,12 @@ def change(group: Cgroup, resources: dict[str, Any]) -> None:
             writes += devices.v1_writes(rules)
     for index, (controller, file, value) in enumerate(writes):
         try:
-            _write(group, controller, file, value)
+            write_limit(group, controller, file, value)
         except OSError as error:
             if _swap_first(error, file):
                 _raise_both(group, writes[index:])
                 continue
             raise RuntimeFailure(f"failed to write {value} to {file}: {words(error)}") from None
-
-
-def _write(group: Cgroup, controller: str, file: str, value: str) -> None:
-    path = group.file(controller, file)
-    if not path:
-        raise FileNotFoundError(errno.ENOENT, "controller is not mounted", file)
-    write(path, value)
 
 
 def _swap_first(error: OSError, file: str) -> bool:
@@ -56,8 +49,8 @@ def _raise_both(group: Cgroup, writes: list[tuple[str, str, str]]) -> None:
     for controller, file, swap in rest:
         if file == "memory.memsw.limit_in_bytes":
             try:
-                _write(group, controller, file, swap)
-                return _write(group, controller, limit, value)
+                write_limit(group, controller, file, swap)
+                return write_limit(group, controller, limit, value)
             except OSError as error:
                 raise RuntimeFailure(f"failed to write {swap} to {file}: {words(error)}") from None
     raise RuntimeFailure(

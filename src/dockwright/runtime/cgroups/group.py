@@ -10,6 +10,7 @@ import errno
 import os
 import time
 
+from dockwright.runtime.cgroups import limits
 from dockwright.runtime.cgroups.layout import Layout, available_v2, layout
 
 FREEZE_TRIES = 500  # times 2 ms: what a loaded machine needs to freeze a fork bomb
@@ -22,6 +23,32 @@ def write(path: str, value: str) -> None:
         os.write(fd, value.encode())
     finally:
         os.close(fd)
+
+
+def write_limit(group: Cgroup, controller: str, file: str, value: str) -> None:
+    """Write one limit. A v2 weight goes to both files that a kernel may have for it; each device heeds one of them.
+
+    Raises:
+        OSError: it was not taken.
+    """
+    if file != limits.WEIGHT:
+        return _write_file(group, controller, file, value)
+    refused: list[OSError] = []
+    for name, line in ((file, value), ("io.weight", limits.io_weight_line(value))):
+        try:
+            _write_file(group, controller, name, line)
+        except OSError as error:
+            refused.append(error)
+    if len(refused) == 2:
+        raise refused[0]
+    return None
+
+
+def _write_file(group: Cgroup, controller: str, file: str, value: str) -> None:
+    path = group.file(controller, file)
+    if not path:
+        raise FileNotFoundError(errno.ENOENT, "controller is not mounted", file)
+    write(path, value)
 
 
 def read(path: str) -> str:

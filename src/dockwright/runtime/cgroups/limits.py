@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     Resources = dict[str, Any]
 
 
+WEIGHT = "io.bfq.weight"  # of the scheduler BFQ; io.weight, of the cost model, has the same meaning on another scale
+
+
 def v1_writes(resources: Resources) -> list[Write]:
     """The writes for cgroup v1, in an order the kernel accepts."""
     writes = _v1_memory(resources.get("memory") or {})
@@ -93,7 +96,9 @@ def v2_writes(resources: Resources) -> list[Write]:
         writes.append(("pids", "pids.max", "max" if pids < 0 else str(pids)))
     block = resources.get("blockIO") or {}
     if block.get("weight"):
-        writes.append(("io", "io.weight", f"default {io_weight(block['weight'])}"))
+        writes.append(("io", WEIGHT, f"default {block['weight']}"))
+    for device in block.get("weightDevice") or ():
+        writes.append(("io", WEIGHT, f"{device['major']}:{device['minor']} {device['weight']}"))
     for key, _, word in _THROTTLES:
         for device in block.get(key) or ():
             writes.append(("io", "io.max", f"{device['major']}:{device['minor']} {word}={device['rate'] or 'max'}"))
@@ -158,6 +163,12 @@ def cpu_weight(shares: int) -> int:
 def io_weight(weight: int) -> int:
     """A blkio weight (10..1000) as a v2 io.weight (1..10000), linearly."""
     return 1 + (weight - 10) * 9999 // 990
+
+
+def io_weight_line(line: str) -> str:
+    """A line of io.bfq.weight on io.weight's scale."""
+    target, weight = line.split()
+    return f"{target} {io_weight(int(weight))}"
 
 
 def merge(kept: Resources, change: Resources) -> None:
