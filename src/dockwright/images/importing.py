@@ -14,11 +14,13 @@ from dockwright.images import changes as instructions
 from dockwright.images import platforms
 from dockwright.images.archive import Found
 from dockwright.images.content import Content
+from dockwright.images.fetching import address, fetched
 from dockwright.images.load import Loader, explained
 from dockwright.images.oci import Platform
 from dockwright.images.progress import Emit, Line, lines
+from dockwright.images.registry.transport import Transport
 
-DEFAULT_MESSAGE = "Imported from -"
+BODY = "-"  # as a source: the request's own body
 ENGINE = "27.5.1"  # docker_version of a config
 
 
@@ -53,27 +55,37 @@ def platform(text: str) -> Platform:
 class Importer:
     """Makes images of root file systems."""
 
-    def __init__(self, content: Content, loader: Loader, events: EventBus) -> None:
-        self._content, self._loader, self._events = content, loader, events
+    def __init__(self, content: Content, loader: Loader, events: EventBus, transport: Transport) -> None:
+        self._content, self._loader, self._events, self._transport = content, loader, events, transport
 
     def import_(
-        self, body: AsyncIterator[bytes], repo: str, tag: str, message: str, changes: list[str], wanted_platform: str
-    ) -> AsyncIterator[Line]:
+        self, body: AsyncIterator[bytes], repo: str, tag: str, message: str, changes: list[str], wanted_platform: str,
+        source: str = BODY,
+    ) -> AsyncIterator[Line]:  # fmt: skip
         """Progress documents; the last one's status is the new image's id.
 
+        Args:
+            source: a URL instead of the body.
+
         Raises:
-            InvalidParameter: a name, platform, change or tar that cannot be; at once, or while the body is read.
+            EngineError: a name, platform, change, URL or tar that cannot be; at once, or while it is read.
         """
         names = target(repo, tag)
+        url = "" if source == BODY else address(source)
+        message = message or f"Imported from {url or BODY}"
         wanted = platform(wanted_platform)
         created = now()
         config: dict[str, object] = {
             "architecture": wanted.architecture, **({"variant": wanted.variant} if wanted.variant else {}),
-            "comment": message or DEFAULT_MESSAGE,
+            "comment": message,
             "config": instructions.apply({}, changes), "created": created, "docker_version": ENGINE,
-            "history": [{"created": created, "comment": message or DEFAULT_MESSAGE}], "os": wanted.os,
+            "history": [{"created": created, "comment": message}], "os": wanted.os,
         }  # fmt: skip
-        return lines(partial(self._import, body, config, names))
+        return lines(partial(self._fetch, url, config, names) if url else partial(self._import, body, config, names))
+
+    async def _fetch(self, url: str, config: dict[str, object], names: list[Reference], emit: Emit) -> None:
+        async with fetched(self._transport, url, emit) as body:
+            await self._import(body, config, names, emit)
 
     async def _import(
         self, body: AsyncIterator[bytes], config: dict[str, object], names: list[Reference], emit: Emit
@@ -90,7 +102,7 @@ class Importer:
             await asyncio.to_thread(ingest.close)
         if names:
             await self._loader.mark_tagged(made.id)
-        self._events.publish("image", "import", made.id, {"name": made.id})
         for name in names:
             self._events.publish("image", "tag", made.id, {"name": name.familiar})
+        self._events.publish("image", "import", made.id, {"name": made.id})
         emit({"status": made.id})

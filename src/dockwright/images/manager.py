@@ -86,7 +86,7 @@ class ImageManager:
         )
         self._pusher = Pusher(database, content, self._assembler, rebuilder, self._loader, events, self._registries)
         self._inquirer = Inquirer(self._registries)
-        self._importer = Importer(content, self._loader, events)
+        self._importer = Importer(content, self._loader, events, self._registries.transport)
         database.write_now(lambda c: recovery.recover(c, self._driver, content, self._assembler, trash, trusted))
 
     @property
@@ -171,10 +171,11 @@ class ImageManager:
         return self._saver.save(names)
 
     def import_(
-        self, body: AsyncIterator[bytes], repo: str, tag: str, message: str, changes: Names, platform: str = ""
-    ) -> AsyncIterator[dict[str, Any]]:
-        """POST /images/create?fromSrc=-: progress documents. Raises InvalidParameter at once for bad parameters."""
-        return self._importer.import_(body, repo, tag, message, changes, platform)
+        self, body: AsyncIterator[bytes], repo: str, tag: str, message: str, changes: Names, platform: str = "",
+        source: str = "-",
+    ) -> AsyncIterator[dict[str, Any]]:  # fmt: skip
+        """POST /images/create?fromSrc=: progress documents. Raises EngineError at once for bad parameters."""
+        return self._importer.import_(body, repo, tag, message, changes, platform, source)
 
     async def close(self) -> None:
         """End what is under way; what it did is undone. Then let go of the storage drivers."""

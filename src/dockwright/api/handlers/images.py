@@ -11,7 +11,7 @@ from dockwright.api.exchange import Exchange
 from dockwright.api.handlers.registries import caller
 from dockwright.api.shapes import image as shapes
 from dockwright.api.shapes import shaped
-from dockwright.base.errors import EngineError, InvalidParameter, NotSupported
+from dockwright.base.errors import EngineError, InvalidParameter
 from dockwright.images.oci import Platform
 
 TAR = "application/x-tar"
@@ -96,16 +96,14 @@ async def _save(exchange: Exchange, names: list[str]) -> None:
 
 
 async def create(exchange: Exchange) -> Answer | None:
-    """POST /images/create: pull from a registry, or import from the body."""
+    """POST /images/create: pull from a registry, or import from the body or a URL."""
     query = exchange.query
     if query.text("fromImage"):
         await _pull(exchange)
         return None
-    if query.text("fromSrc") != "-":
-        raise NotSupported("importing from a URL is not implemented yet: send the archive itself (fromSrc=-)")
     imported = exchange.managers.images.import_(
         aiter(exchange.body), query.text("repo"), query.text("tag"), query.text("message"), query.all("changes"),
-        query.text("platform"),
+        query.text("platform"), query.text("fromSrc"),
     )  # fmt: skip
     async with aclosing(imported) as documents:
         await exchange.progress(documents)
