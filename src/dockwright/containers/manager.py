@@ -55,7 +55,7 @@ class ContainerManager:
         logopts.check(defaults.log)
         store = self._store = Store(database, events)
         execs = self._execs = Execs(store, images.layers, networks, defaults.no_new_privileges)
-        mounting = Mounting(store, paths, images.layers, volumes)
+        mounting = Mounting(store, paths, images, volumes)
         creation = Creation(store, paths, images, mounting, networks, supervisor.placement, defaults)
         stopping = Stopping(store)
         removal = Removal(store, paths, images, supervisor, stopping, networks, mounting, execs)

@@ -10,14 +10,14 @@ from typing import Any
 from dockwright.base.errors import EngineError, Internal, InvalidParameter, NotFound
 from dockwright.base.ids import new_id
 from dockwright.base.paths import Paths
-from dockwright.containers import mountplan
+from dockwright.containers import imagemounts, mountplan
 from dockwright.containers.container import Container
 from dockwright.containers.mountplan import Planned
 from dockwright.containers.mountpoint import MountPoint
 from dockwright.containers.rootfs import detached, in_root
 from dockwright.containers.store import Store
 from dockwright.host.mountinfo import mount_of
-from dockwright.images.layers import Layers
+from dockwright.images.manager import ImageManager
 from dockwright.runtime import paths as inside
 from dockwright.volumes.copying import fill
 from dockwright.volumes.manager import VolumeManager
@@ -26,8 +26,9 @@ from dockwright.volumes.manager import VolumeManager
 class Mounting:
     """Binds, volumes and tmpfs of all containers."""
 
-    def __init__(self, store: Store, paths: Paths, layers: Layers, volumes: VolumeManager) -> None:
-        self._store, self._paths, self._layers, self._volumes = store, paths, layers, volumes
+    def __init__(self, store: Store, paths: Paths, images: ImageManager, volumes: VolumeManager) -> None:
+        self._store, self._paths, self._images, self._volumes = store, paths, images, volumes
+        self._layers = images.layers
         self._filling = asyncio.Lock()  # two containers may be made with the same new volume
 
     # create
@@ -46,6 +47,7 @@ class Mounting:
         for entry in plan:
             if entry.volume:
                 self._volumes.check(entry.volume)
+        await self._find_images(plan)
         made = await self._acquire(container, plan)
         try:
             container.mounts = [entry.point for entry in plan]
@@ -67,6 +69,22 @@ class Mounting:
                 entry.point.name = entry.point.name or entry.volume.name or new_id()
                 entry.point.source = self._volumes.mountpoint(entry.point.name)
         return [entry.point for entry in plan]
+
+    async def _find_images(self, plan: list[Planned]) -> None:
+        """The images that are mounted.
+
+        Raises:
+            NotFound, InvalidParameter: in Docker's words.
+        """
+        for point in (entry.point for entry in plan if entry.point.type == "image"):
+            try:
+                image = self._images.resolve(point.source)
+            except NotFound as error:  # as a 404 it would make clients pull the container's own image
+                raise InvalidParameter(f'invalid mount config for type "image": {error.message}') from None
+            point.image, point.chain = image.id, self._images.chain_of(image)
+            if not point.chain:
+                raise InvalidParameter(f"image {point.source} has no files that could be mounted")
+            await self._layers.image_there(point.image, point.chain)
 
     def _mounts_of(self, ref: str) -> list[MountPoint]:
         return self._store.find(ref).mounts
@@ -135,6 +153,8 @@ class Mounting:
                 self._check_subpath(point)
             elif point.type == "bind":
                 _prepare_bind(point)
+            elif point.type == "image":
+                await self._layers.image_there(point.image, point.chain)
         self._tell_mounted(container)
 
     def _tell_mounted(self, container: Container) -> None:
@@ -194,7 +214,8 @@ class Mounting:
                 if point.type == "volume":
                     await self._activate(point, user)
             self._tell_mounted(container)
-            binds = [point.oci() for point in container.mounts if point.type != "tmpfs"] + self._engine_files(container)
+            points = [point for point in container.mounts if point.type != "tmpfs"]
+            binds = [imagemounts.entry(point, self._layers, self._paths) for point in points] + self._engine_files(container)
             async with self._opened(
                 self._layers.mount(container.id), binds, bool(container.host.ReadonlyRootfs)
             ) as root:

@@ -111,6 +111,8 @@ def _from_mount(mount: Mount) -> MountSpec:
         if volume.DriverConfig:
             spec.driver = volume.DriverConfig.Name or ""
             spec.driver_options = volume.DriverConfig.Options or {}
+    if mount.ImageOptions:
+        spec.subpath = mount.ImageOptions.Subpath or ""
     if tmpfs:
         spec.tmpfs = _tmpfs_words(tmpfs.SizeBytes or 0, tmpfs.Mode or 0, tmpfs.Options or [])
     return spec
@@ -131,6 +133,8 @@ def _planned(spec: MountSpec, data_root: str) -> Planned:
         return Planned(_tmpfs(spec))
     if spec.type == "bind":
         return Planned(_bind(spec, data_root))
+    if spec.type == "image":
+        return Planned(MountPoint("image", spec.destination, spec.source, writable=False, subpath=spec.subpath))
     point = MountPoint("volume", spec.destination, name=spec.source, mode=spec.mode or "z", subpath=spec.subpath)
     point.writable, point.anonymous = not spec.read_only, not spec.source
     point.copy = not spec.no_copy and not spec.subpath

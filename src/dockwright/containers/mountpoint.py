@@ -11,7 +11,7 @@ class MountPoint:
     """A mount that was asked for.
 
     Attributes:
-        type: bind, volume or tmpfs. destination: cleaned, inside the container.
+        type: bind, volume, image or tmpfs. destination: cleaned, inside the container.
         source: directory or file on the host; of a volume its mountpoint. name, driver: of the volume.
         mode: as in inspect. propagation: "" for volumes and tmpfs.
         anonymous: given without a source: goes with the container.
@@ -19,6 +19,7 @@ class MountPoint:
         implied: nobody asked for this propagation: a source that does not propagate is no error.
         create_source: a missing source is made at start. subpath: of the volume.
         tmpfs: its options. idmap: whose a bind's files are inside, see `grammar.idmaps`.
+        image, chain: id and layers of the image that is mounted.
     """
 
     type: str
@@ -38,6 +39,8 @@ class MountPoint:
     tmpfs: list[str] = field(default_factory=list)
     idmap: str = ""
     driver: str = "local"
+    image: str = ""
+    chain: str = ""
 
     def document(self) -> dict[str, Any]:
         """An entry of inspect's Mounts."""

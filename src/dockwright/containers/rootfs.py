@@ -82,8 +82,8 @@ def _assembled(mount: Document, base: str, temporary: str, binds: Sequence[Docum
     m.mount("", "/", "", m.MS_REC | m.MS_SLAVE)
     point = tempfile.mkdtemp(prefix="root-", dir=temporary)
     try:
-        os.chdir(base)  # an overlay's lower names are relative, to fit mount(2)'s one page
-        root = _mounted(mount, base, point)
+        tree.mount_at(mount, base, point)
+        root = os.open(point, m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             _attach(root, binds)
             if read_only:
@@ -98,22 +98,10 @@ def _assembled(mount: Document, base: str, temporary: str, binds: Sequence[Docum
         os.rmdir(point)
 
 
-def _mounted(mount: Document, base: str, point: str) -> int:
-    """Mount the root at `point`; a descriptor of it."""
-    if tree.plain(mount):
-        tree.mount_plain(mount, point)
-    else:
-        made, target = tree.mounted(mount, base), os.open(point, m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        m.move_mount(made, target)
-        os.close(made)
-        os.close(target)
-    return os.open(point, m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-
-
 def _attach(root: int, binds: Sequence[Document]) -> None:
     """Outer ones first; a source that has vanished is left out, as nothing can be seen in it."""
     for entry in sorted(binds, key=lambda entry: str(entry["destination"]).count("/")):
-        if os.path.exists(entry["source"]):
+        if entry.get("snapshot") or os.path.exists(entry["source"]):
             step = Mount(entry, _Root(root))
             step.prepare()
             step.execute()

@@ -11,6 +11,7 @@ from dockwright.containers import (
     confinement,
     devices,
     idmapping,
+    imagemounts,
     initprogram,
     limits,
     logopts,
@@ -60,7 +61,9 @@ def task_spec(
         Internal: an unknown user or group, a device that is not there, in Docker's words.
     """
     mapped = remap.of(container.host, defaults.remap)
-    own = [_mount(point, container, layers, mapped) for point in container.mounts]
+    if mapped:
+        imagemounts.refuse(container, "together with userns-remap: use --userns=host")
+    own = [_mount(point, container, layers, paths, mapped) for point in container.mounts]
     taken = {mount["destination"] for mount in own}
     files = _engine_files(container, paths, attachment)
     binds = own + [_of_the_engine(file) if mapped else file for file in files if file["destination"] not in taken]
@@ -85,6 +88,7 @@ def _runtime(container: Container, paths: Paths, defaults: Defaults) -> dict[str
         return None
     if remap.of(container.host, defaults.remap):
         raise NotSupported(f"runtime {name} does not take part in userns-remap: use --userns=host, or the runtime runc")
+    imagemounts.refuse(container, f"by runtime {name}: use the runtime runc")
     try:
         return runtime.plan(f"{paths.exec_root}/runtimes/{name.replace('/', '_')}")
     except Internal as error:
@@ -92,11 +96,14 @@ def _runtime(container: Container, paths: Paths, defaults: Defaults) -> dict[str
         raise Internal(f"{_CREATE}unable to retrieve OCI runtime error ({log}): {error.message}: unknown") from None
 
 
-def _mount(point: MountPoint, container: Container, layers: Layers, mapped: remap.Remap | None) -> dict[str, Any]:
+def _mount(
+    point: MountPoint, container: Container, layers: Layers, paths: Paths, mapped: remap.Remap | None
+) -> dict[str, Any]:
     """A mount in the runtime's terms, with the maps of owners it gets."""
+    entry = imagemounts.entry(point, layers, paths)
     if point.idmap:
-        return idmapping.mapped(point, point.oci(), _identity(container, layers), mapped)
-    return _of_the_engine(point.oci()) if mapped and point.type == "volume" else point.oci()
+        return idmapping.mapped(point, entry, _identity(container, layers), mapped)
+    return _of_the_engine(entry) if mapped and point.type == "volume" else entry
 
 
 def _of_the_engine(entry: dict[str, Any]) -> dict[str, Any]:

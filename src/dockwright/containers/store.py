@@ -149,6 +149,9 @@ def _insert(connection: Any, container: Container) -> None:
     container.insert(connection)
     if container.image:
         references.add(connection, "container", container.id, "image", container.image)
+    for point in container.mounts:
+        if point.image:
+            references.add(connection, "container", container.id, "image", point.image)
 
 
 def _retire(connection: Any, container: Container) -> None:

@@ -89,9 +89,9 @@ class VolumeFiles:
     async def _held(self, name: str) -> AsyncIterator[int]:
         """A descriptor of the volume's directory, which is mounted for as long as it takes."""
         user = f"files {new_id()}"
-        await self._volumes.activate(name, user)
+        place = await self._volumes.activate(name, user)
         try:
-            directory = os.open(self._volumes.mountpoint(name), _DIRECTORY)
+            directory = os.open(place, _DIRECTORY)
             try:
                 yield directory
             finally:

@@ -113,7 +113,7 @@ def check(spec: MountSpec) -> None:
     Raises:
         InvalidParameter: in Docker's words.
     """
-    rules = {"bind": _bind_fault, "volume": _volume_fault, "tmpfs": _tmpfs_fault}
+    rules = {"bind": _bind_fault, "volume": _volume_fault, "tmpfs": _tmpfs_fault, "image": _image_fault}
     fault = _target_fault(spec)
     if not fault:
         fault = rules[spec.type](spec) if spec.type in rules else "mount type unknown"
@@ -176,6 +176,16 @@ def _volume_fault(spec: MountSpec) -> str:
         return "subpath must be a relative path within the volume"
     if spec.read_only and not spec.source:
         return "must not set ReadOnly mode when using anonymous volumes"
+    return ""
+
+
+def _image_fault(spec: MountSpec) -> str:
+    if not spec.source:
+        return "field Source must not be empty"
+    if fault := _extra(spec, "BindOptions", "VolumeOptions", "TmpfsOptions"):
+        return fault
+    if spec.subpath and not local_path(spec.subpath):
+        return "subpath must be a relative path within the image"
     return ""
 
 

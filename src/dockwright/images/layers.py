@@ -135,6 +135,22 @@ class Layers:
         driver, key = self._existing(container)
         return driver.mounts(key)[0]
 
+    async def image_there(self, image: str, chain: str) -> None:
+        """Unpack an image that is to be mounted, if this driver has not yet. Raises NotFound: it has gone."""
+        if chain:
+            await self._parent(image, chain)
+
+    def image_mount(self, chain: str) -> dict[str, Any]:
+        """How an image's own layers are mounted, to be read.
+
+        Raises:
+            NotFound: they have gone.
+        """
+        key = self._key(chain)
+        if not key:
+            raise NotFound(f"No such image: {chain}")
+        return self._driver.mounts(key)[0]
+
     def view(self, container: str) -> dict[str, Any]:
         """How a container's root is mounted to be read while the container itself may be using it."""
         mount = self.mount(container)

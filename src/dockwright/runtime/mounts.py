@@ -13,8 +13,9 @@ import stat
 
 from dockwright.base.steps import Step
 from dockwright.kernel import mount as m
-from dockwright.kernel.process import CLONE_NEWNS, setns
+from dockwright.kernel.process import CLONE_NEWNS, setns, unshare
 from dockwright.runtime import idmap, paths
+from dockwright.runtime import tree as trees
 from dockwright.runtime.cgroups.layout import layout
 from dockwright.runtime.failure import RuntimeFailure, words
 from dockwright.runtime.options import Options
@@ -84,7 +85,9 @@ class Mount(Step):
         if not source.startswith("/"):
             source = os.path.join(self.context.bundle, source)
         recursive = m.AT_RECURSIVE if self.options.recursive or not self.options.bind else 0
-        if self.entry.get("namespace"):
+        if self.entry.get("snapshot"):
+            self.tree = _copy_of_snapshot(self.entry["snapshot"], self.entry.get("subpath", ""))
+        elif self.entry.get("namespace"):
             self.tree = _copy_from(self.entry["namespace"], source, recursive)
         else:
             self.tree = _copy_of(source, self.entry.get("subpath", ""), recursive)
@@ -221,6 +224,31 @@ def _copy_from(namespace: str, source: str, recursive: int) -> int:
     finally:
         os.close(own)
         os.close(other)
+
+
+def _copy_of_snapshot(snapshot: dict[str, Any], subpath: str) -> int:
+    """A detached copy of a snapshot, or of what is at `subpath` in it, mounted for that moment where nobody else sees it.
+
+    Args:
+        snapshot: its mount and the directory its names start from (`tree.mounted`), and a directory to mount it on.
+    """
+    own = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        unshare(CLONE_NEWNS)
+        try:
+            m.mount("", "/", "", m.MS_REC | m.MS_SLAVE)
+            trees.mount_at(snapshot["mount"], snapshot["base"], snapshot["point"])
+            root = os.open(snapshot["point"], m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            found = paths.open_in_root(root, subpath)
+            os.close(root)
+            flags = m.OPEN_TREE_CLONE | m.OPEN_TREE_CLOEXEC | m.AT_EMPTY_PATH | m.AT_RECURSIVE
+            copy = m.open_tree(found, "", flags)
+            os.close(found)
+            return copy
+        finally:
+            setns(own, CLONE_NEWNS)
+    finally:
+        os.close(own)
 
 
 def _copy_of(source: str, subpath: str, recursive: int) -> int:

@@ -120,6 +120,24 @@ def _mapped(base: str, options: list[str], layers: list[int], owner: Owner) -> i
         set_fs_ids(0, 0)
 
 
+def mount_at(source: Spec, base: str, point: str) -> None:
+    """Mount what `source` describes at directory `point` of the caller's mount namespace; its working directory is `base` then.
+
+    Raises:
+        OSError: with what was refused as its file name.
+    """
+    os.chdir(base)  # an overlay's lower names are relative, to fit mount(2)'s one page
+    if plain(source):
+        m.mount("overlay", point, "overlay", 0, ",".join(source["options"]))
+        return
+    made, target = mounted(source, base), os.open(point, m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        m.move_mount(made, target)
+    finally:
+        os.close(made)
+        os.close(target)
+
+
 def _from(base: str, options: list[str], layers: list[int]) -> int:
     """The overlay, made from directory `base`."""
     here = os.open(".", m.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -103,6 +103,12 @@ class VolumeOptions(msgspec.Struct, omit_defaults=True):
     DriverConfig: VolumeDriver | None = None
 
 
+class ImageOptions(msgspec.Struct, omit_defaults=True):
+    """What an image that is mounted may have."""
+
+    Subpath: str | None = ""
+
+
 class TmpfsOptions(msgspec.Struct, omit_defaults=True):
     """What a tmpfs may have; size in bytes, mode as Go prints it: permission bits."""
 
@@ -122,7 +128,7 @@ class Mount(msgspec.Struct, omit_defaults=True):
     BindOptions: BindOptions | None = None
     VolumeOptions: VolumeOptions | None = None
     TmpfsOptions: TmpfsOptions | None = None
-    ImageOptions: dict[str, Any] | None = None
+    ImageOptions: ImageOptions | None = None
     ClusterOptions: dict[str, Any] | None = None
 
 

@@ -79,7 +79,7 @@ def test_bad_binds(raw, message):
         (MountSpec("volume", "", "/t", subpath="a"), "must not set Subpath when using anonymous volumes"),
         (MountSpec("volume", "v", "/t", subpath="../a"), "subpath must be a relative path within the volume"),
         (MountSpec("tmpfs", "/s", "/t"), "field Source must not be specified"),
-        (MountSpec("image", "s", "/t"), "mount type unknown"),
+        (MountSpec("npipe", "s", "/t"), "mount type unknown"),
         (MountSpec("", "s", "/t"), "mount type unknown"),
     ],
 )

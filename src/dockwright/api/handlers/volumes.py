@@ -62,11 +62,11 @@ async def export(exchange: Exchange) -> None:
 async def import_(exchange: Exchange) -> Answer:
     """POST /dockwright/v1/volumes/{name}/import: a tar, perhaps compressed, into a volume, which is made if it is missing."""
     await exchange.managers.containers.import_volume(exchange.name, aiter(exchange.body))
-    return document(exchange.managers.volumes.inspect(exchange.name), 201)
+    return document(await exchange.managers.volumes.inspect(exchange.name), 201)
 
 
 async def clone(exchange: Exchange) -> Answer:
     """POST /dockwright/v1/volumes/{name}/clone?to=NAME: another volume with a copy of all files."""
     target = exchange.query.text("to")
     await exchange.managers.containers.clone_volume(exchange.name, target)
-    return document(exchange.managers.volumes.inspect(target), 201)
+    return document(await exchange.managers.volumes.inspect(target), 201)
