@@ -47,7 +47,7 @@ class Lane:
                     return await limited(response, descriptor.size)
             except RegistryError as error:
                 if error.lasting or attempt >= self.attempts:
-                    raise
+                    raise RegistryError(f"download failed after attempts={attempt}: {error.text}") from error
             await asyncio.sleep(self.pause * attempt / SMALLER)
             attempt += 1
 
@@ -76,9 +76,9 @@ class Download:
                     await arrival.fill(self._pieces(arrival))
                     if arrival.offset < arrival.size:
                         raise Unreachable(f'Get "{self._repository.url}/blobs/{self._digest}"', "unexpected EOF")
-                except InvalidParameter:
+                except InvalidParameter as error:  # there is more than was said
                     arrival.discard()
-                    raise
+                    raise InvalidParameter(f"filesystem layer verification failed for digest {self._digest}") from error
                 except RegistryError as error:
                     worked = (arrival.offset - before) * PROGRESS > arrival.size
                     failures = 0 if worked else failures + 1

@@ -1,13 +1,14 @@
 """From a name to the manifest of one image: asked at a registry, verified, the platform chosen."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dockwright.base.errors import InvalidParameter, NotFound
 from dockwright.grammar.reference import Reference
 from dockwright.images import oci, platforms
 from dockwright.images.content import SHA256, checked
-from dockwright.images.registry.failures import RegistryError
+from dockwright.images.registry.failures import RegistryError, json_problem
 from dockwright.images.registry.repository import MANIFEST_TYPES, Found, Repository
 
 DEEPEST_INDEX = 4
@@ -54,14 +55,21 @@ class Mismatch(RegistryError):
     """What came is not what its digest says."""
 
 
-async def resolve(repository: Repository, reference: Reference, wanted: oci.Platform | None) -> Resolved:
+async def resolve(
+    repository: Repository, reference: Reference, wanted: oci.Platform | None, begun: Callable[[], None] = lambda: None
+) -> Resolved:
     """The image that `reference` means for a platform (None: this host).
+
+    Args:
+        begun: called when it is known that there is something by that name.
 
     Raises:
         RegistryError: the registry refused, or lies. NotFound: no image for that platform. InvalidParameter: what it has is
             no image.
     """
     top = await document_at(repository, reference.digest or reference.tag)
+    _check(top, reference)
+    begun()
     chain = [top]
     for _ in range(DEEPEST_INDEX):
         if not is_index(chain[-1]):
@@ -103,6 +111,19 @@ def digest_of(data: bytes) -> str:
     return SHA256 + hashlib.sha256(data).hexdigest()
 
 
+def _check(document: Document, reference: Reference) -> None:
+    """Refuse what is neither a manifest nor an index, or both."""
+    problem = json_problem(document.data)
+    if problem:
+        raise InvalidParameter(problem)
+    if document.media_type in _OLD or b'"fsLayers"' in document.data:
+        raise InvalidParameter(SCHEMA_1.format(reference.familiar))
+    if is_index(document):
+        oci.index(document.data, _declared(document.media_type))
+    else:
+        oci.manifest(document.data, _declared(document.media_type))
+
+
 def _declared(media_type: str) -> str:
     """The type a registry gave, if it is one of a manifest: many say text/plain or nothing."""
     return media_type if media_type in MANIFEST_TYPES and not media_type.endswith("/json") else ""
@@ -118,8 +139,7 @@ def manifest(document: Document, reference: Reference) -> oci.Manifest:
     Raises:
         InvalidParameter: it is none, or one of something else.
     """
-    if document.media_type in _OLD or b'"fsLayers"' in document.data:
-        raise InvalidParameter(SCHEMA_1.format(reference.familiar))
+    _check(document, reference)
     parsed = oci.manifest(document.data, _declared(document.media_type))
     if parsed.config.media_type not in _CONFIGS:
         raise InvalidParameter(f"unsupported media type {parsed.config.media_type[:200]}")

@@ -29,6 +29,8 @@ from dockwright.images.verifying import Verifier, note, written
 from dockwright.metadata import Database
 
 SCRATCH = "'scratch' is a reserved name"
+NO_CONFIG = "error pulling image configuration"
+MISMATCH = "layers from manifest don't match image configuration"
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Puller:
         except OSError as error:
             raise explained(error) from error
         except WrongDiff as error:
-            raise InvalidParameter("layers from manifest don't match image configuration") from error
+            raise InvalidParameter(MISMATCH) from error
         shown = reference.familiar_name if request.all_tags else reference.familiar
         newer = "Downloaded newer image for" if changed else "Image is up to date for"
         emit({"status": f"Status: {newer} {shown}"})
@@ -108,9 +110,16 @@ class Puller:
         return changed
 
     async def _one(self, repository: Repository, reference: Reference, request: PullRequest, emit: Emit) -> bool:
-        resolved = await resolve(repository, reference, request.platform)
+        line = {"status": f"Pulling from {reference.path}", "id": str(reference) if reference.digest else reference.tag}
+        there: list[bool] = []
+        try:
+            resolved = await resolve(repository, reference, request.platform, lambda: there.append(True))
+        except EngineError:
+            if there:
+                emit(line)  # Docker has said so before it looks for a platform, and at what the manifest is made of
+            raise
         signatures = await self._verifier.admit(resolved, reference)
-        emit({"status": f"Pulling from {reference.path}", "id": str(reference) if reference.digest else reference.tag})
+        emit(line)
         ident = checked(resolved.manifest.config.digest)
         before = store.named(self._database.read(), reference)
         await self._bring(resolved, reference, ident, emit, signatures, request.all_platforms)
@@ -155,10 +164,15 @@ class Puller:
         descriptor = resolved.manifest.config
         if not 0 <= descriptor.size <= oci.LARGEST_DOCUMENT:
             raise InvalidParameter(f"a config of {descriptor.size} bytes is too large")
-        data = await self._lane.document(resolved.repository, descriptor)
+        try:
+            data = await self._lane.document(resolved.repository, descriptor)
+        except RegistryError as error:
+            raise RegistryError(f"{NO_CONFIG}: {error.text}") from error
         blob = await asyncio.to_thread(ingest.write, [data])
         if blob.digest != descriptor.digest:
-            raise InvalidParameter(f"image config verification failed for digest {descriptor.digest}")
+            raise InvalidParameter(f"{NO_CONFIG}: image config verification failed for digest {descriptor.digest}")
+        if len(resolved.manifest.layers) != len(_diffs(data)):
+            raise InvalidParameter(MISMATCH)
         return blob
 
     def _layers(self, resolved: Resolved) -> list[Remote]:
@@ -179,6 +193,11 @@ def _name(
     blobrows.add_children(connection, resolved.document.digest, blobs)
     for digest in blobs:
         blobrows.add_source(connection, digest, reference.domain, reference.path)
+
+
+def _diffs(config: bytes) -> list[str]:
+    rootfs = oci.config(config).rootfs
+    return (rootfs and rootfs.diff_ids) or []
 
 
 def _tagged(reference: Reference, tag: str) -> Reference:

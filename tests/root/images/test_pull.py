@@ -189,7 +189,7 @@ def test_what_came_is_there_for_the_next_try(rig: Any, registry: Any, layers: li
         return request.close()
 
     registry.when("GET .*/blobs/", broken)
-    with pytest.raises(EngineError, match="blob unknown"):
+    with pytest.raises(EngineError, match="unknown blob"):
         rig.pull(f"{registry.host}/a")
     assert rig.state()["image"] == []
     registry.rules.clear()
@@ -204,7 +204,9 @@ def test_a_server_in_trouble_is_asked_again_a_few_times(overlay: Any, registry: 
     registry.image(layers[:1], "1")
     registry.when("GET .*/blobs/", lambda request: request.reply(status, b"oops", Retry_After="0"))
     text = refused(overlay, f"{registry.host}/a")
-    assert text.startswith(f"received unexpected HTTP status: {status}")
+    assert text.startswith(
+        f"error pulling image configuration: download failed after attempts=5: received unexpected HTTP status: {status}"
+    )
 
 
 def test_retries_are_told(overlay: Any, registry: Any, layers: list[bytes]) -> None:
@@ -289,7 +291,9 @@ def test_a_config_that_is_another(overlay: Any, registry: Any, layers: list[byte
     registry.add_manifest(manifest, "1")
     wanted = manifest["config"]["digest"]
     registry.blobs[wanted] = registry.blobs[wanted][:-1] + b" "
-    assert refused(overlay, f"{registry.host}/a") == f"image config verification failed for digest {wanted}"
+    assert refused(overlay, f"{registry.host}/a") == (
+        f"error pulling image configuration: image config verification failed for digest {wanted}"
+    )
 
 
 def test_layers_that_the_config_does_not_name(overlay: Any, registry: Any, layers: list[bytes]) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from dockwright.images.registry.credentials import ANONYMOUS, Credentials
 from dockwright.images.registry.endpoints import Endpoint
-from dockwright.images.registry.failures import LARGEST_BODY, Unadmitted, refusal
+from dockwright.images.registry.failures import LARGEST_BODY, Unadmitted, json_problem, refusal
 from dockwright.images.registry.settings import hostname
 from dockwright.images.registry.transport import Transport, limited
 
@@ -198,7 +198,7 @@ class Authorizer:
         try:
             return msgspec.json.decode(body, type=_Token)
         except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-            raise Unadmitted(f"unable to decode token response: {error}") from None
+            raise Unadmitted(f"unable to decode token response: {json_problem(body) or error}") from None
 
 
 def _basic(credentials: Credentials) -> str:

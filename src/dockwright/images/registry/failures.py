@@ -17,9 +17,9 @@ MESSAGES = {
     "UNAUTHORIZED": "authentication required",
     "DENIED": "requested access to the resource is denied",
     "TOOMANYREQUESTS": "too many requests",
-    "UNKNOWN": "unknown error",
 }
-_DETAILED = {401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS"}
+_BY_STATUS = {401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS"}
+LONGEST_TEXT = 1024
 
 
 class RegistryError(Exception):
@@ -92,9 +92,13 @@ def refusal(status: int, reason: str, headers: Mapping[str, str], body: bytes) -
         texts = [text for _, text in found]
         shown = texts[0] if len(texts) == 1 else "\n".join(["errors:", *texts]) + "\n"
         return Refused(shown, status, found[0][0], reason)
-    if status == 401:
-        return Refused(f"unauthorized: {MESSAGES['UNAUTHORIZED']}", status, "UNAUTHORIZED", reason)
-    return Refused(f"error parsing HTTP {status} response body: {_problem(body)}", status, reason=reason)
+    if "json" not in headers.get("Content-Type", ""):
+        code = _BY_STATUS.get(status, "UNKNOWN")
+        said = body[:LONGEST_TEXT].decode("utf-8", "replace")
+        return Refused(f"{code.lower()}: {said or MESSAGES.get(code, '')}", status, code, reason)
+    problem = json_problem(body) or "no error details found in HTTP response body"
+    quoted = json.dumps(body[:LONGEST_TEXT].decode("utf-8", "replace"), ensure_ascii=False)
+    return Refused(f"error parsing HTTP {status} response body: {problem}: {quoted}", status, reason=reason)
 
 
 def _errors(status: int, body: bytes) -> list[tuple[str, str]]:
@@ -104,8 +108,8 @@ def _errors(status: int, body: bytes) -> list[tuple[str, str]]:
         return []
     details = document.get("details")
     entries = document.get("errors")
-    if isinstance(details, str) and details and not entries and status in _DETAILED:
-        entries = [{"code": _DETAILED[status], "message": details}]
+    if isinstance(details, str) and details and not entries and status in _BY_STATUS:
+        entries = [{"code": _BY_STATUS[status], "message": details}]
     if not isinstance(entries, list):
         return []
     return [_error(entry) for entry in entries[:16] if isinstance(entry, dict)]
@@ -124,20 +128,18 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _problem(body: bytes) -> str:
-    """Why a body says nothing, as Go's JSON decoder puts it."""
-    text = body.decode("utf-8", "replace")
-    shown = json.dumps(text[:1024], ensure_ascii=False)
-    if _json(body) is not None:
-        return f"no error details found in HTTP response body: {shown}"
-    if not text.strip():
-        return f"unexpected end of JSON input: {shown}"
+def json_problem(body: bytes) -> str:
+    """Why a body is no JSON, as Go's decoder puts it; "" if it is."""
+    text = body.decode("utf-8", "replace").lstrip()
+    if _json(body) is not None or text.rstrip() == "null":
+        return ""
+    if not text:
+        return "unexpected end of JSON input"
     try:
-        _, end = json.JSONDecoder().raw_decode(text.lstrip())
+        _, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
-        return f"invalid character '{text.lstrip()[0]}' looking for beginning of value: {shown}"
-    rest = text.lstrip()[end:].lstrip()
-    return f"invalid character '{rest[:1]}' after top-level value: {shown}"
+        return f"invalid character '{text[0]}' looking for beginning of value"
+    return f"invalid character '{text[end:].lstrip()[:1]}' after top-level value"
 
 
 def _seconds(text: str) -> float:

@@ -183,7 +183,14 @@ class Repository:
     async def blob(self, digest: str, offset: int = 0) -> AsyncIterator["ClientResponse"]:
         """The bytes of a blob from `offset` on: status 206, or 200 from a server that begins at the first byte all the same."""
         headers = {"Range": f"bytes={offset}-"} if offset else {}
-        async with self.asked("GET", f"{self.url}/blobs/{digest}", headers, good=(200, 206)) as response:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                asked = self.asked("GET", f"{self.url}/blobs/{digest}", headers, good=(200, 206))
+                response = await stack.enter_async_context(asked)
+            except Refused as error:
+                if error.status == 404:
+                    raise Refused("unknown blob", 404, error.code, error.reason) from error
+                raise
             yield response
 
 
