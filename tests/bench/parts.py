@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import names
+import networking
 import peers
 from peers import BIN, Engine
 from timing import Figures, command, in_turns
@@ -179,4 +180,25 @@ def resolver(engines: list[Engine], _rounds: int) -> list[Result]:
     ]
 
 
-PARTS = {"run": run, "floor": floor, "exec": exec_, "cli": cli, "runtime": runtime, "memory": memory, "names": resolver}
+def networks(engines: list[Engine], rounds: int) -> list[Result]:
+    """A bridge beside none, connects, many networks, bytes: ours alone."""
+    changed, speed = networking.changes(engines[0], rounds), networking.throughput(engines[0])
+    started = networking.starts(engines[0], rounds)
+    extra = {name: started[mode] - started["none"] for name, mode in (("bridge", "bridge"), ("user's network", "bench"))}
+    ratio = speed["containers"] / speed["hand"]
+    return [
+        Result("bytes between containers", f"{ratio:.2f} of a hand-made veth pair's", "as many", ratio > 0.95, speed),
+        *(
+            Result(f"a start on a {name} beside none, 1,000 ports open", f"{more:.1f} ms more", "5 ms", more <= 5, started)
+            for name, more in extra.items()
+        ),
+        Result("connect", f"{changed['connect']:.1f} ms", "10 ms", changed["connect"] <= 10, changed),
+        Result("100 networks created", f"{changed['create']:.0f} ms"),
+        Result("100 networks removed", f"{changed['remove']:.0f} ms", "1,000 ms", changed["remove"] < 1000, changed),
+    ]
+
+
+PARTS = {
+    "networks": networks, "run": run, "floor": floor, "exec": exec_, "cli": cli, "runtime": runtime, "memory": memory,
+    "names": resolver,
+}  # fmt: skip
