@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface
 from typing import Any
 
@@ -22,11 +22,12 @@ MTU = 1500
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The link and the gateway's address on it; `adopted`: the user's own bridge, never removed by us."""
+    """The link and the gateway's address on it; `adopted`: the user's own bridge, never removed by us. `mtu`: bytes."""
 
     link: str
     address: IPv4Interface
     adopted: bool = False
+    mtu: int = MTU
 
 
 def mark(data_root: str) -> str:
@@ -101,9 +102,10 @@ def set_up(config: NetworkConfig, owner: str, others: Iterable[Holder]) -> Choic
         with netlink.Netlink() as link:
             taken = [*subnets.occupied(link, owner), *others]
             choice = choose(config, netlink.links(link), netlink.addresses(link), taken, owner)
+            mtu = config.mtu or min(MTU, subnets.uplink_mtu(link) or MTU)
             if not choice.adopted:
-                bridge.make(link, choice.link, [choice.address], config.mtu or MTU, owner)
+                bridge.make(link, choice.link, [choice.address], mtu, owner)
     except OSError as error:
         raise Internal(f"failed to set up the default bridge: {error.strerror}") from None
     log.info("default bridge %s has %s%s", choice.link, choice.address, " (the host's own)" if choice.adopted else "")
-    return choice
+    return replace(choice, mtu=mtu)

@@ -92,18 +92,18 @@ class NetworkManager:
         choice = default_bridge.set_up(config, self._owner, self.registry.holders())
         pools = [Pool(choice.address.network, choice.address.ip)]
         await self.registry.add_predefined(
-            Network("", "bridge", "bridge", "", choice.link, pools, self._options(choice.link))
+            Network("", "bridge", "bridge", "", choice.link, pools, self._options(choice.link, choice.mtu))
         )
         self._host_gateway = self._host_gateway or str(choice.address.ip)
 
-    def _options(self, link: str) -> dict[str, str]:
+    def _options(self, link: str, mtu: int) -> dict[str, str]:
         return {
             BRIDGE_OPTION + "default_bridge": "true",
             BRIDGE_OPTION + "enable_icc": str(self._config.icc).lower(),
             BRIDGE_OPTION + "enable_ip_masquerade": str(self._config.ip_masq).lower(),
             BRIDGE_OPTION + "host_binding_ipv4": self._config.default_ip,
             BRIDGE_OPTION + "name": link,
-            "com.docker.network.driver.mtu": str(self._config.mtu or default_bridge.MTU),
+            "com.docker.network.driver.mtu": str(mtu),
         }
 
     def _netd_lost(self) -> None:

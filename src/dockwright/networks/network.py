@@ -32,7 +32,7 @@ class Network:
         config_only: a configuration that other networks are made from; config_from: the one this is made from.
         chosen: the subnet is ours, not the user's choice.
         ipam_driver: default, or null: no addresses. ipam_options: as given. removing: a removal has begun.
-        settings: what `options` say.
+        settings: what `options` say. uplink: MTU of the host's way out, 0 without one.
     """
 
     id: str
@@ -54,6 +54,7 @@ class Network:
     ipam_options: dict[str, str] | None = None
     removing: bool = False
     settings: NetworkOptions = field(init=False)
+    uplink: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         """Read the options. Raises InvalidParameter."""
@@ -66,8 +67,8 @@ class Network:
 
     @property
     def mtu(self) -> int:
-        """Bytes."""
-        return self.settings.mtu or MTU
+        """Bytes: as the options say, or as much as the host's way out carries (a VPN, a tunnel: less than 1500)."""
+        return self.settings.mtu or (min(MTU, self.uplink) if self.uplink and not self.internal else MTU)
 
     @property
     def predefined(self) -> bool:

@@ -94,7 +94,10 @@ class Registry:
 
     async def make_links(self) -> None:
         """Make the links of the user's networks, or find them. One that cannot be made is told, and keeps its row."""
+        with netlink.Netlink() as link:
+            uplink = subnets.uplink_mtu(link)
         for network in self:
+            network.uplink = uplink
             if network.predefined or network.config_only:
                 continue
             try:
@@ -157,7 +160,7 @@ class Registry:
         if network.driver not in DRIVERS:
             raise NotFound(f'plugin "{network.driver}" not found')
         given = creation.configs(request, source)
-        host = await asyncio.to_thread(self._host)
+        host, network.uplink = await asyncio.to_thread(self._host)
         gateways = network.driver == "bridge"
         network.pools = creation.pools(network, given, self._config.network_pools, self, host, gateways)
         if not network.config_only:
@@ -178,9 +181,10 @@ class Registry:
             raise NotFound(f'configuration network "{name}" does not exist')
         return source
 
-    def _host(self) -> list[subnets.Holder]:
+    def _host(self) -> tuple[list[subnets.Holder], int]:
+        """Who has which subnet on the host, and the MTU of its way out."""
         with netlink.Netlink() as link:
-            return subnets.occupied(link, self._owner)
+            return subnets.occupied(link, self._owner), subnets.uplink_mtu(link)
 
     async def _make(self, network: Network) -> None:
         """Its link and rules."""

@@ -98,6 +98,12 @@ def occupied(link: netlink.Netlink, owner: str) -> list[Holder]:
     return found + [Holder(ip_network(server), "a name server") for server in _servers()]
 
 
+def uplink_mtu(link: netlink.Netlink) -> int:
+    """The smallest MTU of the links that default routes leave by, 0 without any: what is larger is lost on the way out."""
+    out = {route["index"] for route in netlink.routes(link) if route["to"] == "default"}
+    return min((int(item["mtu"]) for item in netlink.links(link) if item["index"] in out), default=0)
+
+
 def _servers() -> list[str]:
     found = []
     for server in host_resolv_conf().servers:
