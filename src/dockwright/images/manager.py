@@ -33,8 +33,9 @@ from dockwright.images.save import Saver
 from dockwright.images.seeing import Seeing
 from dockwright.images.store import Image
 from dockwright.images.trash import Trash
+from dockwright.images.variants import Variants
 from dockwright.images.verifying import Verifier
-from dockwright.metadata import Database
+from dockwright.metadata import Database, references
 
 Rows = list[dict[str, Any]]
 Names = list[str]
@@ -66,7 +67,7 @@ class ImageManager:
         trash = Trash(paths.trash)
         self._drivers = drivers = snapshotters.Drivers(paths.snapshotter, paths.trash, driver, options or {})
         self._driver = drivers.chosen
-        content = Content(paths.content, trash)
+        self._content = content = Content(paths.content, trash)
         self._assembler = Assembler(database, self._driver, content, trash, keep_blobs)
         rebuilder = Rebuilder(database, self._driver, content, self._assembler)
         self.layers = Layers(database, drivers, self._assembler)
@@ -106,11 +107,19 @@ class ImageManager:
         """The chain ID of an image's topmost layer, "" if it has none."""
         return (chain_ids(image.diff_ids) or [""])[-1]
 
-    async def list(self, *, all: bool, filters: dict[str, Names], shared_size: bool) -> Rows:
+    async def list(
+        self, *, all: bool, filters: dict[str, Names], shared_size: bool, manifests: bool = False
+    ) -> Rows:  # fmt: skip
         """GET /images/json."""
         connection = self._database.read()
         sizes = documents.shared_sizes(connection) if shared_size else None
-        return documents.summaries(listing.every(connection), all, filters, self.resolve, sizes)
+        rows = documents.summaries(listing.every(connection), all, filters, self.resolve, sizes)
+        if manifests:
+            variants = Variants(connection, self._content)
+            for row in rows:
+                users = [owner for kind, owner in references.users(connection, "image", row["Id"]) if kind == "container"]
+                row["Manifests"] = variants.of(row["Id"], row["Size"], users)
+        return rows
 
     def owned(self) -> Sequence[Place]:
         """Every place of the room on the disk, with what it is and whose."""

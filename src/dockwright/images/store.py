@@ -353,6 +353,14 @@ def target(connection: sqlite3.Connection, name: str) -> str:
     return str(row["target"]) if row else ""
 
 
+def tops(connection: sqlite3.Connection, ident: str) -> list[str]:
+    """What an image's names mean at their registries, else the manifest it came with: digests."""
+    rows = connection.execute("SELECT DISTINCT target FROM image_tag WHERE image = ? AND target != ''", (ident,))
+    found = [str(row["target"]) for row in rows]
+    own = connection.execute("SELECT manifest FROM image WHERE id = ? AND manifest != ''", (ident,))
+    return found or [str(row["manifest"]) for row in own]
+
+
 def set_target(connection: sqlite3.Connection, name: str, ident: str, target: str) -> None:
     """Note what a tag means at its registry, if it still means that image here."""
     connection.execute("UPDATE image_tag SET target = ? WHERE name = ? AND image = ?", (target, name, ident))

@@ -82,7 +82,7 @@ def test_an_archive_from_a_server(overlay: Any, server: str, form: str) -> None:
         ("http://127.0.0.1:1/x", Internal, 'Get "http://127.0.0.1:1/x": dial tcp 127.0.0.1:1: connect: connection refused'),
         ("ftp://{}/x", Internal, 'unsupported protocol scheme "ftp"'),
         ("", Internal, 'Get "http:": http: no Host in request URL'),
-        ("http://{}/cut", EngineError, "EOF"),
+        ("http://{}/cut", EngineError, "connection broken"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_fetched(overlay: Any, server: str, source: str, kind: type[EngineError], text: str) -> None:

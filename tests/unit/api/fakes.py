@@ -138,7 +138,7 @@ class Images:
     def driver_status(self):
         return [["Backing Filesystem", "extfs"]]
 
-    async def list(self, all, filters, shared_size):
+    async def list(self, all, filters, shared_size, manifests=False):
         return [{"Id": "sha256:1", "RepoTags": [], "RepoDigests": [], "Size": 5}]
 
     async def load(self, body, quiet):

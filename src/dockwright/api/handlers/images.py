@@ -23,8 +23,9 @@ async def list_(exchange: Exchange) -> Answer:
     if query.text("filter") and exchange.version < (1, 25):
         filters.setdefault("reference", []).append(query.text("filter"))
     rows = await exchange.managers.images.list(
-        all=query.flag("all"), filters=filters, shared_size=query.flag("shared-size")
-    )
+        all=query.flag("all"), filters=filters, shared_size=query.flag("shared-size") and exchange.version >= (1, 42),
+        manifests=query.flag("manifests") and exchange.version >= (1, 47),
+    )  # fmt: skip
     return document([shaped(row, exchange.version, shapes.SUMMARY) for row in rows])
 
 
