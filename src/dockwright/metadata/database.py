@@ -89,11 +89,15 @@ class Database:
         self._hand_over(job)
         return job[3]
 
-    def write_soon(self, function: Callable[[sqlite3.Connection], T]) -> None:
+    def write_soon(self, function: Callable[[sqlite3.Connection], T], put_off: bool = False) -> None:
         """A write that nobody waits for, since the kernel can tell it again after a crash. A failure is logged.
 
-        It goes with the next write, or by itself a moment later: each commit of its own would cost everybody a change of threads.
+        Args:
+            put_off: it goes with the next write, or by itself a moment later: each commit costs everybody a change of threads.
         """
+        if not put_off:
+            self.queue(function, durable=False).add_done_callback(_complain)
+            return
         job = self._job(function, durable=False)
         job[3].add_done_callback(_complain)
         self._later.append(job)

@@ -63,7 +63,7 @@ class Store:
     def save_sandbox(self, sandbox: Sandbox) -> None:
         """Keep a sandbox. Not waited for: at a start it is committed long before the container's process can run."""
         values = (sandbox.container, json.dumps(sandbox.row()))
-        self._database.write_soon(lambda c: c.execute("INSERT OR REPLACE INTO sandbox VALUES (?, ?)", values))
+        self._database.write_soon(lambda c: c.execute("INSERT OR REPLACE INTO sandbox VALUES (?, ?)", values), put_off=True)
 
     async def keep_sandbox(self, sandbox: Sandbox) -> None:
         """Keep a sandbox that has changed while its container runs, before the kernel changes."""

@@ -162,7 +162,11 @@ def _started(*options: str) -> Iterator[Subject]:
     daemon.start()
     made = base.images()
     daemon.docker("load", stdin=made.docker_archive([made.busybox_layer()], ["busybox:latest"]))
-    yield Subject(daemon)
+    subject = Subject(daemon)
+    daemon.docker("run", "--rm", *NONE, "busybox", "true")  # the first one leaves the image its init layer
+    while (left := subject.footprint())["shims"] or left["cgroups"] or left["exec/tasks"] or left["data/containers"]:
+        time.sleep(0.02)
+    yield subject
     daemon.close()
 
 

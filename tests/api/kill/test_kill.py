@@ -252,10 +252,12 @@ def beside(subject: Any) -> dict[str, Any]:
     """What there is beside the containers, or is missing of them."""
     rows = subject.ask("GET", "/containers/json?all=1")[1]
     idents, running = sorted(row["Id"] for row in rows), [row for row in rows if row["State"] == "running"]
+    keys = set(subject.names("data/overlay2")) - {"l"}
+    layers = [key for key in keys if not key.endswith("-init") and f"{key}-init" not in keys]  # those have images
     found = {
         "folders": set(subject.names("data/containers")) ^ set(idents),
         "tasks": set(subject.names("exec/tasks")) - set(idents),
-        "layers": len([name for name in subject.names("data/overlay2") if name.endswith("-init")]) - len(idents),
+        "layers": len(layers) - len(idents),
         "shims": [] if len(subject.shims()) == len(running) else subject.shims(),
     }
     return {key: value for key, value in found.items() if value}
