@@ -13,7 +13,7 @@ from dockwright.kernel import devicemapper
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("what", ["devicemapper", "size"])
+@pytest.mark.parametrize("what", ["devicemapper or thin_device or thin_pool", "size"])
 def test_in_a_guest(what: str, peer: Callable[[str], str]) -> None:
     """The conformance suite and a container's life for devicemapper, and sizes by project quotas."""
     runner = os.environ.get("VM_RUN", "")

@@ -466,6 +466,22 @@ def test_a_thin_device_grows_and_is_found_again(disk: Disk) -> None:
     again.driver.close()
 
 
+def test_thin_devices_with_xfs(disk: Disk, peer: Callable[[str], str]) -> None:
+    root, options = disk("devicemapper")
+    peer("mkfs.xfs")
+    bench = Bench(root, "devicemapper", {**options, "dm.fs": "xfs", "dm.basesize": "320m", "dm.loopdatasize": "2g"})
+    base(bench)
+    assert dict(bench.driver.status())["Backing Filesystem"] == "xfs"
+    bench.layer("top", "base", ("etc/a", FILE, b"new"), ("etc/.wh.b", FILE, b""))
+    bench.driver.writable("own", "top", {"size": "480m"})
+    assert 350 << 20 < most_written(bench, "own", 500) < 480 << 20
+    assert bench.seen("top")["etc/a"] == b"new"
+    assert dict(bench.driver.changes("top")) == {"/etc/a": MODIFIED, "/etc/b": DELETED, "/etc": MODIFIED}
+    for key in ("own", "top", "base"):
+        bench.driver.remove(key)
+    bench.driver.close()
+
+
 def test_a_thin_pool_that_is_nearly_full(disk: Disk) -> None:
     root, options = disk("devicemapper")
     bench = Bench(root, "devicemapper", {**options, "dm.loopdatasize": "128m", "dm.min_free_space": "60%"})
