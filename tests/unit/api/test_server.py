@@ -462,6 +462,11 @@ def test_start_refuses_a_body(tmp_path):
     assert json.loads(body)["message"].startswith("starting container with non-empty request body was deprecated")
 
 
+def test_start_refuses_a_checkpoint(tmp_path):
+    status, _, body = parts(ask(tmp_path, request("POST", "/containers/web/start?checkpoint=one")))
+    assert (status, json.loads(body)["message"]) == (400, "checkpoint is only supported in experimental mode")
+
+
 @pytest.mark.parametrize("query", ["h=-1&w=2", "h=x&w=2", "w=2", "h=65536&w=1", "h=1.5&w=1"])
 def test_bad_sizes(tmp_path, query):
     assert parts(ask(tmp_path, request("POST", "/containers/web/resize?" + query)))[0] == 400

@@ -50,6 +50,8 @@ async def start(exchange: Exchange) -> Answer:
     """POST /containers/{id}/start; a body is tolerated up to Docker's seven bytes (`null`, `{}`)."""
     if "transfer-encoding" in exchange.fields or int(exchange.fields.get("content-length", "0")) > 7:
         raise InvalidParameter(START_BODY)
+    if exchange.query.text("checkpoint"):
+        raise InvalidParameter("checkpoint is only supported in experimental mode")
     await exchange.managers.containers.start(exchange.name)
     return nothing()
 
