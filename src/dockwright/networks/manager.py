@@ -1,5 +1,6 @@
 """The network manager: the face of this room. `Registry` has the networks, `Sandboxes` the containers' places on them."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,6 +31,7 @@ from dockwright.types.network import EndpointSettings, NetworkCreateRequest
 log = logging.getLogger("dockwright.networks")
 Documents = list[dict[str, Any]]
 JOIN = "container:"
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0  # seconds before a netd that has died at once is tried again
 
 
 class NetworkManager:
@@ -61,6 +63,7 @@ class NetworkManager:
         self._reconciling = Reconciling(self.registry, self.sandboxes)
         self._host_gateway = config.host_gateway
         self._pruning = False
+        self._successor: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Make the predefined networks, the firewall, and take up what an earlier daemon has left.
@@ -108,15 +111,25 @@ class NetworkManager:
 
     def _netd_lost(self) -> None:
         """netd has died: another holds the ports and answers for the names from now on."""
-        self.sandboxes.later(self._take_over())
+        if self._successor is None or self._successor.done():
+            self._successor = self.sandboxes.later(self._take_over())
 
     async def _take_over(self) -> None:
+        """Tell a new netd everything; one that dies while it is told has a successor as well."""
+        pause = FIRST_PAUSE
+        while not await self._told_everything():
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _told_everything(self) -> bool:
         self._netd.resolvers = {}
         try:
-            await self._ports.again([endpoint for endpoint in self.sandboxes.endpoints() if endpoint.bindings])
+            held = await self._ports.again([each for each in self.sandboxes.endpoints() if each.bindings])
             await self.names.again(list(self.sandboxes))
         except EngineError as error:
             log.error("netd cannot be replaced: %s", error.message)
+            return False
+        return held and (bool(self._netd.pid) or not self.names.serving)
 
     # the networks
 

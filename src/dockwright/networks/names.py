@@ -32,6 +32,11 @@ class Names:
         self._netd, self._joined, self._key, self._gateway = netd, joined, key, gateway
         self._told: dict[str, Told] = {}  # by sandbox's id
 
+    @property
+    def serving(self) -> bool:
+        """Whether a container has a resolver."""
+        return bool(self._told)
+
     async def changed(self, sandbox: Sandbox) -> None:
         """Tell what a sandbox's endpoints are called now, and let it see names by the networks it is on now.
 

@@ -204,15 +204,20 @@ class Ports:
             await self._netd.release(owner)
         await self.again(endpoint for endpoint in known.values() if not adopted or endpoint.id not in self._netd.held)
 
-    async def again(self, endpoints: Iterable[Endpoint]) -> None:
-        """Reserve and open once more what netd held before it died."""
+    async def again(self, endpoints: Iterable[Endpoint]) -> bool:
+        """Reserve and open once more what netd held before it died. False: netd has died again meanwhile."""
         for endpoint in endpoints:
             try:
                 await self._netd.reserve(endpoint.id, [binding.key for binding in of_host(endpoint.bindings)])
                 if endpoint.active:
                     await self.open(endpoint)
-            except (PortTaken, EngineError) as error:
+            except PortTaken as error:
                 log.error("the published ports of %s cannot be held again: %s", endpoint.name, error)
+            except EngineError as error:
+                log.error("the published ports of %s cannot be held again: %s", endpoint.name, error.message)
+                if not self._netd.pid:
+                    return False
+        return True
 
 
 def default_addresses(config: NetworkConfig) -> list[str]:
