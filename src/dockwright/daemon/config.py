@@ -68,6 +68,7 @@ class Config:
     iptables: bool = True
     firewall_backend: str = ""
     published_ports: str = "docker"
+    userland_proxy: bool = True
     host_gateway_ip: str = ""
     dns: list[str] = field(default_factory=list)
     dns_opts: list[str] = field(default_factory=list)
@@ -306,6 +307,8 @@ def _check_network(config: Config) -> None:
     ):
         if value not in allowed:
             raise InvalidParameter(f"invalid {name}: {value}: must be one of {', '.join(filter(None, allowed))}")
+    if config.published_ports == "respect-host" and not config.userland_proxy:
+        raise InvalidParameter("published-ports=respect-host needs the userland-proxy")
     for domain in config.dns_search:
         if not _DOMAIN.fullmatch(domain):
             raise InvalidParameter(f"{domain} is not a valid domain")

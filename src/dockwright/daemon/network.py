@@ -18,6 +18,7 @@ def network_config(config: Config, engine: str = "") -> NetworkConfig:
         iptables=config.iptables,
         firewall_backend=config.firewall_backend,
         published_ports=config.published_ports,
+        proxy=config.userland_proxy,
         dns=tuple(config.dns),
         dns_search=tuple(config.dns_search),
         dns_options=tuple(config.dns_opts),

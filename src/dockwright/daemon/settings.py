@@ -66,6 +66,7 @@ CARRIED = (
     _carried("iptables", FLAG),
     _carried("firewall-backend"),
     _carried("published-ports"),
+    _carried("userland-proxy", FLAG),
     _carried("host-gateway-ip"),
     _carried("dns", LIST),
     _carried("dns-opt", LIST, "dns-opts", "dns_opts"),
@@ -131,7 +132,6 @@ REFUSED = (
     _refused("tlscert"),
     _refused("tlskey"),
     _refused("tlsverify", FLAG, None, False),
-    _refused("userland-proxy", FLAG),
     _refused("userland-proxy-path"),
     Setting("", MAP, "builder"),
 )

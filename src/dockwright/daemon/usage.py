@@ -30,6 +30,7 @@ HELP = {
     "firewall-backend": 'Who writes the firewall rules: "nftables" or "iptables" (default: the first that this host has)',
     "published-ports": 'Who reaches published ports: "docker" everybody, "respect-host" whom the host\'s own firewall lets in, '
     '"localhost" only this host unless an address is given (default "docker")',
+    "userland-proxy": "Carry ports that no rule leads to: 127.0.0.1, ::1, IPv6 to containers without it (default true)",
     "host-gateway-ip": "Address that host-gateway stands for in --add-host",
     "dns": "DNS server of containers",
     "dns-opt": "DNS option of containers",

@@ -46,6 +46,7 @@ class NetworkConfig:
         iptables: `--iptables`: write firewall rules at all.
         firewall_backend: `--firewall-backend`: "nftables", "iptables", or "" for the first that this host has.
         published_ports: `--published-ports`: "docker", "respect-host" or "localhost" (see `PUBLISHED_PORTS`).
+        proxy: `--userland-proxy`: netd carries what no rule does.
         dns, dns_search, dns_options: `--dns` and its kin: for containers that bring none of their own.
         host_gateway: `--host-gateway-ip`: what `host-gateway` in --add-host stands for; "" for the bridge's address.
     """
@@ -61,6 +62,7 @@ class NetworkConfig:
     iptables: bool = True
     firewall_backend: str = ""
     published_ports: str = "docker"
+    proxy: bool = True
     dns: tuple[str, ...] = field(default=())
     dns_search: tuple[str, ...] = field(default=())
     dns_options: tuple[str, ...] = field(default=())

@@ -53,8 +53,8 @@ class NetworkManager:
         self._owner = default_bridge.mark(paths.data_root)
         self._netd = NetdClient(f"{paths.exec_root}/netd/s", self._netd_lost, place=place)
         outside = config.published_ports != "respect-host"
-        self._firewall = Firewall(config.firewall_backend, outside) if config.iptables else None
-        self._ports = Ports(self._netd, self._firewall, default_addresses(config))
+        self._firewall = Firewall(config.firewall_backend, outside, config.proxy) if config.iptables else None
+        self._ports = Ports(self._netd, self._firewall, default_addresses(config), config.proxy)
         self.registry = Registry(store, config, self._firewall, self._owner)
         self._links = LinkWays(self.registry, self._firewall)
         self.sandboxes = Sandboxes(store, self.registry, self._ports, self._links, paths)
@@ -329,7 +329,7 @@ class NetworkManager:
         wall = self._firewall
         found = mapping.document(
             self.registry, self.sandboxes, wall.state.bridges if wall else {}, wall.words if wall else mapping.Without(),
-            wall.state.ways if wall else (), self._config.published_ports,
+            wall.state.ways if wall else (), self._config.published_ports, self._config.proxy,
         )  # fmt: skip
         return {"Firewall": wall.driver if wall else "", "InPlace": await wall.whole() if wall else True, **found}
 

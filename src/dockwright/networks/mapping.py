@@ -52,12 +52,12 @@ def arrow(start: str, end: str, what: str, allowed: bool, rule: str = "", why: s
 
 def document(
     networks: Iterable[Network], sandboxes: Iterable[Sandbox], bridges: dict[str, BridgeRules], rules: Rules,
-    ways: Iterable[Way], setting: str,
+    ways: Iterable[Way], setting: str, proxy: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """The map.
 
     Args:
-        bridges: by link. setting: `--published-ports`.
+        bridges: by link. setting: `--published-ports`. proxy: `--userland-proxy`.
     """
     found, boxes = list(networks), [sandbox for sandbox in sandboxes if sandbox.active]
     by_id = {network.id: network for network in found}
@@ -66,7 +66,7 @@ def document(
         arrows += _of_network(network, bridges.get(network.link), rules)
     for sandbox in boxes:
         for endpoint in sandbox:
-            arrows += _of_ports(sandbox, endpoint, by_id, rules, setting)
+            arrows += _of_ports(sandbox, endpoint, by_id, rules, setting, proxy)
     names = {str(address): sandbox.name for sandbox in boxes for endpoint in sandbox for address in endpoint.addresses}
     arrows += [_of_way(way, names, rules) for way in ways]
     return {
@@ -116,16 +116,16 @@ def _of_network(network: Network, bridge: BridgeRules | None, rules: Rules) -> I
 
 
 def _of_ports(
-    sandbox: Sandbox, endpoint: Endpoint, networks: dict[str, Network], rules: Rules, setting: str
+    sandbox: Sandbox, endpoint: Endpoint, networks: dict[str, Network], rules: Rules, setting: str, proxy: bool
 ) -> Iterator[Arrow]:  # fmt: skip
     place, by = f"container {sandbox.name}", networks[endpoint.network].name if endpoint.network in networks else ""
     for binding in endpoint.bindings if endpoint.active else ():
         address = endpoint.address6 if ":" in binding.host_ip and endpoint.address6 else endpoint.address or endpoint.address6
         what = f"{_host(binding)} to {binding.port}/{binding.protocol}"
         rule = rules.port((binding, str(address)))
-        own = binding.loopback or not rule
+        own = proxy and (binding.loopback or not rule or setting == "respect-host")
         start = HOST if binding.loopback else WHO[setting]
-        yield arrow(start, place, what, True, rule, CARRIED if own or setting == "respect-host" else "", by)
+        yield arrow(start, place, what, True, rule, CARRIED if own else "", by)
 
 
 def _host(binding: Binding) -> str:

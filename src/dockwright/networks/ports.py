@@ -29,11 +29,11 @@ class Ports:
 
     Args:
         netd: holds them. firewall: carries to them; None where the engine writes no rules (netd carries alone then).
-        default: host addresses of ports published without one.
+        default: host addresses of ports published without one. proxy: netd carries what no rule does.
     """
 
-    def __init__(self, netd: NetdClient, firewall: Firewall | None, default: list[str]) -> None:
-        self._netd, self._firewall, self._default = netd, firewall, default
+    def __init__(self, netd: NetdClient, firewall: Firewall | None, default: list[str], proxy: bool = True) -> None:
+        self._netd, self._firewall, self._default, self._proxy = netd, firewall, default, proxy
         self._host = hostports.read()
         self._ipv6 = os.path.exists("/proc/sys/net/ipv6")
 
@@ -84,7 +84,7 @@ class Ports:
         """The host addresses of a publication: none of a family in which the container is reached at its own address."""
         chosen = endpoint.published_on
         default = [chosen] if chosen not in ("", ANY4) else self._default
-        found = addresses_of(wanted, default, self._ipv6)
+        found = addresses_of(wanted, default, self._six(endpoint))
         return [address for address in found if (6 if ":" in address else 4) not in endpoint.direct]
 
     async def change(self, endpoint: Endpoint, request: SandboxRequest) -> None:
@@ -108,6 +108,10 @@ class Ports:
         endpoint.bindings = after
         await self._let_go(endpoint, before, after)
 
+    def _six(self, endpoint: Endpoint) -> bool:
+        """Whether an IPv6 address of the host can lead to it."""
+        return self._ipv6 and (self._proxy or endpoint.address6 is not None)
+
     def _kept(self, endpoint: Endpoint, wanted: Publication, before: list[Binding], own: set[Key]) -> list[Binding]:
         """What is published already and is what `wanted` asks for; nothing if an address lacks."""
         addresses = self._addresses(endpoint, wanted)
@@ -127,11 +131,11 @@ class Ports:
         if self._firewall:
             await self._firewall.exchange(led(endpoint, old), led(endpoint, new))
         try:
-            await self._netd.open(endpoint.id, targets(endpoint, new))
+            await self._carry(endpoint, new)
         except (PortTaken, EngineError) as error:
             if self._firewall:
                 await self._firewall.exchange(led(endpoint, new), led(endpoint, old))
-            await self._netd.open(endpoint.id, targets(endpoint, old))
+            await self._carry(endpoint, old)
             raise refused(error) if isinstance(error, PortTaken) else error from None
 
     async def _let_go(self, endpoint: Endpoint, some: list[Binding], kept: list[Binding]) -> None:
@@ -175,9 +179,14 @@ class Ports:
         """
         if of_host(endpoint.bindings) and endpoint.addresses:
             try:
-                await self._netd.open(endpoint.id, targets(endpoint, endpoint.bindings))
+                await self._carry(endpoint, endpoint.bindings)
             except PortTaken as error:
                 raise refused(error) from None
+
+    async def _carry(self, endpoint: Endpoint, bindings: list[Binding]) -> None:
+        """Let netd carry; without a proxy it only holds the ports. Raises PortTaken, Internal."""
+        if self._proxy:
+            await self._netd.open(endpoint.id, targets(endpoint, bindings))
 
     async def close(self, endpoint: Endpoint) -> None:
         """Close and give up `endpoint`'s ports."""

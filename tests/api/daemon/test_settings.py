@@ -205,7 +205,10 @@ SEEN_POOLED: dict[str, Callable[[Place], bool]] = {
     "https-proxy": lambda p: p.info()["HttpsProxy"] == "http://proxy.test:2",
     "no-proxy": lambda p: p.info()["NoProxy"] == "near.test",
 }
-ALONE = {"exec-opt", "init-path", "feature", "live-restore", "shutdown-timeout", "bridge", "config-file", "validate"}
+ALONE = {
+    "userland-proxy", "exec-opt", "init-path", "feature",
+    "live-restore", "shutdown-timeout", "bridge", "config-file", "validate",
+}  # fmt: skip
 ALONE |= {"add-runtime", "default-runtime", "storage-opt"}
 ELSEWHERE = {
     "userns-remap": "tests/api/hostconfig/test_remap.py",

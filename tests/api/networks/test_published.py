@@ -140,6 +140,26 @@ def test_ports_for_this_host_only(started: Callable[..., Any], neighbour_of: Any
 
 
 @pytest.mark.parametrize("backend", ["nftables", "iptables"])
+def test_without_a_proxy(started: Callable[..., Any], neighbour_of: Any, backend: str) -> None:
+    daemon = started("--userland-proxy=false", "--firewall-backend", backend)
+    other = neighbour_of(daemon, "10.99.0")
+    serve(daemon, "web", "-p", "8090:80", "-p", "127.0.0.1:8091:80")
+    assert docker(daemon, "port", "web", "80").splitlines() == ["0.0.0.0:8090", "127.0.0.1:8091"]  # [::] would not be served
+    assert ask(daemon.inside, "127.0.0.1", 8090) and ask(daemon.inside, "127.0.0.1", 8091)
+    assert b"0200630A" in ask(other, "10.99.0.1", 8090)
+    listening = inside(daemon, "ss", "-Htln")
+    assert "8090" not in listening  # held, and nobody listens: no proxy
+    taken = inside(daemon, "python3", "-c", "import socket; socket.create_server(('', 8090))")
+    assert "Address already in use" in taken
+    docker(daemon, "network", "create", "front")
+    serve(daemon, "two", "--network", "front", "-p", "8092:80")
+    assert ask(daemon.inside, "127.0.0.1", 8092)
+    assert "netd carries it" not in command_line(daemon, "network", "map")
+    docker(daemon, "rm", "-f", "two", "web")
+    docker(daemon, "network", "rm", "front")
+
+
+@pytest.mark.parametrize("backend", ["nftables", "iptables"])
 def test_ipv6_with_the_clients_own_address(started: Callable[..., Any], neighbour_of: Any, backend: str) -> None:
     daemon = started("--firewall-backend", backend)
     other = neighbour_of(daemon, "10.99.0")

@@ -182,6 +182,28 @@ def test_sctp_takes_no_udp_port(tmp_path: Path) -> None:
     asyncio.run(script())
 
 
+def test_a_reserved_port_is_nobody_elses(tmp_path: Path) -> None:
+    """Not even a program's that would share it (SO_REUSEADDR), and after connections that are still in TIME_WAIT."""
+
+    async def script() -> None:
+        async with connected(tmp_path) as netd:
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                port = server.getsockname()[1]
+                client = socket.create_connection(("127.0.0.1", port))
+                served, _ = server.accept()
+                served.close()
+                client.close()
+            await netd.reserve("box", [("tcp", "127.0.0.1", port)])
+            with pytest.raises(OSError, match="Address already in use"):
+                socket.create_server(("127.0.0.1", port))
+            await netd.open("box", [("tcp", "127.0.0.1", port, "127.0.0.1", 1)])
+            with pytest.raises(OSError, match="Address already in use"):
+                socket.create_server(("127.0.0.1", port))
+            await netd.release("box")
+
+    asyncio.run(script())
+
+
 LEAN = {
     "asyncio",
     "re",

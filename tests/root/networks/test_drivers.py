@@ -146,6 +146,27 @@ def test_ports_that_respect_the_host(topology: Topology, driver: Driver) -> None
     assert topology.ask("host", "10.10.9.1", 8084)
 
 
+def test_loopback_without_a_proxy(topology: Topology, driver: Driver) -> None:
+    """What is sent to 127.0.0.1 takes the rules as well; from elsewhere nobody reaches the host's loopback addresses."""
+    topology.sysctl("host", "net/ipv4/conf/br-a/route_localnet", "1")
+    topology.sysctl("host", "net/ipv4/conf/up0/route_localnet", "1")
+    now = state(*ALL, published=(out(8087),), proxy=False)
+    driver.write(now)
+    assert topology.ask("host", "127.0.0.1", 8087) == "10.10.1.1"
+    only = out(8088, ip="127.0.0.1")
+    now.published[only] = None
+    driver.exchange(now, [], [only])
+    assert topology.ask("host", "127.0.0.1", 8088) == "10.10.1.1" and driver.whole(now)
+    assert topology.ask("host", "10.10.9.1", 8088) == ""
+    assert topology.ask("lan", "10.10.9.1", 8087) == "10.10.9.2" and topology.ask("lan", "10.10.9.1", 8088) == ""
+    run(*topology.at("lan"), "ip", "route", "replace", "127.0.0.1/32", "via", "10.10.9.1", "table", "local")
+    try:
+        assert topology.ask("lan", "127.0.0.1", 8088) == ""
+    finally:
+        run(*topology.at("lan"), "ip", "route", "delete", "127.0.0.1/32", "table", "local")
+        run(*topology.at("lan"), "ip", "route", "replace", "local", "127.0.0.1/32", "dev", "lo", "table", "local")
+
+
 def test_bridges_come_and_go(topology: Topology, driver: Driver) -> None:
     now = state(ALL[1])
     driver.write(now)

@@ -54,6 +54,7 @@ VALUES = {
     "iptables": ("false", False),
     "firewall-backend": ("iptables", "iptables"),
     "published-ports": ("localhost", "localhost"),
+    "userland-proxy": ("false", False),
     "host-gateway-ip": ("10.0.0.1", "10.0.0.1"),
     "dns": ("1.1.1.1", ["1.1.1.1"]),
     "dns-opt": ("ndots:1", ["ndots:1"]),

@@ -111,12 +111,12 @@ def test_iptables_are_put_in_place_once() -> None:
     present = listing(
         "*filter", ":FORWARD DROP [0:0]", ":DOCKER-USER - [0:0]", "-A FORWARD -j OTHER", "-A FORWARD -j DOCKWRIGHT-FORWARD"
     )
-    text = iptables.restore(FOUR, present, iptables.rules(FOUR, State({"br0": BRIDGE}, {WEB: None})))
+    text = iptables.restore(present, iptables.rules(FOUR, State({"br0": BRIDGE}, {WEB: None})))
     assert ":DOCKER-USER" not in text and ":FORWARD" not in text
     forward = [line for line in text.splitlines() if " FORWARD " in line]
     assert forward == ["-D FORWARD -j DOCKWRIGHT-FORWARD", "-I FORWARD -j DOCKWRIGHT-FORWARD", "-I FORWARD -j DOCKER-USER"]
     assert "-A DOCKWRIGHT-PORTS -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.1.0.2:80" in text
-    assert ":DOCKER-USER - [0:0]" in iptables.restore(FOUR, listing(), iptables.rules(FOUR, State()))
+    assert ":DOCKER-USER - [0:0]" in iptables.restore(listing(), iptables.rules(FOUR, State()))
 
 
 def test_iptables_changes_are_lines() -> None:
@@ -133,6 +133,6 @@ def test_iptables_changes_are_lines() -> None:
 def test_the_administrators_rules_stay_when_ours_go() -> None:
     jump = "-A FORWARD -j DOCKER-USER"
     used = listing("*filter", ":DOCKER-USER - [0:0]", ":DOCKWRIGHT-IN - [0:0]", jump, "-A DOCKER-USER -j DROP")
-    assert "DOCKER-USER" not in iptables.removal(FOUR, used) and "-X DOCKWRIGHT-IN" in iptables.removal(FOUR, used)
+    assert "DOCKER-USER" not in iptables.removal(used) and "-X DOCKWRIGHT-IN" in iptables.removal(used)
     unused = listing("*filter", ":DOCKER-USER - [0:0]", jump)
-    assert {"-D FORWARD -j DOCKER-USER", "-X DOCKER-USER"} <= set(iptables.removal(FOUR, unused).splitlines())
+    assert {"-D FORWARD -j DOCKER-USER", "-X DOCKER-USER"} <= set(iptables.removal(unused).splitlines())

@@ -8,6 +8,7 @@ from typing import Any
 
 from dockwright.base.errors import Internal
 from dockwright.base.steps import Step
+from dockwright.kernel.netlink import write_sysctl
 from dockwright.kernel.nftables import Nftables, NftablesError
 from dockwright.networks.firewall import foreign
 from dockwright.networks.firewall.iptables_driver import IptablesDriver
@@ -32,14 +33,16 @@ class Firewall:
 
     Args:
         backend: "nftables", "iptables", or "" for the first that this host has.
-        outside: see `model.State`.
+        outside, proxy: see `model.State`.
         table: the name of our nftables tables.
     """
 
-    def __init__(self, backend: str = "", outside: bool = True, table: str = "dockwright") -> None:
+    def __init__(
+        self, backend: str = "", outside: bool = True, proxy: bool = True, table: str = "dockwright"
+    ) -> None:  # fmt: skip
         self._backend, self._table = backend, table
         self._driver: Driver | None = None
-        self._state = State(outside=outside)
+        self._state = State(outside=outside, proxy=proxy)
         self._nft: Nftables | None = None  # to read and write among the rules of others
         self._monitor: Monitor | None = None
         self._repairing: asyncio.Task[None] | None = None
@@ -59,7 +62,8 @@ class Firewall:
     @property
     def words(self) -> NftWords | IptablesWords:
         """Our rules as the driver in use writes them."""
-        return IptablesWords() if self.driver == "iptables" else NftWords(self._table)
+        proxy = self._state.proxy
+        return IptablesWords(proxy) if self.driver == "iptables" else NftWords(self._table, proxy)
 
     async def whole(self) -> bool:
         """Whether what is in the kernel is what is to be there."""
@@ -78,10 +82,17 @@ class Firewall:
         self._nft = self._nft or (self._driver.nft if isinstance(self._driver, NftDriver) else _reader())
         self._state.bridges = {bridge.link: bridge for bridge in bridges}
         self._state.published, self._state.ways = dict.fromkeys(published), dict.fromkeys(ways)
+        for link in self._state.bridges:
+            self._route_loopback(link)
         async with self._lock:
             await self._write()
         await self._among_others()
         self._watch()
+
+    def _route_loopback(self, link: str) -> None:
+        """Without netd what is sent to 127.0.0.1 goes out by a bridge, and its answers come back by it."""
+        if not self._state.proxy:
+            write_sysctl(f"/proc/sys/net/ipv4/conf/{link}/route_localnet", "1")
 
     def _watch(self) -> None:
         assert self._driver
@@ -99,6 +110,7 @@ class Firewall:
     async def add(self, bridge: BridgeRules) -> None:
         """Let a new bridge's packets through as its rules say. Raises Internal; nothing has changed then."""
         self._state.bridges[bridge.link] = bridge
+        self._route_loopback(bridge.link)
         try:
             await self._change(lambda driver: driver.add(self._state, bridge))
         except Internal:

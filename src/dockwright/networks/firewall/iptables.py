@@ -13,7 +13,7 @@ DOCKER-USER, first in FORWARD, which we make and never touch.
 
 from collections.abc import Iterable
 
-from dockwright.networks.firewall.model import FOUR, BridgeRules, Family, Published, State, Way
+from dockwright.networks.firewall.model import FOUR, SIX, BridgeRules, Family, Published, State, Way
 from dockwright.networks.publish import Binding
 
 ADMIN, FORWARD = "DOCKER-USER", "DOCKWRIGHT-FORWARD"
@@ -23,17 +23,18 @@ RAW, ENTRY, PORTS, SOURCE, INTO, LINKED = (
 CHAINS = {"raw": (RAW,), "nat": (ENTRY, PORTS, SOURCE), "filter": (FORWARD, INTO, LINKED)}
 COMING = (RAW, PORTS, LINKED)  # chains whose rules come and go with containers
 
+LOOPBACK = {FOUR: "127.0.0.0/8", SIX: "::1/128"}
+
 Rules = list[str]  # each as iptables-save writes it: -A CHAIN ...
 
 
-def jumps(family: Family) -> dict[str, Rules]:
+def jumps() -> dict[str, Rules]:
     """By table, what leads from the kernel's chains to ours, in order."""
-    own = "127.0.0.0/8" if family is FOUR else "::1/128"
     return {
         "raw": [f"-A PREROUTING -j {RAW}"],
         "nat": [
             f"-A PREROUTING -m addrtype --dst-type LOCAL -j {ENTRY}",
-            f"-A OUTPUT ! -d {own} -m addrtype --dst-type LOCAL -j {PORTS}",
+            f"-A OUTPUT -m addrtype --dst-type LOCAL -j {PORTS}",
             f"-A POSTROUTING -j {SOURCE}",
         ],
         "filter": [f"-A FORWARD -j {ADMIN}", f"-A FORWARD -j {FORWARD}"],
@@ -43,23 +44,32 @@ def jumps(family: Family) -> dict[str, Rules]:
 def rules(family: Family, state: State) -> dict[str, Rules]:
     """By table, all our rules."""
     bridges = [bridge for bridge in state.bridges.values() if family is FOUR or bridge.subnet6 is not None]
-    closed, opened = port_rules(family, state.published)
+    closed, opened = port_rules(family, state.published, state.proxy)
     entry = [f"-A {ENTRY} -i {bridge.link} -j {PORTS}" for bridge in bridges]
     leaving = [rule for bridge in bridges for rule in source(family, bridge)]
+    kept, own, back = _loopback(family, bridges, state.proxy)
     return {
-        "raw": closed,
-        "nat": [*([f"-A {ENTRY} -j {PORTS}"] if state.outside else entry), *opened, *leaving],
+        "raw": [*kept, *closed],
+        "nat": [*([f"-A {ENTRY} -j {PORTS}"] if state.outside else entry), *own, *opened, *back, *leaving],
         "filter": _forward(bridges) + _into(family, bridges) + way_rules(family, state.ways)
         + direct_rules(family, state.published),
     }
 
 
-def port_rules(family: Family, published: Iterable[Published]) -> tuple[Rules, Rules]:
+def _loopback(family: Family, bridges: list[BridgeRules], proxy: bool) -> tuple[Rules, Rules, Rules]:
+    """What becomes of packets to the host's loopback addresses: netd's, or ours, and then nobody's from elsewhere."""
+    if family is SIX or proxy:
+        return [], [f"-A {PORTS} -d {LOOPBACK[family]} -j RETURN"], []
+    back = [f"-A {SOURCE} -s {LOOPBACK[family]} -o {bridge.link} -j MASQUERADE" for bridge in bridges]
+    return [f"-A {RAW} -d {LOOPBACK[family]} ! -i lo -j DROP"], [], back
+
+
+def port_rules(family: Family, published: Iterable[Published], proxy: bool = True) -> tuple[Rules, Rules]:
     """The rules of published ports: those in RAW, those in PORTS."""
     published = list(published)
     closed = [f"-A {RAW} -d {item.host_ip}/32 ! -i lo {_port(item)} -j DROP" for item in family.closed(published)]
     opened = []
-    for binding, address in family.published(published):
+    for binding, address in family.published(published, proxy):
         only = "" if binding.anywhere else f"-d {binding.host_ip}/{32 if family is FOUR else 128} "
         target = f"{address}:{binding.port}" if family is FOUR else f"[{address}]:{binding.port}"
         opened.append(f"-A {PORTS} {only}{_port(binding)} -j DNAT --to-destination {target}")
@@ -121,10 +131,10 @@ def _into(family: Family, bridges: list[BridgeRules]) -> Rules:
     ]
 
 
-def restore(family: Family, listing: "Listing", wanted: dict[str, Rules]) -> str:
+def restore(listing: "Listing", wanted: dict[str, Rules]) -> str:
     """The transaction (iptables-restore --noflush) that puts chains, rules and jumps in place, whatever there is of them."""
     lines = []
-    for table, leading in jumps(family).items():
+    for table, leading in jumps().items():
         present = listing.of(table)
         lines += [f"*{table}", *(f":{chain} - [0:0]" for chain in CHAINS[table])]
         if table == "filter" and ADMIN not in listing.chains.get(table, ()):
@@ -147,17 +157,17 @@ def change(tables: Iterable[tuple[str, Rules, Rules]]) -> str:
     return "\n".join([*lines, ""]) if lines else ""
 
 
-def exchange(family: Family, old: list[Published], new: list[Published]) -> str:
+def exchange(family: Family, old: list[Published], new: list[Published], proxy: bool = True) -> str:
     """The transaction that closes ports and opens others, "" if none needs a rule."""
-    (closed, opened), (closes, opens) = port_rules(family, old), port_rules(family, new)
+    (closed, opened), (closes, opens) = port_rules(family, old, proxy), port_rules(family, new, proxy)
     direct = ("filter", direct_rules(family, old), direct_rules(family, new))
     return change([("raw", closed, closes), ("nat", opened, opens), direct])
 
 
-def removal(family: Family, listing: "Listing") -> str:
+def removal(listing: "Listing") -> str:
     """The transaction that takes our chains and jumps away. DOCKER-USER stays if the administrator has put rules there."""
     lines = []
-    for table, leading in jumps(family).items():
+    for table, leading in jumps().items():
         present, chains = listing.of(table), listing.chains.get(table, set())
         own = [chain for chain in CHAINS[table] if chain in chains]
         used = any(rule.startswith(f"-A {ADMIN} ") for rule in present)
@@ -192,7 +202,7 @@ class Listing:
         """The rules of a table."""
         return self.rules.get(table, [])
 
-    def shape(self, family: Family) -> tuple[object, ...]:
+    def shape(self) -> tuple[object, ...]:
         """What of ours is there: rules that do not come and go with containers, the number of those that do, and the jumps."""
         fixed, ports = [], 0
         for table, own in CHAINS.items():
@@ -202,5 +212,5 @@ class Listing:
                     ports += 1
                 elif chain in own:
                     fixed.append(rule)
-        leading = [rule for table, found in jumps(family).items() for rule in self.of(table) if rule in found]
+        leading = [rule for table, found in jumps().items() for rule in self.of(table) if rule in found]
         return tuple(fixed), ports, tuple(leading)

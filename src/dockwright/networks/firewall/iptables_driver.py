@@ -37,7 +37,7 @@ class IptablesDriver:
     def write(self, state: State) -> None:
         """Put chains, rules and jumps in place."""
         for family in self._families(state):
-            self._restore(family, iptables.restore(family, self._listing(family), iptables.rules(family, state)))
+            self._restore(family, iptables.restore(self._listing(family), iptables.rules(family, state)))
             self._shapes[family] = self._fixed(family)
 
     def _families(self, state: State) -> tuple[Family, ...]:
@@ -55,7 +55,7 @@ class IptablesDriver:
     def exchange(self, state: State, old: list[Published], new: list[Published]) -> None:
         """The ports' own rules."""
         for family in self._families(state):
-            self._restore(family, iptables.exchange(family, old, new))
+            self._restore(family, iptables.exchange(family, old, new, state.proxy))
 
     def link(self, state: State, old: list[Way], new: list[Way]) -> None:
         """The ways' own rules."""
@@ -70,19 +70,19 @@ class IptablesDriver:
         for family in self._families(state):
             wanted = iptables.rules(family, state)
             coming = sum(rule.split()[1] in iptables.COMING for rules in wanted.values() for rule in rules)
-            fixed, count, leading = self._listing(family).shape(family)
+            fixed, count, leading = self._listing(family).shape()
             if (fixed, leading) != self._shapes.get(family) or count != coming:
                 return False
         return True
 
     def _fixed(self, family: Family) -> tuple[object, ...]:
-        fixed, _, leading = self._listing(family).shape(family)
+        fixed, _, leading = self._listing(family).shape()
         return fixed, leading
 
     def clear(self) -> None:
         """Take chains and jumps away."""
         for family in (FOUR, SIX) if os.path.exists("/proc/sys/net/ipv6") else (FOUR,):
-            self._restore(family, iptables.removal(family, self._listing(family)))
+            self._restore(family, iptables.removal(self._listing(family)))
 
     def _listing(self, family: Family) -> iptables.Listing:
         return iptables.Listing(_run(f"{self._programs[family]}-save"))

@@ -71,11 +71,16 @@ class Family:
         """The published ports that are reached at the container's own address, of this family."""
         return ((binding, address) for binding, address in items if binding.direct and (":" in address) == (self.number == 6))
 
-    def published(self, items: Iterable[Published]) -> Iterator[Published]:
-        """Those with a host address of this family that a rule can carry; the others are netd's."""
+    def published(self, items: Iterable[Published], proxy: bool = True) -> Iterator[Published]:
+        """Those with a host address of this family that a rule can carry; the others are netd's.
+
+        Args:
+            proxy: netd carries loopback addresses; else rules do for IPv4.
+        """
         six = self.number == 6
         for binding, address in items:
-            if (":" in binding.host_ip) == six == (":" in address) and not binding.loopback and not binding.direct:
+            carried = binding.loopback and (proxy or six)
+            if (":" in binding.host_ip) == six == (":" in address) and not carried and not binding.direct:
                 yield binding, address
 
     def closed(self, items: Iterable[Published]) -> Iterator[Binding]:
@@ -95,12 +100,14 @@ class State:
         ways: what links open between containers that may not talk to each other.
         outside: published ports are taken by rules wherever a packet comes from; else only from our bridges and the host itself,
             and what comes from outside meets the host's own firewall first (netd carries it).
+        proxy: netd carries what is sent to 127.0.0.1; else rules do, and the bridges route such packets (route_localnet).
     """
 
     bridges: dict[str, BridgeRules] = field(default_factory=dict)
     published: dict[Published, None] = field(default_factory=dict)
     ways: dict[Way, None] = field(default_factory=dict)
     outside: bool = True
+    proxy: bool = True
 
     @property
     def families(self) -> tuple[Family, ...]:

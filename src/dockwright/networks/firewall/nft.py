@@ -44,7 +44,7 @@ class NftDriver:
 
     def exchange(self, state: State, old: list[Published], new: list[Published]) -> None:
         """Elements of maps."""
-        self._run(ruleset.exchange(self._table, state.families, old, new))
+        self._run(ruleset.exchange(self._table, state.families, old, new, state.proxy))
 
     def link(self, state: State, old: list[Way], new: list[Way]) -> None:
         """Elements of a set."""

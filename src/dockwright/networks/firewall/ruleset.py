@@ -33,14 +33,18 @@ def table(name: str, state: State) -> str:
 def _table(name: str, family: Family, state: State) -> str:
     word, own = family.word, "127.0.0.0/8" if family is FOUR else "::1"
     bridges = [bridge for bridge in state.bridges.values() if family is FOUR or bridge.subnet6 is not None]
-    sets = _published_sets(family, state.published) + _bridge_sets(family, bridges) + _ways_set(family, state.ways)
+    sets = _published_sets(family, state.published, state.proxy) + _bridge_sets(family, bridges) + _ways_set(family, state.ways)
     entry = "" if state.outside else "iifname @bridges "
+    local = family is FOUR and not state.proxy
+    carried = "" if local else f'\t\t{word} daddr {own} return comment "carried by netd"\n'
+    kept = f'\t\tiifname != "lo" {word} daddr {own} drop comment "the host\'s own"\n' if local else ""
+    back = f"\t\t{word} saddr {own} oifname @bridges masquerade\n" if local else ""
     return f"""table {word} {name}
 delete table {word} {name}
 table {word} {name} {{
 {sets}	chain raw-prerouting {{
 		type filter hook prerouting priority raw; policy accept;
-		iifname != "lo" meta l4proto . {word} daddr . th dport @loopback drop comment "published on loopback only"
+{kept}		iifname != "lo" meta l4proto . {word} daddr . th dport @loopback drop comment "published on loopback only"
 	}}
 	chain nat-prerouting {{
 		type nat hook prerouting priority dstnat; policy accept;
@@ -51,13 +55,12 @@ table {word} {name} {{
 		fib daddr type local jump published-ports
 	}}
 	chain published-ports {{
-		{word} daddr {own} return comment "carried by netd"
-		meta l4proto {{ tcp, udp, sctp }} dnat {word} to meta l4proto . {word} daddr . th dport map @published
+{carried}		meta l4proto {{ tcp, udp, sctp }} dnat {word} to meta l4proto . {word} daddr . th dport map @published
 		meta l4proto {{ tcp, udp, sctp }} dnat {word} to meta l4proto . th dport map @published-anywhere
 	}}
 	chain nat-postrouting {{
 		type nat hook postrouting priority srcnat; policy accept;
-		{word} saddr . oifname @home ct status dnat masquerade comment "to its own published port"
+{back}		{word} saddr . oifname @home ct status dnat masquerade comment "to its own published port"
 		{word} saddr . oifname @home accept
 		snat {word} to {word} saddr map @translated
 		{word} saddr @masqueraded masquerade
@@ -155,8 +158,8 @@ TYPES = {
 }
 
 
-def _published_sets(family: Family, published: Iterable[Published]) -> str:
-    return "".join(_set(family, kind, entries) for kind, entries in _elements(family, published).items())
+def _published_sets(family: Family, published: Iterable[Published], proxy: bool) -> str:
+    return "".join(_set(family, kind, entries) for kind, entries in _elements(family, published, proxy).items())
 
 
 def _set(family: Family, kind: str, entries: list[tuple[str, str]]) -> str:
@@ -169,11 +172,11 @@ def _initial(elements: str) -> str:
     return f"elements = {{ {elements} }}" if elements else ""
 
 
-def _elements(family: Family, published: Iterable[Published]) -> dict[str, list[tuple[str, str]]]:
+def _elements(family: Family, published: Iterable[Published], proxy: bool) -> dict[str, list[tuple[str, str]]]:
     """The (key, value) elements of each set for `published`; where host and container have no family in common netd carries."""
     published = list(published)
     found: dict[str, list[tuple[str, str]]] = {kind: [] for kind in TYPES}
-    for binding, address in family.published(published):
+    for binding, address in family.published(published, proxy):
         kind, where = ("published-anywhere", "") if binding.anywhere else ("published", f"{binding.host_ip} . ")
         found[kind].append((f"{binding.protocol} . {where}{binding.host_port}", f"{address} . {binding.port}"))
     found["direct"] = [(f"{item.protocol} . {address} . {item.port}", "") for item, address in family.direct(published)]
@@ -183,17 +186,19 @@ def _elements(family: Family, published: Iterable[Published]) -> dict[str, list[
     return found
 
 
-def exchange(name: str, families: Iterable[Family], old: list[Published], new: list[Published]) -> str:
+def exchange(
+    name: str, families: Iterable[Family], old: list[Published], new: list[Published], proxy: bool = True
+) -> str:  # fmt: skip
     """The transaction that closes ports and opens others, "" if none needs a rule."""
-    return "".join(_exchange(name, family, old, new) for family in families)
+    return "".join(_exchange(name, family, old, new, proxy) for family in families)
 
 
-def _exchange(name: str, family: Family, old: list[Published], new: list[Published]) -> str:
+def _exchange(name: str, family: Family, old: list[Published], new: list[Published], proxy: bool) -> str:
     lines = []
-    for kind, entries in _elements(family, old).items():
+    for kind, entries in _elements(family, old, proxy).items():
         if entries:
             lines.append(f"delete element {family.word} {name} {kind} {{ {', '.join(key for key, _ in entries)} }}\n")
-    for kind, entries in _elements(family, new).items():
+    for kind, entries in _elements(family, new, proxy).items():
         if entries:
             shown = ", ".join(f"{key} : {value}" if value else key for key, value in entries)
             lines.append(f"add element {family.word} {name} {kind} {{ {shown} }}\n")

@@ -8,11 +8,11 @@ class NftWords:
     """As `nft list table ip TABLE` shows them, with the element that matters.
 
     Args:
-        table: the tables' name.
+        table: the tables' name. proxy: see `model.State`.
     """
 
-    def __init__(self, table: str) -> None:
-        self._table = table
+    def __init__(self, table: str, proxy: bool = True) -> None:
+        self._table, self._proxy = table, proxy
 
     def _in(self, chain: str, rule: str) -> str:
         return f"ip {self._table} {chain}: {rule}"
@@ -43,7 +43,7 @@ class NftWords:
 
     def port(self, published: Published) -> str:
         """See `mapping.Rules`."""
-        return ruleset.exchange(self._table, [family_of(published)], [], [published]).strip()
+        return ruleset.exchange(self._table, [family_of(published)], [], [published], self._proxy).strip()
 
     def way(self, way: Way) -> str:
         """See `mapping.Rules`."""
@@ -51,7 +51,10 @@ class NftWords:
 
 
 class IptablesWords:
-    """As `iptables -S` shows them."""
+    """As `iptables -S` shows them. `proxy`: see `model.State`."""
+
+    def __init__(self, proxy: bool = True) -> None:
+        self._proxy = proxy
 
     def talk(self, bridge: BridgeRules) -> str:
         """See `mapping.Rules`."""
@@ -75,7 +78,7 @@ class IptablesWords:
 
     def port(self, published: Published) -> str:
         """See `mapping.Rules`."""
-        return "\n".join(rule for rules in iptables.port_rules(family_of(published), [published]) for rule in rules)
+        return "\n".join(rule for rules in iptables.port_rules(family_of(published), [published], self._proxy) for rule in rules)
 
     def way(self, way: Way) -> str:
         """See `mapping.Rules`."""

@@ -43,6 +43,8 @@ def bind(binding: Binding) -> _socket.socket | None:
         else:
             sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
         sock.bind((address, port))
+        if protocol != "udp":  # it has passed over connections in TIME_WAIT; who listens now meets a socket that does not share
+            sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 0)
     except OSError:
         sock.close()
         raise
@@ -82,6 +84,7 @@ class Port:
             return
         if not self.target[1]:
             if self.binding[0] == "tcp":
+                self.socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
                 self.socket.listen(BACKLOG)
             else:
                 self.socket.setsockopt(_socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
