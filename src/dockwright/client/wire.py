@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HEAD_LIMIT = 1 << 16
 LINE_LIMIT = 1 << 12
-RECEIVE = 1 << 16
+RECEIVE, LARGE = 1 << 16, 1 << 18  # bytes received at a time: of anything, and of a body that is known to be long
 
 
 class Wire:
@@ -26,13 +26,13 @@ class Wire:
         self.sock = sock
         self.early = b""
 
-    def receive(self) -> bytes:
-        """More bytes: the early ones first; b"" at the end of the stream."""
+    def receive(self, most: int = RECEIVE) -> bytes:
+        """More bytes, `most` at a time: the early ones first; b"" at the end of the stream."""
         if self.early:
             data, self.early = self.early, b""
             return data
         try:
-            return self.sock.recv(RECEIVE)
+            return self.sock.recv(most)
         except OSError as error:
             raise ConnectionFailed(f"error during connect: {error.strerror}") from error
 
@@ -78,7 +78,7 @@ class Wire:
     def exactly(self, size: int) -> Iterator[bytes]:
         """The next `size` bytes in pieces."""
         while size:
-            data = self.receive()
+            data = self.receive(LARGE if size > RECEIVE else RECEIVE)
             if not data:
                 raise ConnectionFailed("unexpected EOF")
             if len(data) > size:
