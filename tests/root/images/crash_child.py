@@ -14,6 +14,8 @@ from typing import Any
 
 root, driver, what, limit = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 fault = int(sys.argv[5]) if sys.argv[5:] else 0
+small = what.startswith("small ")  # blobs are not kept
+what = what.removeprefix("small ")
 counter, lock = itertools.count(1), threading.Lock()
 armed = False
 last = 0
@@ -65,7 +67,7 @@ async def main() -> None:
     database = Database.open(paths.database)
     _, trusted = identity.establish(database, paths.engine_id)
     settings = RegistrySettings(certificates=(), attempts=1)
-    manager = ImageManager(database, paths, EventBus(), driver, trusted, settings)
+    manager = ImageManager(database, paths, EventBus(), driver, trusted, settings, keep_blobs=not small)
     armed = True
     try:
         await work(manager)
@@ -87,6 +89,9 @@ async def work(manager: ImageManager) -> None:
             pass
     elif what.startswith("push:"):
         async for _ in manager.push(what[5:], "1", None, Caller()):
+            pass
+    elif what == "save":
+        async for _ in manager.save(["crash:1"]):
             pass
     elif what == "delete":
         await manager.delete("crash:1", False, False)

@@ -80,6 +80,25 @@ def test_a_load_killed_at_every_step(rig: Any, archive: str, tmp_path: Path) -> 
     assert seen == {False, True}  # it was killed before it counted, and after
 
 
+@pytest.mark.parametrize("what", ["load", "save", "delete"])
+def test_without_blobs_killed_at_every_step_of(overlay: Any, archive: str, tmp_path: Path, what: str) -> None:
+    """Nothing is left of blobs that were made again, and every recipe has its layer."""
+    told = f"small load:{archive}" if what == "load" else f"small {what}"
+    if what != "load":
+        assert child(overlay, f"small load:{archive}", 0)
+    saved = save(overlay, tmp_path)
+    for step in steps(overlay, told)[::2]:
+        fresh(overlay, saved)
+        assert child(overlay, told, step) == 0
+        tags = recovered(overlay)
+        state = overlay.state()
+        keys = {row[0] for row in state["layer"]}
+        assert set(os.listdir(f"{overlay.root}/content/recipes")) == keys
+        assert len(state["blobs"]) == len(state["image"]) == len(tags)
+        if tags and step % 5 == 0:
+            assert child(overlay, "small save", 0) and overlay.state() == state
+
+
 def test_a_pull_killed_at_every_step(rig: Any, registry: Any, archive: str, images: Any, tmp_path: Path) -> None:
     """The next start finds whole things only, the next pull fetches no more than what had not come."""
     layers = [images.tar([(f"f{number}", tarfile.REGTYPE, os.urandom(200_000), 0o644)]) for number in (1, 2)]
