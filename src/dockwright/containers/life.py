@@ -110,7 +110,10 @@ class Life:
 
     async def _opened(self, container: Container, prepared: "asyncio.Task[str]") -> list[Step]:
         """The namespace is there: what the networks do for it."""
-        return await self._networks.activate(container.id, await prepared)
+        opened = await self._networks.activate(container.id, await prepared)
+        if lines := self._networks.late_lines(networking.wishes(container)):
+            networking.add_lines(f"{self._paths.container(container.id)}/hosts", lines)
+        return opened
 
     async def _attach(self, container: Container) -> Attachment:
         """Mounts that must be there, addresses and ports."""

@@ -298,6 +298,13 @@ class NetworkManager:
         full = files.full_name(request.hostname, request.domainname)
         return files.own_lines(map(str, endpoint.addresses), full)
 
+    def late_lines(self, request: SandboxRequest) -> str:
+        """Lines of a started container's hosts file that could not be known before: addresses that other programs have given."""
+        sandbox = self.sandboxes.get(request.container)
+        joined = self.sandboxes.joined(sandbox) if sandbox else ()
+        late = (endpoint for network, endpoint in joined if self.registry.driver(network).external)
+        return "".join(self.hosts_lines(endpoint, request) for endpoint in late)
+
     def is_connected(self, container: str, network: Network) -> bool:
         """Whether a container that runs has an endpoint there."""
         sandbox = self.sandboxes.get(container)

@@ -47,7 +47,8 @@ class Reconciling:
             assert sandbox
             interface = self._registry.driver(network).interface(network, endpoint)
             routes = plans.routes(self._sandboxes.joined(sandbox))
-            await live.attach(self._sandboxes.key(sandbox), interface, routes)
+            if interface:
+                await live.attach(self._sandboxes.key(sandbox), interface, routes)
         else:
             self._registry.driver(network).rejoin(network, endpoint)
 

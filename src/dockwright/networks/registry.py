@@ -19,6 +19,7 @@ from dockwright.networks import creation, forwarding, subnets
 from dockwright.networks.config import NetworkConfig
 from dockwright.networks.drivers import Driver
 from dockwright.networks.drivers.bridge import BridgeDriver
+from dockwright.networks.drivers.cni import CniDriver
 from dockwright.networks.drivers.plain import PlainDriver
 from dockwright.networks.drivers.stacked import IpvlanDriver, MacvlanDriver
 from dockwright.networks.endings import Endings
@@ -30,7 +31,8 @@ from dockwright.types.network import NetworkCreateRequest
 
 log = logging.getLogger("dockwright.networks")
 DRIVERS: dict[str, Driver] = {
-    "bridge": BridgeDriver(), "macvlan": MacvlanDriver(), "ipvlan": IpvlanDriver(), "host": PlainDriver(), "null": PlainDriver(),
+    "bridge": BridgeDriver(), "macvlan": MacvlanDriver(), "ipvlan": IpvlanDriver(), "cni": CniDriver(),
+    "host": PlainDriver(), "null": PlainDriver(),
 }  # fmt: skip
 
 
@@ -162,7 +164,10 @@ class Registry:
         given = creation.configs(request, source)
         host, network.uplink = await asyncio.to_thread(self._host)
         gateways = network.driver == "bridge"
-        network.pools = creation.pools(network, given, self._config.network_pools, self, host, gateways)
+        if not DRIVERS[network.driver].external:
+            network.pools = creation.pools(network, given, self._config.network_pools, self, host, gateways)
+        elif given:
+            raise InvalidParameter(f"the addresses of a {network.driver} network are its plug-ins' own business")
         if not network.config_only:
             DRIVERS[network.driver].check(network, list(self))
             await self.endings.gone(network.link)
@@ -201,6 +206,10 @@ class Registry:
             await self._finish(network)
         except (EngineError, OSError, sqlite3.Error) as error:
             log.error("network %s is not wholly undone, the next daemon tries again: %s", network.name, error)
+
+    async def learned(self, network: Network) -> None:
+        """Keep what a driver has learned of a network."""
+        await self._store.save_network(network)
 
     def refuse(self, network: Network) -> None:
         """Raises Forbidden for a network that stays: the engine's own, a configuration that others were made from."""

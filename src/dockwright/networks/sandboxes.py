@@ -19,6 +19,7 @@ from dockwright.base.ids import new_id
 from dockwright.base.paths import Paths
 from dockwright.base.steps import Step
 from dockwright.networks import announcing, keys, live, plans
+from dockwright.networks.drivers import ExternalDriver
 from dockwright.networks.files import read_resolv_conf, sets_ndots
 from dockwright.networks.ipam import Address, mac_of
 from dockwright.networks.linkways import LinkWays, ports_of
@@ -153,7 +154,8 @@ class Sandboxes:
         if network.driver not in ("host", "null"):
             endpoint.interface = plans.interface_name(network, sandbox, endpoint.options)
             endpoint.host = "veth" + endpoint.id[:7] if driver.veth else ""
-        self._take(network, endpoint, wanted)
+        if not driver.external:
+            self._take(network, endpoint, wanted)
         if driver.own_mac:
             endpoint.mac = wanted.MacAddress or mac_of(endpoint.address)
         sandbox.endpoints[network.id] = endpoint
@@ -222,7 +224,8 @@ class Sandboxes:
         if namespace:
             keys.make(self.key(sandbox), namespace)
         done: Steps = []
-        for endpoint in sandbox:
+        for network, endpoint in self.joined(sandbox):
+            await self._join(sandbox, network, endpoint)
             done += await self._open(endpoint)
         await self._links.open(sandbox)
         sandbox.active = True
@@ -230,6 +233,22 @@ class Sandboxes:
         for network, endpoint in self.joined(sandbox):
             self._announce(sandbox, network, endpoint)
         return done
+
+    async def _join(self, sandbox: Sandbox, network: Network, endpoint: Endpoint) -> None:
+        """Interfaces that other programs make. Raises EngineError."""
+        driver = self._registry.driver(network)
+        if isinstance(driver, ExternalDriver):
+            await driver.join(network, endpoint, self.key(sandbox))
+            await self._registry.learned(network)
+            await self._store.keep_sandbox(sandbox)
+
+    async def _part(self, sandbox: Sandbox, network: Network, endpoint: Endpoint) -> None:
+        """The interface of an endpoint that has been taken out of its sandbox goes. Raises EngineError."""
+        driver = self._registry.driver(network)
+        if isinstance(driver, ExternalDriver):
+            await driver.leave(network, endpoint, self.key(sandbox))
+        else:
+            await live.detach(self.key(sandbox), endpoint.interface, plans.routes(self.joined(sandbox)))
 
     def _announce(self, sandbox: Sandbox, network: Network, endpoint: Endpoint) -> None:
         """Nobody waits for what the options of a network want to be told more than once."""
@@ -264,11 +283,12 @@ class Sandboxes:
             await self._store.keep_sandbox(sandbox)
             if interface := self._registry.driver(network).interface(network, endpoint):
                 await live.attach(self.key(sandbox), interface, plans.routes(self.joined(sandbox)))
+            await self._join(sandbox, network, endpoint)
             await self._move_ports(sandbox, before, request)
             endpoint.active = True
             await self.changed(sandbox)
         except BaseException as error:
-            await self._take_back(sandbox, endpoint)
+            await self._take_back(sandbox, network, endpoint)
             if isinstance(error, EngineError):
                 raise error.prefixed("failed to set up container networking: ") from None
             raise
@@ -276,11 +296,11 @@ class Sandboxes:
         self._announce(sandbox, network, endpoint)
         return endpoint
 
-    async def _take_back(self, sandbox: Sandbox, endpoint: Endpoint) -> None:
+    async def _take_back(self, sandbox: Sandbox, network: Network, endpoint: Endpoint) -> None:
         """A connect that failed: the interface (if it came to that), the addresses, the row."""
         sandbox.endpoints.pop(endpoint.network, None)
         try:
-            await live.detach(self.key(sandbox), endpoint.interface, plans.routes(self.joined(sandbox)))
+            await self._part(sandbox, network, endpoint)
         except EngineError as error:
             log.error("the interface %s of %s: %s", endpoint.interface, sandbox.name, error.message)
         self._give_back(endpoint)
@@ -339,7 +359,7 @@ class Sandboxes:
         await self._ports.close(endpoint)
         endpoint.active = False
         del sandbox.endpoints[network.id]
-        await live.detach(self.key(sandbox), endpoint.interface, plans.routes(self.joined(sandbox)))
+        await self._part(sandbox, network, endpoint)
         self._give_back(endpoint)
         await self._store.keep_sandbox(sandbox)
         if before is endpoint and (after := self._publisher(sandbox)):
@@ -373,7 +393,10 @@ class Sandboxes:
         sandbox = self._by_container.get(container)
         if sandbox is None:
             return None
-        was_active, sandbox.active, sandbox.leaving = sandbox.active, False, True
+        first, was_active, sandbox.active, sandbox.leaving = not sandbox.leaving, sandbox.active, False, True
+        for network, endpoint in self.joined(sandbox) if first else ():
+            if self._registry.driver(network).external:
+                await self._part(sandbox, network, endpoint)
         if was_active:
             await self._links.close(sandbox)
         for endpoint in sandbox:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 ENVIRONMENT = {"LANG": "C", "LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 PLACES = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -15,28 +15,33 @@ def find(program: str) -> str:
     return next((path for path in paths if os.access(path, os.X_OK)), "")
 
 
-async def run(argv: Sequence[str], stdin: bytes = b"", deadline: float = 10.0) -> tuple[int, bytes, bytes]:
+async def run(
+    argv: Sequence[str], stdin: bytes = b"", deadline: float = 10.0, more: Mapping[str, str] | None = None
+) -> tuple[int, bytes, bytes]:
     """Run `argv` (argv[0] is an absolute path) and answer its exit status, standard output and standard error.
 
     Args:
         stdin: what it reads.
         deadline: seconds after which it is killed.
+        more: variables beside the clean environment.
 
     Raises:
         OSError: it could not be started.
         TimeoutError: it was killed at its deadline.
     """
-    return await asyncio.get_running_loop().run_in_executor(None, run_now, list(argv), stdin, deadline)
+    return await asyncio.get_running_loop().run_in_executor(None, run_now, list(argv), stdin, deadline, more)
 
 
-def run_now(argv: list[str], stdin: bytes = b"", deadline: float = 10.0) -> tuple[int, bytes, bytes]:
+def run_now(
+    argv: list[str], stdin: bytes = b"", deadline: float = 10.0, more: Mapping[str, str] | None = None
+) -> tuple[int, bytes, bytes]:
     """The same, for who is in a thread already."""
     files = [os.memfd_create(f"spawn-{name}", os.MFD_CLOEXEC) for name in ("in", "out", "err")]
     try:
         os.write(files[0], stdin)
         os.lseek(files[0], 0, os.SEEK_SET)
         actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(files)]
-        pid = os.posix_spawn(argv[0], argv, ENVIRONMENT, file_actions=actions, setsigmask=[])
+        pid = os.posix_spawn(argv[0], argv, {**ENVIRONMENT, **(more or {})}, file_actions=actions, setsigmask=[])
         status = _wait(pid, deadline)
         if status is None:
             raise TimeoutError(f"{argv[0]} did not end within {deadline:g} s")

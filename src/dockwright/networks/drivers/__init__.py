@@ -10,7 +10,7 @@
 Every driver passes tests/root/networks/test_network_drivers.py.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from dockwright.networks.network import Endpoint, Network
 
@@ -20,12 +20,13 @@ class Driver(Protocol):
 
     Attributes:
         publishes: ports can be published by way of such a network. veth: an interface has an end on the host.
-        own_mac: an interface has a MAC address of its own.
+        own_mac: an interface has a MAC address of its own. external: other programs make the interfaces (`ExternalDriver`).
     """
 
     publishes: bool
     veth: bool
     own_mac: bool
+    external: bool
 
     def check(self, network: Network, others: list[Network]) -> None:
         """Refuse a network that cannot be, and complete one that can (its link's name). Raises EngineError."""
@@ -44,3 +45,14 @@ class Driver(Protocol):
 
     def remove(self, network: Network, owner: str) -> None:
         """Take away what is marked as `owner`'s. Raises OSError."""
+
+
+@runtime_checkable
+class ExternalDriver(Driver, Protocol):
+    """A driver whose interfaces are made by other programs, once the namespace is there."""
+
+    async def join(self, network: Network, endpoint: Endpoint, namespace: str) -> None:
+        """Make the interface; the endpoint gets its addresses. Raises EngineError; `leave` follows then."""
+
+    async def leave(self, network: Network, endpoint: Endpoint, namespace: str) -> None:
+        """Take the interface away; it may be half made, and the namespace may have gone."""

@@ -24,6 +24,7 @@ class BridgeDriver:
     """Bridges of the network namespace this process is in."""
 
     publishes = veth = own_mac = True
+    external = False
 
     def check(self, network: Network, others: list[Network]) -> None:
         """One subnet of each family, a bridge of its own, subnets that no other bridge has.

@@ -13,6 +13,7 @@ class PlainDriver:
     """There is one network of it, made by the engine."""
 
     publishes = veth = own_mac = False
+    external = False
 
     def check(self, network: Network, others: list[Network]) -> None:
         """A second one cannot be. Raises Forbidden."""

@@ -25,6 +25,7 @@ class StackedDriver:
     """
 
     publishes = veth = False
+    external = False
     kind = prefix = ""
     modes: tuple[str, ...] = ()
     own_mac = True
