@@ -23,7 +23,10 @@ from dockwright.supervisor import placement, systemd
 
 _DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
 CONFIG_FILE = "/etc/dockwright/daemon.json"
-RELOADABLE = ("debug", "labels", "live_restore", "shutdown_timeout")
+REGISTRIES = (
+    "insecure_registries", "registry_mirrors", "max_concurrent_downloads", "max_concurrent_uploads", "max_download_attempts",
+)  # fmt: skip
+RELOADABLE = ("debug", "labels", "live_restore", "shutdown_timeout", *REGISTRIES)
 MERGED = "merged configuration validation from file and command line flags failed"
 JSON_KINDS: dict[type[Any], str] = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
 ITEMS: dict[str, type[Any]] = {"features": bool, "runtimes": dict}  # what lists and maps hold, if not strings
@@ -254,6 +257,7 @@ def _check(config: Config) -> None:
     if config.log_driver not in logchecks.OPTIONS:
         raise InvalidParameter(f'logger: no log driver named "{config.log_driver}" is registered')
     _check_network(config)
+    _check_registries(config)
     defaults.check(config)
     storage_options(config)
     _check_cgroups(config)
@@ -282,6 +286,12 @@ def _check_cgroups(config: Config) -> None:
             raise InvalidParameter("native.cgroupdriver option systemd not supported: systemd does not run this host")
     if config.cgroup_parent:
         placement.check_parent(config.cgroup_driver, config.cgroup_parent)
+
+
+def _check_registries(config: Config) -> None:
+    from dockwright.daemon.registry import registry_settings  # which reads a Config
+
+    registry_settings(config)
 
 
 def _check_network(config: Config) -> None:

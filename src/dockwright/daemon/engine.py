@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import logging
 import os
 import signal
@@ -93,7 +94,7 @@ class Engine:
         server = self._server(ident, database, containers, images, networks, volumes, events)
         hosts = self._config.hosts or default_hosts()
         await server.serve(listen(hosts, self._group()))
-        self._signals(events, ident)
+        self._signals(events, images, ident)
         log.info("API listen on %s", " ".join(hosts))
         gc.collect()
         gc.freeze()  # what is loaded now stays: collections need not go through it again and again
@@ -132,18 +133,18 @@ class Engine:
             return ""
         return self._config.group
 
-    def _signals(self, events: EventBus, ident: str) -> None:
+    def _signals(self, events: EventBus, images: ImageManager, ident: str) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
-        loop.add_signal_handler(signal.SIGHUP, self._reload, events, ident)
+        loop.add_signal_handler(signal.SIGHUP, self._reload, events, images, ident)
 
     def _end(self) -> None:
         """SIGTERM: containers go on; a second one stops them too."""
         self._everything = self._stop.is_set()
         self._stop.set()
 
-    def _reload(self, events: EventBus, ident: str) -> None:
+    def _reload(self, events: EventBus, images: ImageManager, ident: str) -> None:
         """SIGHUP: take over what may change, and tell."""
         try:
             changed = configuration.reload(self._config, self._arguments)
@@ -152,8 +153,15 @@ class Engine:
         else:
             log.info("configuration reloaded; changed: %s", ", ".join(changed) or "nothing")
             logging.getLogger("dockwright").setLevel(LEVELS[self._config.level])
-            shown = {name.replace("_", "-"): str(getattr(self._config, name)).lower() for name in configuration.RELOADABLE}
+            if set(changed) & set(configuration.REGISTRIES):
+                images.configure(registry_settings(self._config))
+            shown = {name.replace("_", "-"): _shown(getattr(self._config, name)) for name in configuration.RELOADABLE}
             events.publish("daemon", "reload", ident, {"name": os.uname().nodename, **shown})
+
+
+def _shown(value: object) -> str:
+    """A setting as the event of a reload tells it: lists as JSON."""
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, list) else str(value).lower()
 
 
 def host_stops() -> bool:

@@ -35,10 +35,10 @@ class Described:
 class Companions:
     """Keeps the rest of indexes."""
 
-    def __init__(self, loader: Loader, arrivals: Arrivals, lane: Lane) -> None:
-        self._loader, self._arrivals, self._lane = loader, arrivals, lane
+    def __init__(self, loader: Loader, arrivals: Arrivals) -> None:
+        self._loader, self._arrivals = loader, arrivals
 
-    async def keep(self, resolved: Resolved, reference: Reference, ident: str, ingest: Ingest) -> None:
+    async def keep(self, resolved: Resolved, reference: Reference, ident: str, ingest: Ingest, lane: Lane) -> None:
         """Bring everything below the index that led to the image `ident`.
 
         Raises:
@@ -51,7 +51,7 @@ class Companions:
         blobs = {
             child.digest: child for each in found if not each.is_index for child in each.children if child.digest not in own
         }
-        wanted = [self._lane.remote(resolved.repository, descriptor) for descriptor in blobs.values()]
+        wanted = [lane.remote(resolved.repository, descriptor) for descriptor in blobs.values()]
         documents = [await asyncio.to_thread(ingest.write, [each.document.data]) for each in found]
         async with self._brought(wanted) as arrived:
             await self._loader.keep([*documents, *arrived], partial(_note, reference, found), ident)

@@ -205,6 +205,10 @@ class ImageManager:
         """
         return self._puller.pull(pull_request(name, tag, platform, caller, all_platforms))
 
+    def configure(self, registry: RegistrySettings) -> None:
+        """Follow other settings about registries from now on."""
+        self._registries.configure(registry)
+
     def push(self, name: str, tag: str, platform: Platform | None, caller: Caller) -> AsyncIterator[dict[str, Any]]:
         """POST /images/{name}/push: progress documents.
 

@@ -58,9 +58,13 @@ class Puller:
     ) -> None:  # fmt: skip
         self._database, self._content, self._loader = database, content, loader
         self._events, self._registries, self._verifier = events, registries, verifier
-        settings = registries.settings
-        self._lane = Lane(asyncio.Semaphore(settings.downloads), settings.attempts, settings.pause)
-        self._companions = Companions(loader, arrivals, self._lane)
+        self._companions = Companions(loader, arrivals)
+
+    @property
+    def _lane(self) -> Lane:
+        """Where downloads that begin now queue up."""
+        settings = self._registries.settings
+        return Lane(self._registries.downloads, settings.attempts, settings.pause)
 
     def pull(self, request: PullRequest) -> AsyncIterator[Line]:
         """Progress documents.
@@ -137,7 +141,7 @@ class Puller:
         try:
             await self._image(resolved, ident, naming, ingest, emit, signatures)
             if everything:
-                await self._companions.keep(resolved, reference, ident, ingest)
+                await self._companions.keep(resolved, reference, ident, ingest, self._lane)
         finally:
             await asyncio.to_thread(ingest.close)
 

@@ -58,7 +58,6 @@ class Pusher:
     ) -> None:  # fmt: skip
         self._database, self._content, self._assembler, self._loader = database, content, assembler, loader
         self._rebuilder, self._events, self._registries = rebuilder, events, registries
-        self._slots = asyncio.Semaphore(registries.settings.uploads)
 
     def push(self, request: PushRequest) -> AsyncIterator[Line]:
         """Progress documents; what goes wrong is told in them.
@@ -158,7 +157,7 @@ class Pusher:
         self, repository: Repository, reference: Reference, piece: Piece, ingest: Ingest, tell: Tell
     ) -> None:
         settings = self._registries.settings
-        async with self._slots:
+        async with self._registries.uploads:
             known = blobrows.sources(self._database.read(), piece.digest, reference.domain)
             origins = [path for path in known if path != reference.path]
             upload = Upload(repository, piece.digest, piece.blob, origins, settings.attempts, settings.pause)

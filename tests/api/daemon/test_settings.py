@@ -317,9 +317,16 @@ def test_sighup_reads_the_file_again(tmp_path: Path) -> None:
             assert time.monotonic() < deadline, made.log
             time.sleep(0.05)
         assert made.info()["Debug"] is True
+        # what is about registries holds for the next pull: nobody is at that address, with TLS or without
+        assert b'Get "http://127.1.1.1:9/v2/"' in made.docker("pull", "127.1.1.1:9/a").stderr
+        assert b'Get "https://192.0.2.1:9/v2/"' in made.docker("pull", "192.0.2.1:9/a").stderr
+        file.write_text('{"labels": ["from=reload"], "debug": true, "insecure-registries": ["192.0.2.0/24"]}')
+        made.daemon.send_signal(signal.SIGHUP)
+        while b'Get "http://192.0.2.1:9/v2/"' not in made.docker("pull", "192.0.2.1:9/a").stderr:
+            assert time.monotonic() < deadline + 5, made.log
         time.sleep(1)  # docker events takes whole seconds
         told = made.docker("events", "--since", "1m", "--until", "0s", "--filter", "type=daemon", "--format", "{{.Action}}")
-        assert told.stdout == b"reload\n"
+        assert told.stdout == b"reload\nreload\n"
         file.write_text("{")
         made.daemon.send_signal(signal.SIGHUP)
         while "not reloaded" not in made.log:

@@ -104,7 +104,7 @@ def test_a_container_of_an_imported_image(daemon: Any, images: Any) -> None:
         (["--platform", "windows/amd64", "-", "a:1"], "operating system is not supported"),
         (["--platform", "plan9/amd64", "-", "a:1"], "unknown operating system or architecture"),
         (["-", "a:1"], "invalid tar header"),
-        (["http://localhost:1/x", "a:1"], "importing from a URL is not implemented yet"),
+        (["http://localhost:1/x", "a:1"], 'Get "http://localhost:1/x": dial tcp 127.0.0.1:1: connect: connection refused'),
     ],
 )
 def test_an_import_that_cannot_be(daemon: Any, arguments: list[str], text: str) -> None:

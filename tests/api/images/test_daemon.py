@@ -152,7 +152,7 @@ def test_vfs_from_end_to_end(own: Any, images: Any) -> None:
 
 def test_an_unknown_storage_driver_ends_the_daemon() -> None:
     daemon = daemon_class()("--storage-driver", "aufs")
-    with pytest.raises(AssertionError, match="driver not supported: aufs"):
+    with pytest.raises(AssertionError, match="driver not supported"):
         daemon.start()
     subprocess.run(["ip", "netns", "delete", daemon.netns], check=True)
     shutil.rmtree(daemon.root)

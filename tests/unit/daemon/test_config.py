@@ -254,6 +254,27 @@ def test_reload_takes_over_what_may_change(tmp_path):
     assert running.data_root == Config().data_root
 
 
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        ({"registry-mirrors": ["ftp://m"]}, 'invalid mirror: unsupported scheme "ftp" in "ftp://m"'),
+        ({"insecure-registries": ["r.org/path"]}, 'insecure registry r.org/path is not valid: invalid host "r.org"'),
+        ({"max-concurrent-downloads": 0}, "invalid max concurrent downloads: 0"),
+        ({"max-download-attempts": -1}, "invalid max download attempts: -1"),
+        ({"proxies": {"ftp-proxy": "x"}}, "the following directives don't match any configuration option: ftp-proxy"),
+    ],
+)
+def test_settings_about_registries_that_cannot_be(tmp_path, keys, text):
+    with pytest.raises(InvalidParameter) as error:
+        from_file(tmp_path, keys)
+    assert text in error.value.message
+
+
+def test_a_proxy_is_given_once(tmp_path):
+    with pytest.raises(InvalidParameter, match="specified both as a flag and in the configuration file: http-proxy"):
+        from_file(tmp_path, {"proxies": {"http-proxy": "http://a"}}, "--http-proxy=http://b")
+
+
 def test_a_bad_file_at_reload_changes_nothing(tmp_path):
     running = from_file(tmp_path, {"debug": False})
     (tmp_path / "daemon.json").write_text("{")

@@ -2,6 +2,9 @@
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -334,3 +337,10 @@ def test_lines_of_a_pull_come_in_dockers_order() -> None:
         ("b", "Pull complete"), ("c", "Pull complete"),
     ]  # fmt: skip
     assert lines[0]["progressDetail"] == {} and lines[3]["progressDetail"] == {"current": 100, "total": 100}
+
+
+def test_aiohttp_is_imported_at_the_first_request_only() -> None:
+    """It would cost the idle daemon 14 MB."""
+    code = "import sys, dockwright.daemon.engine; sys.exit('aiohttp' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src")}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0

@@ -1,5 +1,6 @@
 """The registries of the world, as this engine asks for them: which endpoint is tried after which."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,12 +32,21 @@ class Caller:
 
 
 class Registries:
-    """All of them."""
+    """All of them.
+
+    Attributes:
+        settings: what the daemon was told. downloads, uploads: how many there may be at once.
+    """
 
     def __init__(self, settings: RegistrySettings) -> None:
-        self.settings = settings
         system = f"kernel/{os.uname().release} os/linux arch/{go_architecture(os.uname().machine)}"
         self.transport = Transport(settings, f"dockwright/{__version__} {system}")
+        self.configure(settings)
+
+    def configure(self, settings: RegistrySettings) -> None:
+        """Follow other settings from now on; what is under way goes on by those it began with."""
+        self.settings = self.transport.settings = settings
+        self.downloads, self.uploads = asyncio.Semaphore(settings.downloads), asyncio.Semaphore(settings.uploads)
 
     async def close(self) -> None:
         """Close all connections."""
