@@ -11,7 +11,7 @@ from dockwright.base.errors import Conflict, EngineError, Forbidden
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.metadata import Database
-from dockwright.networks import default_bridge, documents, files, filters, forwarding, mapping, plans, settings
+from dockwright.networks import default_bridge, documents, files, filters, forwarding, plans, settings
 from dockwright.networks.config import NetworkConfig
 from dockwright.networks.drivers.bridge import isolate_ports
 from dockwright.networks.firewall.firewall import Firewall
@@ -333,6 +333,8 @@ class NetworkManager:
 
     async def map(self) -> dict[str, Any]:
         """Who can reach whom, and by which rule."""
+        from dockwright.networks import mapping
+
         wall = self._firewall
         found = mapping.document(
             self.registry, self.sandboxes, wall.state.bridges if wall else {}, wall.words if wall else mapping.Without(),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from dockwright.base.errors import EngineError, NotFound
-from dockwright.networks import dns_text, plans
+from dockwright.networks import plans
 from dockwright.networks.network import Endpoint, Network, Sandbox
 from dockwright.networks.plans import Joined
 from dockwright.supervisor import netd_client
@@ -98,6 +98,8 @@ class Names:
         Raises:
             InvalidParameter: no such type, or no such name can be asked. NotFound: one has no resolver.
         """
+        from dockwright.networks import dns_text
+
         number, found = dns_text.type_number(kind), []
         for sandbox in askers:
             if sandbox.id not in self._told:

@@ -21,14 +21,14 @@ def _base() -> Any:
     return module
 
 
-@pytest.fixture(scope="module")
-def both(request: pytest.FixtureRequest) -> Iterator[tuple[list[str], Any]]:
+@pytest.fixture(scope="module", params=["nftables", "iptables"])
+def both(request: Any) -> Iterator[tuple[list[str], Any]]:
     """A docker command for a dockerd, and a daemon of ours that was started beside it in the same network namespace."""
     if not os.path.exists("/usr/sbin/dockerd"):
         report = pytest.fail if request.config.getoption("--require-peers") else pytest.skip
         report("needs a real dockerd")
     base = _base()
-    daemon = base.Daemon()
+    daemon = base.Daemon("--firewall-backend", request.param)
     root = f"{daemon.root}/peer"
     os.mkdir(root)
     theirs = ["docker", "-H", f"unix://{root}/s"]

@@ -210,7 +210,7 @@ def test_the_administrators_place(topology: Topology, driver: Driver) -> None:
     """A drop before ours is final: in DOCKER-USER with iptables, in a base chain of their own with nftables."""
     driver.write(state(*ALL, published=(out(8086),)))
     if driver.name == "iptables":
-        program = "iptables-legacy" if driver.kind == "legacy" else "iptables"  # type: ignore[attr-defined]
+        program = "iptables-legacy" if driver.kind == "legacy" else "iptables"
         rule = ["-i", "up0", "-m", "conntrack", "--ctorigdstport", "8086", "-j", "DROP"]
         change, undo = [program, "-I", "DOCKER-USER", *rule], [program, "-D", "DOCKER-USER", *rule]
     else:

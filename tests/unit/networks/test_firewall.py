@@ -17,7 +17,7 @@ API = (Binding("udp", "192.0.2.1", 53, 53), "10.1.0.3")
 
 
 class Driver:
-    name, blocks = "fake", False
+    name, kind, blocks = "fake", "", False
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -94,11 +94,11 @@ def test_the_first_driver_that_works_is_chosen(monkeypatch: pytest.MonkeyPatch) 
         raise Refused("libnftables.so.1 cannot be loaded")
 
     monkeypatch.setattr(firewall, "NftDriver", missing)
-    monkeypatch.setattr(firewall, "IptablesDriver", Driver)
+    monkeypatch.setattr(firewall, "_iptables", Driver)
     assert isinstance(firewall.chosen("", "dockwright"), Driver)
     with pytest.raises(Internal, match="nftables: libnftables"):
         firewall.chosen("nftables", "dockwright")
-    monkeypatch.setattr(firewall, "IptablesDriver", missing)
+    monkeypatch.setattr(firewall, "_iptables", missing)
     with pytest.raises(Internal, match=r"nftables: libnftables.*; iptables: libnftables"):
         firewall.chosen("", "dockwright")
 
@@ -134,5 +134,7 @@ def test_the_administrators_rules_stay_when_ours_go() -> None:
     jump = "-A FORWARD -j DOCKER-USER"
     used = listing("*filter", ":DOCKER-USER - [0:0]", ":DOCKWRIGHT-IN - [0:0]", jump, "-A DOCKER-USER -j DROP")
     assert "DOCKER-USER" not in iptables.removal(used) and "-X DOCKWRIGHT-IN" in iptables.removal(used)
+    beside = listing("*filter", ":DOCKER - [0:0]", ":DOCKER-USER - [0:0]", jump)
+    assert "DOCKER-USER" not in iptables.removal(beside)
     unused = listing("*filter", ":DOCKER-USER - [0:0]", jump)
     assert {"-D FORWARD -j DOCKER-USER", "-X DOCKER-USER"} <= set(iptables.removal(unused).splitlines())

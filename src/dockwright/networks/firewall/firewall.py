@@ -4,18 +4,19 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from time import monotonic_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dockwright.base.errors import Internal
 from dockwright.base.steps import Step
 from dockwright.kernel.netlink import write_sysctl
 from dockwright.kernel.nftables import Nftables, NftablesError
 from dockwright.networks.firewall import foreign
-from dockwright.networks.firewall.iptables_driver import IptablesDriver
 from dockwright.networks.firewall.model import BridgeRules, Driver, Published, Refused, State, Way
 from dockwright.networks.firewall.monitor import Monitor
 from dockwright.networks.firewall.nft import NftDriver
-from dockwright.networks.firewall.words import IptablesWords, NftWords
+
+if TYPE_CHECKING:
+    from dockwright.networks.firewall.words import IptablesWords, NftWords
 
 log = logging.getLogger("dockwright.firewall")
 LOOK_EVERY = 30.0  # seconds between looks at rules whose changes the kernel does not tell (iptables-legacy)
@@ -60,8 +61,10 @@ class Firewall:
         return self._state
 
     @property
-    def words(self) -> NftWords | IptablesWords:
+    def words(self) -> "NftWords | IptablesWords":
         """Our rules as the driver in use writes them."""
+        from dockwright.networks.firewall.words import IptablesWords, NftWords
+
         proxy = self._state.proxy
         return IptablesWords(proxy) if self.driver == "iptables" else NftWords(self._table, proxy)
 
@@ -97,7 +100,7 @@ class Firewall:
     def _watch(self) -> None:
         assert self._driver
         self._monitor = self._monitor or Monitor(self._changed)
-        if self._looking is None and isinstance(self._driver, IptablesDriver) and self._driver.kind == "legacy":
+        if self._looking is None and self._driver.kind == "legacy":
             self._look_again()
 
     def _look_again(self) -> None:
@@ -191,7 +194,7 @@ class Firewall:
     @property
     def _own_kind(self) -> str:
         """The kind of iptables ("nft", "legacy") that our own rules are in, so that nothing else of ours is needed there."""
-        return self._driver.kind if isinstance(self._driver, IptablesDriver) else ""
+        return self._driver.kind if self._driver else ""
 
     async def _among_others(self) -> None:
         await foreign.ensure(self._nft, self._table, self._links, self._own_kind)
@@ -239,7 +242,7 @@ class Firewall:
 
 def chosen(backend: str, table: str) -> Driver:
     """The driver for `backend`, or the first one that works. Raises Internal, saying what each lacks."""
-    makers: dict[str, Callable[[], Driver]] = {"nftables": lambda: NftDriver(table), "iptables": IptablesDriver}
+    makers: dict[str, Callable[[], Driver]] = {"nftables": lambda: NftDriver(table), "iptables": _iptables}
     refusals = []
     for name in [backend] if backend else makers:
         try:
@@ -250,6 +253,13 @@ def chosen(backend: str, table: str) -> Driver:
         log.info("firewall: %s", driver.name)
         return driver
     raise Internal(f"firewall: {'; '.join(refusals)}")
+
+
+def _iptables() -> Driver:
+    """What most hosts need not load."""
+    from dockwright.networks.firewall.iptables_driver import IptablesDriver
+
+    return IptablesDriver()
 
 
 def _reader() -> Nftables | None:

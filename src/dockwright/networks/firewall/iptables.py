@@ -165,12 +165,15 @@ def exchange(family: Family, old: list[Published], new: list[Published], proxy: 
 
 
 def removal(listing: "Listing") -> str:
-    """The transaction that takes our chains and jumps away. DOCKER-USER stays if the administrator has put rules there."""
+    """The transaction that takes our chains and jumps away.
+
+    DOCKER-USER stays if the administrator has put rules there, or a real Docker is here, whose place it is too.
+    """
     lines = []
     for table, leading in jumps().items():
         present, chains = listing.of(table), listing.chains.get(table, set())
         own = [chain for chain in CHAINS[table] if chain in chains]
-        used = any(rule.startswith(f"-A {ADMIN} ") for rule in present)
+        used = "DOCKER" in chains or any(rule.startswith(f"-A {ADMIN} ") for rule in present)
         gone = [jump for jump in leading if not (used and jump.endswith(ADMIN))]
         own += [ADMIN] if table == "filter" and ADMIN in chains and not used else []
         lines += [f"*{table}", *(jump.replace("-A", "-D", 1) for jump in gone for _ in range(present.count(jump)))]

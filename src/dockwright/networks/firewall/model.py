@@ -123,10 +123,12 @@ class Driver(Protocol):
     """What puts a State into the kernel. The calls block; each is one transaction for each family.
 
     Attributes:
-        name: "nftables" or "iptables". blocks: a call takes milliseconds, so it belongs into a thread.
+        name: "nftables" or "iptables". kind: of iptables: "nft" or "legacy"; "" for nftables.
+        blocks: a call takes milliseconds, so it belongs into a thread.
     """
 
     name: str
+    kind: str
     blocks: bool
 
     def write(self, state: State) -> None:

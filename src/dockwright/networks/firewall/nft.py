@@ -15,7 +15,7 @@ class NftDriver:
         Refused: there is no libnftables.
     """
 
-    name, blocks = "nftables", False
+    name, kind, blocks = "nftables", "", False
 
     def __init__(self, table: str) -> None:
         self._table = table
