@@ -1,6 +1,7 @@
 """A container's life on each storage driver, by the docker client: run, exec, diff, commit, restarts, also of the daemon, rm."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -50,6 +51,11 @@ class Daemon:
     def said(self, *arguments: str) -> str:
         return self.docker(*arguments).stdout.decode().strip()
 
+    def ask(self, method: str, path: str) -> Any:
+        """A document of the API."""
+        command = ["curl", "-s", "-X", method, "--unix-socket", f"{self.place}/s", f"http://d{path}"]
+        return json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+
     def end(self, number: int = signal.SIGTERM) -> None:
         assert self.process
         self.process.send_signal(number)
@@ -61,6 +67,7 @@ class Daemon:
 @pytest.fixture(params=sorted(snapshotters.DRIVERS))
 def daemon(request: pytest.FixtureRequest, disk: Any, peer: Callable[[str], str], images: Any) -> Iterator[Daemon]:
     peer("docker")
+    peer("curl")
     data, options = disk(request.param)
     daemon = Daemon(data / "data", request.param, options)
     daemon.start()
@@ -90,6 +97,8 @@ def test_a_containers_life(daemon: Daemon) -> None:
     assert seen == "one\n/big\n\n/etc:\nhostname\nhosts\nmtab\nresolv.conf"
     said("rmi", "committed")
     assert said("ps", "-s", "--format", "{{.Size}}").startswith("4B")
+    assert daemon.ask("POST", "/dockwright/v1/system/check") == {"Findings": []}
+    assert daemon.ask("GET", "/dockwright/v1/system/disk")["Unowned"] == []
     said("restart", "-t", "0", "cc")
     assert said("exec", "cc", "cat", "/new") == "one"
     daemon.end(signal.SIGKILL)
