@@ -11,12 +11,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import images_suite
+import logging_suite
 import parts
 import peers
 import pulls
 from parts import Result
 
-PARTS = {**parts.PARTS, **images_suite.PARTS, **pulls.PARTS}
+PARTS = {**parts.PARTS, **images_suite.PARTS, **pulls.PARTS, **logging_suite.PARTS}
 
 
 def main() -> int:

@@ -10,79 +10,89 @@ import time
 from pathlib import Path
 
 from oracle import engines
+from oracle.engines import Engine
 
-from conformance import fixtures, results
+from conformance import fixtures, results, schema
 from conformance.sources import Missing, checkout, environment
 from conformance.suites import SUITES, Suite
-from registries import Registries
 
 HERE = Path(__file__).parent
 LONGEST = 180  # seconds for one test
-MIRROR = (5000, 5001, 5002, 5003)  # ports of the registries in the daemon's network namespace
+SHARED = ("unshare", "--mount", "--propagation", "shared")  # some tests want shared mounts
 
 
 def main(arguments: list[str]) -> int:
     """0 if all passed that dockerd passes, 1 if not, 2 if the suite cannot be had."""
     parser = argparse.ArgumentParser(prog="scripts/conformance")
-    parser.add_argument("suite", help=", ".join(SUITES))
+    parser.add_argument("suite", help=", ".join((*SUITES, "schema")))
     parser.add_argument("--write", action="store_true", help="store the results")
+    parser.add_argument("--reference", action="store_true", help="run it on a real dockerd, and store what that passes")
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     chosen = parser.parse_args(own)
     name, _, version = chosen.suite.partition("@")
-    if name not in SUITES:
-        parser.error(f"no such suite: {name}")
-    suite = SUITES[name]
-    version = version or suite.version
+    options = arguments[len(own) + 1 :]
     try:
-        folder, python = checkout(suite, version), environment(suite, version)
+        if name == "schema" and not version:
+            return max(main([f"schema@{known}", *arguments[1:]]) for known in schema.VERSIONS)
+        if name not in SUITES and name != "schema":
+            parser.error(f"no such suite: {name}")
+        suite = schema.suite(version) if name == "schema" else SUITES[name]
+        version = version or suite.version
+        folder = HERE if name == "schema" else checkout(suite, version)
+        python = environment(suite, version)
     except Missing as error:
         print(f"conformance: {error}", file=sys.stderr)
         return 2
-    found, engine = run(suite, folder, python, arguments[len(own) + 1 :])
-    return report(suite, version, engine, found, chosen.write)
+    engine = engines.reference(*SHARED) if chosen.reference else engines.ours(*SHARED)
+    found, kind = run(suite, folder, python, engine, options)
+    return report(suite, version, kind, found, chosen)
 
 
-def run(suite: Suite, folder: Path, python: Path, options: list[str]) -> tuple[results.Results, str]:
-    """The results of `suite`, and the version of our daemon."""
-    mirror = ["--registry-mirror", f"http://127.0.0.1:{MIRROR[0]}"]
-    engine = engines.ours("unshare", "--mount", "--propagation", "shared", options=mirror)  # some tests want shared mounts
-    registry: Registries | None = None
+def started(engine: Engine) -> str:
+    """Start it, give it the stand-in images; its version."""
+    engine.start()
+    for number, archive in enumerate(fixtures.archives()):
+        path = engine.work / f"{number}.tar"
+        path.write_bytes(archive)
+        engine.load(path, set())
+    return engine.version()
+
+
+def run(suite: Suite, folder: Path, python: Path, engine: Engine, options: list[str]) -> tuple[results.Results, str]:
+    """The results of `suite`, and the version of the daemon."""
     try:
-        engine.start()
-        registry = Registries(engine.inside(), MIRROR)
-        for number, (name, archive) in enumerate(fixtures.archives().items()):
-            path = engine.work / f"{number}.tar"
-            path.write_bytes(archive)
-            engine.load(path, set())
-            registry.put(f"docker-archive:{path}", f"library/{name}")  # what tests pull from Docker Hub
-        version = engine.version()
-        with tempfile.NamedTemporaryFile(suffix=".xml") as report:
-            told = {key: value.format(host=f"unix://{engine.socket}") for key, value in suite.environment.items()}
-            command = [python, "-m", "pytest", "-q", f"--timeout={LONGEST}", f"--junitxml={report.name}", *options]
+        version = started(engine)
+        with tempfile.NamedTemporaryFile(suffix=".xml") as junit:
+            places = {"host": f"unix://{engine.socket}", "socket": engine.socket}
+            told = {key: value.format(**places) for key, value in suite.environment.items()}
+            command = [python, "-m", "pytest", "-q", f"--timeout={LONGEST}", f"--junitxml={junit.name}", *options]
             tests = [test for test in suite.tests if (folder / test).exists()]
             subprocess.run(
                 [*engine.inside(), *command, *tests], cwd=folder, check=False,
                 env={"PATH": os.environ["PATH"], "HOME": str(engine.work), "PYTHONDONTWRITEBYTECODE": "1", **told},
             )  # fmt: skip
-            return results.of_junit(Path(report.name)), version
+            return results.of_junit(Path(junit.name)), version
     finally:
-        if registry:
-            registry.close()
         engine.close()
 
 
-def report(suite: Suite, version: str, engine: str, found: results.Results, write: bool) -> int:
-    """Print what is missed, store what was found."""
+def heading(what: str, engine: str) -> str:
+    """What the results belong to."""
     mode = "v2" if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else "v1"
-    heading = (
-        f"{suite.name} {version}, {time.strftime('%Y-%m-%d')}, Dockwright as Docker {engine}, "
-        f"kernel {platform.release()}, cgroup {mode}, Python {platform.python_version()}"
-    )
-    text = results.text(heading, found)
-    if write:
+    host = f"kernel {platform.release()}, cgroup {mode}, Python {platform.python_version()}"
+    return f"{what}, {time.strftime('%Y-%m-%d')}, {engine}, {host}"
+
+
+def report(suite: Suite, version: str, engine: str, found: results.Results, chosen: argparse.Namespace) -> int:
+    """Print what is missed, store what was found."""
+    baseline = HERE / f"{suite.name}-{version}-dockerd.txt"
+    if chosen.reference:
+        baseline.write_text(results.text(heading(f"{suite.name} {version}", f"dockerd {engine}"), found))
+        return 0
+    text = results.text(heading(f"{suite.name} {version}", f"Dockwright as Docker {engine}"), found)
+    if chosen.write:
         (HERE / "results" / f"{suite.name}-{version}.txt").write_text(text)
-    baseline = results.passed_in(HERE / suite.baseline) if suite.baseline else set()
-    missed = results.missed(found, baseline)
+    missed = results.missed(found, results.passed_in(baseline) if baseline.exists() else set())
     print("\n".join(text.splitlines()[:2]))
     for name, (outcome, reason) in missed.items():
         print(f"dockerd passes this: {outcome} {name}  {reason}")

@@ -24,10 +24,9 @@ def checkout(suite: Suite, version: str) -> Path:
     folder = PLACE / f"{suite.name}-{version}"
     source = os.environ.get(suite.variable, suite.repository)
     if not folder.exists():
-        done = subprocess.run(
-            ["git", "clone", "-q", "-c", "advice.detachedHead=false", "--depth", "1", "--branch", version, source, str(folder)],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        quiet, tag = ["-q", "-c", "advice.detachedHead=false"], suite.tag.format(version=version)
+        command = ["git", "clone", *quiet, "--depth", "1", "--branch", tag, source, str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise Missing(f"{source} cannot be cloned ({suite.variable} can name another place): {done.stderr.strip()}")
     return folder

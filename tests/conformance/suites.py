@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Suite:
-    """A test suite of others.
+    """A test suite of others, run by pytest.
 
     Attributes:
-        repository: of git. version: the tag that is run unless another one is asked for.
+        repository: of git. version: that is run unless another one is asked for. tag: of the repository.
         requirements: Python packages, beside the suite's own ({version} is that of the tag). tests: files or folders.
         environment: what its tests want to be told ({host} is the daemon's address).
-        baseline: results of dockerd to compare with, beside this file; "" for none.
     """
 
     name: str
@@ -20,7 +19,7 @@ class Suite:
     requirements: tuple[str, ...]
     tests: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
-    baseline: str = ""
+    tag: str = "{version}"
 
     @property
     def variable(self) -> str:
@@ -29,8 +28,12 @@ class Suite:
 
 
 _DOCKER_PY = (
-    "api_client", "api_container", "api_exec", "api_healthcheck", "api_image", "api_network", "api_volume", "client", "errors",
-    "models_containers", "models_images", "models_networks", "models_resources", "models_volumes", "regression",
+    "api_client", "api_container", "api_exec", "api_healthcheck", "api_network", "api_volume", "client", "errors",
+    "models_containers", "models_networks", "models_resources", "models_volumes", "regression",
+)  # fmt: skip
+_TESTCONTAINERS = (
+    "container", "core", "core_ports", "docker_client", "exec", "inspect", "labels", "network", "new_docker_api",
+    "protocol_compliance", "transferable", "utils", "wait_strategies", "wait_strategies_integration", "waiting_utils",
 )  # fmt: skip
 
 SUITES = {
@@ -40,7 +43,14 @@ SUITES = {
             "docker-py", "https://github.com/docker/docker-py", "7.1.0",
             ("docker=={version}", "websocket-client", "paramiko", "pytest<9", "pytest-timeout"),
             tuple(f"tests/integration/{name}_test.py" for name in _DOCKER_PY),
-            {"DOCKER_HOST": "{host}"}, "docker-py-dockerd-26.1.5.txt",
+            {"DOCKER_HOST": "{host}"},
+        ),
+        Suite(
+            "testcontainers", "https://github.com/testcontainers/testcontainers-python", "4.15.0",
+            ("testcontainers=={version}", "pytest<9", "pytest-timeout", "pytest-mock", "httpx", "requests", "paramiko", "bcrypt"),
+            tuple(f"tests/core/test_{name}.py" for name in _TESTCONTAINERS),
+            {"DOCKER_HOST": "{host}", "TESTCONTAINERS_RYUK_DISABLED": "true", "TESTCONTAINERS_HOST_OVERRIDE": "localhost"},
+            "testcontainers-v{version}",
         ),
     )
 }  # fmt: skip

@@ -77,7 +77,7 @@ class Container:
         networks: what it wants of each network it joins, by the network's name.
         links: ids of containers of the default bridge that it knows by an alias.
         task: its shim while there is one. exits, removals: futures of those who wait for them.
-        exec_ids: its execs that have not ended.
+        exec_ids: its execs that have not ended. sent: the signals sent to it in this run, and why (see blame.py).
         comeback: what starts it again after a delay; delay: the last one, in seconds. last_run: the restart policy does not
         hold until somebody starts it. kept: how many restarts are under way, during which AutoRemove does not hold.
         chain: of its image's layers, as long as it is being made.
@@ -101,6 +101,7 @@ class Container:
     trace: list[Any] = field(default_factory=list)
     group: "asyncio.Future[None] | None" = None
     exec_ids: list[str] = field(default_factory=list)
+    sent: dict[int, str] = field(default_factory=dict)
     comeback: "asyncio.Task[None] | None" = None
     delay: float = 0.0
     last_run: bool = False

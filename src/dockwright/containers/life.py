@@ -10,6 +10,7 @@ from dockwright.base.paths import Paths
 from dockwright.base.steps import Step
 from dockwright.base.times import now, rfc3339, seconds
 from dockwright.containers import groups, links, networking, remap, restarts, starting
+from dockwright.containers.blame import ended_by
 from dockwright.containers.container import Container
 from dockwright.containers.defaults import Defaults
 from dockwright.containers.execs import Execs
@@ -54,7 +55,7 @@ class Life:
             await self._start(container)
 
     async def _start(self, container: Container) -> None:
-        container.last_run = False
+        container.last_run, container.sent = False, {}
         if container.task:
             await container.task.delete()
         await groups.settle(container, self._supervisor.placement)
@@ -162,6 +163,8 @@ class Life:
         state.pid, state.exit_code, state.oom_killed = 0, event.status, event.oom_killed
         state.finished_at, state.error, state.paused = rfc3339(event.at), event.error, False
         state.running = state.restarting = self._comes_back(container)
+        if blame := ended_by(event.status, event.oom_killed, container.sent):
+            log.info("container %s was ended by %s", container.id, blame)
         self.health.end(container)
         self._execs.container_ended(container)
         await self._mounting.ended(container)
@@ -232,6 +235,7 @@ class Life:
         elif action == "stop":
             await self._stopping.stop(container.id, None, "")
         elif container.task:
+            container.sent[signal.SIGKILL] = "health"
             await container.task.kill(int(signal.SIGKILL))
 
     async def pause(self, ref: str) -> None:

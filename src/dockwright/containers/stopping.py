@@ -41,7 +41,7 @@ class Stopping:
         if number == KILL:
             await self.kill_and_wait(container)
             return
-        await self._signal(container, number)
+        await self._signal(container, number, "kill")
         if ends:
             await self._thaw(container)
 
@@ -64,7 +64,8 @@ class Stopping:
             container.wake_exits()
             return True
 
-    async def _signal(self, container: Container, number: int) -> None:
+    async def _signal(self, container: Container, number: int, cause: str) -> None:
+        container.sent[number] = cause
         if container.task:
             try:
                 await container.task.kill(number)
@@ -78,7 +79,7 @@ class Stopping:
             await container.task.resume()
             container.state.paused = False
 
-    async def kill_and_wait(self, container: Container) -> None:
+    async def kill_and_wait(self, container: Container, cause: str = "kill") -> None:
         """SIGKILL, and the end; by its cgroup if its shim does not do it.
 
         Raises:
@@ -89,7 +90,7 @@ class Stopping:
             return
         ended = container.next_exit()
         try:
-            await self._signal(container, KILL)
+            await self._signal(container, KILL, cause)
             await self._thaw(container)
             if await _within(ended, KILL_PATIENCE) or not container.state.running:
                 return
@@ -131,13 +132,13 @@ class Stopping:
             return
         ended = container.next_exit()
         try:
-            await self._signal(container, number)
+            await self._signal(container, number, "stop")
             await self._thaw(container)
             if await _within(ended, _patience(container, timeout)) or not container.state.running:
                 return
         except Unavailable as error:
             log.warning("%s; killing the container", error.message)
-        await self.kill_and_wait(container)
+        await self.kill_and_wait(container, "patience")
 
 
 def _patience(container: Container, timeout: int | None) -> float | None:

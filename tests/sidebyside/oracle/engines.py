@@ -184,13 +184,13 @@ def dockerd() -> str | None:
     return shutil.which("dockerd", path=SYSTEM_PATH)
 
 
-def reference() -> Engine:
-    """A real dockerd, which starts a containerd of its own."""
+def reference(*through: str) -> Engine:
+    """A real dockerd, which starts a containerd of its own; started by the command `through`, if one is given."""
     program = dockerd()
     if not program:
         raise RuntimeError("dockerd is not installed")
     unpacked = f"{PEERS}/bin:{PEERS}/sbin:" if program.startswith(str(PEERS)) else ""
-    return Engine([program, "--group", "root"], unpacked + SYSTEM_PATH)
+    return Engine([*through, program, "--group", "root"], unpacked + SYSTEM_PATH)
 
 
 def ours(*through: str, options: Sequence[str] = ()) -> Engine:

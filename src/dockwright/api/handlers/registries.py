@@ -25,6 +25,8 @@ async def auth(exchange: Exchange) -> Answer:
     try:
         given = await exchange.body.json(credentials.Document)
     except InvalidParameter as error:
+        if not error.message.startswith("invalid JSON: "):
+            raise
         raise Internal(error.message.removeprefix("invalid JSON: ")) from None  # Docker's error has no class
     upstream = exchange.fields.get("user-agent", "")
     return document(await exchange.managers.images.login(credentials.of(given), upstream))
