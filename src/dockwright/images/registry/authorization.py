@@ -6,6 +6,7 @@ Authentication". Credentials are sent to the registry they were given for, and t
 
 import asyncio
 import base64
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from dockwright.images.registry.failures import LARGEST_BODY, Unadmitted, json_p
 from dockwright.images.registry.settings import hostname
 from dockwright.images.registry.transport import Transport, limited
 
+log = logging.getLogger("dockwright.images")
 CLIENT = "docker"
 LARGEST_TOKEN = 64 << 10
 SHORTEST_LIFE = 60.0  # seconds: what a token lives that says nothing or less
@@ -177,7 +179,12 @@ class Authorizer:
             raise Unadmitted(f'unsupported realm in the challenge: "{realm[:200]}"')
         if self._endpoint.scheme == "https" and parts.scheme == "http":
             raise Unadmitted(f"the token server {parts.netloc} of a registry with TLS has none: refused")
-        return self._credentials if same_site(self._endpoint.host, parts.netloc) else ANONYMOUS
+        if same_site(self._endpoint.host, parts.netloc):
+            return self._credentials
+        if self._credentials:
+            text = "%s sends to the token server %s of another site: it sees no credentials"
+            log.warning(text, self._endpoint.host, parts.netloc)
+        return ANONYMOUS
 
     def _refresh(self, credentials: Credentials, service: str, scopes: Sequence[str]) -> bytes:
         form = {
