@@ -15,9 +15,11 @@ from dockwright.cli import commands
 FOLDER = Path(__file__).parent
 OURS = str(FOLDER.parents[2] / ".venv/bin/dockwright")
 LINES = [line for line in (FOLDER / "same-commands.txt").read_text().splitlines() if line and not line.startswith("#")]
-OURS_ALONE = {"volume clone", "volume export", "volume import"}
-LATER = {"load", "save", "run", "pull"}  # --platform takes a list since 28.3; --explain is ours
-OURS_ALONE = {"system check", "image layers", "image diff", "image verify", "network dns"}
+LATER = {"load", "save", "run", "pull", "create", "update"}  # --platform takes a list since 28.3; the others have flags of ours
+OURS_ALONE = {
+    "system check", "image layers", "image diff", "image verify", "network dns", "network map", "volume clone", "volume export",
+    "volume import",
+}  # fmt: skip
 GROUPED = [f"{group} {name}" for group, names in commands.GROUPS.items() for name in names]
 PATHS = [path for path in [*commands.COMMANDS, *GROUPED] if path not in OURS_ALONE]
 AFTER = ("rm -f s1 t1", "network rm n1 n2", "rmi comm:1")

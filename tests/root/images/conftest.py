@@ -191,9 +191,9 @@ def zfs_pool(
     place: Path, peer: Callable[[str], str], stack: contextlib.ExitStack
 ) -> tuple[Path, dict[str, str]]:  # fmt: skip
     """A pool of its own on a file."""
-    zpool = peer("zpool")
     if not os.path.exists("/dev/zfs"):
         pytest.skip("needs a kernel with zfs")
+    zpool = peer("zpool")
     with open(place / "vdev", "wb") as file:
         file.truncate(512 << 20)
     name, point = f"dw{place.name}", place / "pool"
