@@ -61,6 +61,8 @@ class Creation:
         if host.CgroupParent:
             check_parent(self._placement.driver, host.CgroupParent)
         warnings += networking.check(request, host, self._store)
+        if host.NetworkMode != "host" and (passed_by := self._networks.publish_warning(networking.bindings(host))):
+            warnings.append(passed_by)
         linked = links.registered(host, self._store)
         networks = networking.joined(request, host, self._networks, version)
         image = self._images.resolve(request.Image) if request.Image else None

@@ -20,6 +20,7 @@ from dockwright.networks.linkways import LinkWays
 from dockwright.networks.names import Names, host_addresses
 from dockwright.networks.network import BRIDGE_OPTION, PREDEFINED, Endpoint, Network, Sandbox
 from dockwright.networks.ports import Ports, default_addresses, published
+from dockwright.networks.publish import ANY4
 from dockwright.networks.reconciling import Reconciling
 from dockwright.networks.registry import Registry
 from dockwright.networks.request import Attachment, Linked, SandboxRequest
@@ -31,6 +32,10 @@ from dockwright.types.network import EndpointSettings, NetworkCreateRequest
 log = logging.getLogger("dockwright.networks")
 Documents = list[dict[str, Any]]
 JOIN = "container:"
+PASSED_BY = (
+    "Published ports are reached from outside although the host's firewall drops what it does not know: "
+    "an address (-p 127.0.0.1:...) or the daemon's published-ports setting keeps them closed"
+)
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0  # seconds before a netd that has died at once is tried again
 
 
@@ -330,6 +335,12 @@ class NetworkManager:
     def published_ports(self) -> str:
         """`--published-ports`."""
         return self._config.published_ports
+
+    def publish_warning(self, bindings: Mapping[str, Any]) -> str:
+        """What to tell who publishes PortBindings without an address where they pass the host's firewall by; "" for nothing."""
+        passing = self._firewall is not None and self._firewall.passed_by and ANY4 in default_addresses(self._config)
+        everywhere = any(not (entry or {}).get("HostIp") for entries in bindings.values() for entry in entries or [{}])
+        return PASSED_BY if passing and everywhere else ""
 
     async def map(self) -> dict[str, Any]:
         """Who can reach whom, and by which rule."""

@@ -128,6 +128,19 @@ def test_a_host_that_is_respected(started: Callable[..., Any], neighbour_of: Any
     assert ask(other, "10.99.0.1", 8090)
 
 
+def test_who_passes_by_the_hosts_firewall_is_told(started: Callable[..., Any]) -> None:
+    daemon = started()
+    create = ("create", "-p", "8093:80", "busybox")
+    assert b"WARNING" not in daemon.docker(*create).stderr
+    inside(daemon, "nft", HOST_FIREWALL)
+    with within(5) as more:
+        while b"although the host's firewall drops" not in daemon.docker(*create).stderr and more():
+            time.sleep(0.1)
+    assert b"although the host's firewall drops" in daemon.docker(*create).stderr
+    assert b"WARNING" not in daemon.docker("create", "-p", "127.0.0.1:8093:80", "busybox").stderr
+    assert b"WARNING" not in daemon.docker("create", "busybox").stderr
+
+
 def test_ports_for_this_host_only(started: Callable[..., Any], neighbour_of: Any) -> None:
     daemon = started("--published-ports", "localhost")
     other = neighbour_of(daemon, "10.99.0")

@@ -36,6 +36,9 @@ class Firewall:
         backend: "nftables", "iptables", or "" for the first that this host has.
         outside, proxy: see `model.State`.
         table: the name of our nftables tables.
+
+    Attributes:
+        passed_by: the host's own firewall drops what it does not know, and published ports pass it by.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Firewall:
         self._repairing: asyncio.Task[None] | None = None
         self._looking: asyncio.TimerHandle | None = None
         self._lock = asyncio.Lock()
+        self.passed_by = False
 
     @property
     def driver(self) -> str:
@@ -198,6 +202,7 @@ class Firewall:
 
     async def _among_others(self) -> None:
         await foreign.ensure(self._nft, self._table, self._links, self._own_kind)
+        self.passed_by = self._state.outside and await foreign.guards(self._nft)
 
     async def _do(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """Call the driver: in a thread if that takes long."""

@@ -66,10 +66,22 @@ async def remove(nft: Nftables | None, own: str, links: list[str], kind: str = "
         await _remove_iptables(_iptables("legacy"))
 
 
+async def guards(nft: Nftables | None) -> bool:
+    """Whether the host's firewall drops what is sent to the host and it does not know (INPUT): published ports pass it by."""
+    if nft and any(_drops(nft, chain) for chain in _base_chains(nft, "input")):
+        return True
+    program = _iptables("legacy") if _legacy_in_use() else ""
+    return bool(program) and "-P INPUT DROP" in await _listing(program)
+
+
 def _forward_chains(nft: Nftables) -> list[dict[str, Any]]:
-    """All base chains of the forward hook that see IPv4."""
+    return _base_chains(nft, "forward")
+
+
+def _base_chains(nft: Nftables, hook: str) -> list[dict[str, Any]]:
+    """All base chains of a hook that see IPv4."""
     chains = [item["chain"] for item in nft.query("list chains") if "chain" in item]
-    return [c for c in chains if c.get("hook") == "forward" and c["family"] in ("ip", "inet") and c["type"] == "filter"]
+    return [c for c in chains if c.get("hook") == hook and c["family"] in ("ip", "inet") and c["type"] == "filter"]
 
 
 def _place(chain: dict[str, Any]) -> str:
