@@ -229,14 +229,27 @@ class Cgroup:
 
 
 def make_directories(directory: str) -> list[str]:
-    """Make `directory` and its missing parents; returns what was made, outermost first."""
+    """Make `directory` and its missing parents; returns what was made, outermost first.
+
+    Raises:
+        OSError: nothing is left then. ENOENT or ENODEV: a parent is going just now, or there are no cgroups at all.
+    """
     try:
         os.mkdir(directory, 0o755)
         return [directory]
     except FileExistsError:
         return []
     except FileNotFoundError:
-        return [*make_directories(os.path.dirname(directory)), *make_directories(directory)]
+        made = make_directories(os.path.dirname(directory))
+    try:
+        os.mkdir(directory, 0o755)
+    except FileExistsError:
+        return made
+    except OSError:
+        for parent in reversed(made):
+            os.rmdir(parent)
+        raise
+    return [*made, directory]
 
 
 def remove_tree(directory: str, deadline: float) -> None:
