@@ -15,9 +15,10 @@ import logging_suite
 import parts
 import peers
 import pulls
+import scale
 from parts import Result
 
-PARTS = {**parts.PARTS, **images_suite.PARTS, **pulls.PARTS, **logging_suite.PARTS}
+PARTS = {**parts.PARTS, **images_suite.PARTS, **pulls.PARTS, **logging_suite.PARTS, **scale.PARTS}
 
 
 def main() -> int:
