@@ -41,28 +41,31 @@ class Seeing:
         listing = Listing(self._store, self._images, filters)
         everything = all or limit > 0 or listing.everything
         rows: Rows = []
+        meant: dict[str, str] = {}
         for container in sorted(self._store, key=lambda c: padded(c.created), reverse=True):
             if (everything or container.state.running) and listing.wants(container):
-                row = self._row(container)
+                row = self._row(container, meant)
                 if listing.wants_row(row):
                     rows.append({**row, **(await self._sizes(container, omit_zero=True) if size else {})})
             if 0 < limit <= len(rows):
                 break
         return rows
 
-    def _row(self, container: Container) -> dict[str, Any]:
+    def _row(self, container: Container, meant: dict[str, str]) -> dict[str, Any]:
+        """meant: the ids of the images that names mean, as far as they have been looked up."""
         network = self._networks.settings(networking.wishes(container), container.state.started_at != ZERO)
         row = documents.summary(container, network, self._networks.port_rows(container.id))
-        return {**row, "Image": self._image_name(container), "Names": links.names(container, self._store)}
+        return {**row, "Image": self._image_name(container, meant), "Names": links.names(container, self._store)}
 
-    def _image_name(self, container: Container) -> str:
+    def _image_name(self, container: Container, meant: dict[str, str]) -> str:
         """The image as it was asked for, or its id once that name means another one."""
         name = str(container.config["Image"])
-        try:
-            same = not container.image or self._images.resolve(name).id == container.image
-        except EngineError:
-            same = False
-        return name if same else container.image
+        if container.image and name not in meant:
+            try:
+                meant[name] = self._images.resolve(name).id
+            except EngineError:
+                meant[name] = ""
+        return name if not container.image or meant[name] == container.image else container.image
 
     async def _sizes(self, container: Container, omit_zero: bool = False) -> dict[str, int]:
         written, whole = await self._images.layers.size(container.id)
