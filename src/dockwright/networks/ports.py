@@ -192,12 +192,15 @@ class Ports:
         """Close and give up `endpoint`'s ports."""
         if not endpoint.bindings:
             return
-        if self._firewall and endpoint.active:
+        if self._firewall:
             try:
                 await self._firewall.exchange(published(endpoint), [])
             except EngineError as error:
                 log.error("cannot close the ports of %s: %s", endpoint.name, error.message)
-        await self._netd.release(endpoint.id)
+        try:
+            await self._netd.release(endpoint.id)
+        except EngineError as error:  # one that has died holds nothing
+            log.warning("the ports of %s: %s", endpoint.name, error.message)
         self._give_back(endpoint.bindings)
         endpoint.bindings = []
         endpoint.active = False

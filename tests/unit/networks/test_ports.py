@@ -153,6 +153,19 @@ def test_what_fails_changes_nothing(rig: Rig, fault: str) -> None:
     assert not rig.ports._host.free("tcp", ["0.0.0.0", "::"], 8082)
 
 
+def test_ports_are_free_after_an_end_whatever_fails(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.start(p80_tcp=[{"HostPort": "8080"}])
+    rig.endpoint.active = False  # as after a start that failed between the rule and netd's part
+
+    async def died(*_: Any) -> None:
+        raise Internal("netd has died (release)")
+
+    monkeypatch.setattr(rig.netd, "release", died)
+    asyncio.run(rig.ports.close(rig.endpoint))
+    assert not rig.firewall.open and not rig.endpoint.bindings
+    assert not rig.ports._host.free("tcp", ["0.0.0.0", "::"], 8080)
+
+
 def test_a_malformed_binding(rig: Rig) -> None:
     rig.start(p80_tcp=[{"HostPort": "8080"}])
     with pytest.raises(InvalidParameter, match="invalid port specification"):
