@@ -1,6 +1,7 @@
 """Links of the default bridge: names, variables, ways between containers that may not talk to each other."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -62,6 +63,7 @@ def test_a_link_follows_the_address(daemon: Any) -> None:
     docker(daemon, "run", "-d", "--name", "front", "--link", "data", *SLEEP)
     before = address(daemon, "data")
     docker(daemon, "stop", "-t", "0", "data")
+    time.sleep(0.5)  # until the kernel has taken its link away, and the address is free
     docker(daemon, "run", "-d", "--name", "other", *SLEEP)
     docker(daemon, "start", "data")
     assert address(daemon, "data") != before
