@@ -22,6 +22,7 @@ from dockwright.daemon.settings import CARRIED
 
 ROOT = Path(__file__).parents[3]
 CODE = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from dockwright.daemon.main import main; sys.exit(main())"
+SETTING_UP = "ip link set lo up; sysctl -qw net.ipv4.ip_forward=0; exec sleep infinity"  # a host may have it on
 BRIDGED = [
     "--group", "nogroup", "--log-level", "warn", "--label", "a=b", "--log-opt", "max-size=1m", "--bip", "10.9.0.1/24",
     "--mtu", "1400", "--ip", "127.0.0.1", "--ip-forward=false", "--ip-masq=false", "--icc=false", "--dns", "192.0.2.53",
@@ -45,7 +46,7 @@ class Place:
     def __init__(self, flags: list[str]) -> None:
         self.root = tempfile.mkdtemp(prefix="dwf", dir="/tmp")
         self.host = f"unix://{self.root}/s"
-        self.namespace = subprocess.Popen(["unshare", "-n", "sh", "-c", "ip link set lo up && exec sleep infinity"])
+        self.namespace = subprocess.Popen(["unshare", "-n", "sh", "-c", SETTING_UP])
         while not self.inside("ip", "link", "show", "up", "lo").stdout:
             time.sleep(0.02)
         self.flags = ["-H", self.host, "--data-root", f"{self.root}/d", "--exec-root", f"{self.root}/e", *flags]
@@ -212,7 +213,7 @@ ALONE = {
 ALONE |= {"add-runtime", "default-runtime", "storage-opt"}
 ELSEWHERE = {
     "userns-remap": "tests/api/hostconfig/test_remap.py",
-    "image-policy": "tests/api/images/test_signed.py",
+    "content-retention": "tests/root/images/test_retention.py", "image-policy": "tests/api/images/test_signed.py",
     "max-concurrent-downloads": "tests/root/images/test_registry_limits.py",
     "max-concurrent-uploads": "tests/root/images/test_registry_limits.py",
     "max-download-attempts": "tests/root/images/test_registry_limits.py",
