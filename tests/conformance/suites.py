@@ -28,8 +28,8 @@ class Suite:
 
 
 _DOCKER_PY = (
-    "api_client", "api_container", "api_exec", "api_healthcheck", "api_network", "api_volume", "client", "errors",
-    "models_containers", "models_networks", "models_resources", "models_volumes", "regression",
+    "api_client", "api_container", "api_exec", "api_healthcheck", "api_image", "api_network", "api_volume", "client", "errors",
+    "models_containers", "models_images", "models_networks", "models_resources", "models_volumes", "regression",
 )  # fmt: skip
 _TESTCONTAINERS = (
     "container", "core", "core_ports", "docker_client", "exec", "inspect", "labels", "network", "new_docker_api",
