@@ -35,7 +35,7 @@ def start_zygote(sock: int) -> int:
     Raises:
         OSError: posix_spawn failed.
     """
-    _keep_descriptors()
+    keep_descriptors()
     program = interpreter()
     code = f"import sys; sys.path.insert(0, {SOURCE_ROOT!r}); from dockwright.supervisor import zygote; zygote.main(3)"
     copy = sealed_copy(program)
@@ -48,7 +48,7 @@ def start_zygote(sock: int) -> int:
         os.close(copy)
 
 
-def _keep_descriptors() -> None:
+def keep_descriptors() -> None:
     """Libraries open some without close-on-exec (libnftables does): no child shall have them."""
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):  # the one the folder was listed with

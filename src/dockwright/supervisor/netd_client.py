@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from dockwright.base.errors import Internal, InvalidParameter, NotFound
-from dockwright.supervisor.launch import SOURCE_ROOT
+from dockwright.supervisor.launch import SOURCE_ROOT, keep_descriptors
 from dockwright.supervisor.netd import protocol
 
 log = logging.getLogger("dockwright.netd")
@@ -271,6 +271,7 @@ def release(owner: str) -> Request:
 def _spawn(path: str, out: int) -> int:
     """Start netd detached from us: own session, only standard descriptors, an empty environment."""
     code = f"import sys; sys.path.insert(0, {SOURCE_ROOT!r}); from dockwright.supervisor.netd.server import main; main({path!r})"
+    keep_descriptors()
     command = [sys.executable, "-I", "-S", "-B", "-c", code]
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),

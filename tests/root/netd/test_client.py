@@ -148,6 +148,10 @@ def test_it_ends_when_it_holds_nothing(tmp_path: Path, place: Place) -> None:
         client = NetdClient(f"{tmp_path}/n/s")
         await client.perform([resolve("box", place.path, VIEW)])
         await client.perform([release("box")])
+        binding = ("tcp", "127.0.0.1", 0)
+        await client.reserve("part", [binding])
+        await client.release("part", [binding])
+        await client.reserve("nothing", [])
         await client.close()
         return client.pid
 

@@ -141,7 +141,8 @@ class Server:
                 for port in made.values():
                     port.close()
                 return {"errno": error.errno, "binding": binding}
-        self.owners[owner] = {**held, **made}
+        if held or made:
+            self.owners[owner] = {**held, **made}
         return {}
 
     def open(self, owner: str, targets: list[tuple[str, str, int, str, int]]) -> Message:
@@ -163,6 +164,8 @@ class Server:
             held = self.owners.get(owner, {})
             for port in [held.pop(binding) for binding in bindings if binding in held]:
                 port.close()
+            if not held:
+                self.owners.pop(owner, None)
             return
         self.names.release(owner)
         for port in self.owners.pop(owner, {}).values():
