@@ -350,6 +350,8 @@ def test_options_of_the_daemon(tmp_path: Path, driver: str, options: dict[str, s
     ("driver", "options", "text"),
     [
         ("overlay2", {"size": "1G"}, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"),
+        ("overlay2", {"foo": "1"}, "Unknown option foo"),
+        ("overlay2", {"size": "x"}, "invalid size: 'x'"),
         ("vfs", {"size": "1G"}, "Filesystem does not support, or has not enabled quotas"),
         ("vfs", {"foo": "1"}, "Storage opt foo not supported"),
         ("vfs", {"size": "big"}, "invalid size: 'big'"),

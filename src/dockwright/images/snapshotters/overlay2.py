@@ -110,9 +110,10 @@ class Overlay2:
 
     def writable(self, key: str, parent: str, options: Options) -> None:
         """The same, with a limit where one is asked for."""
+        size = size_of(options, self._size)
         if options and not self._quotas.kept:
             raise Internal("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
-        self._make(key, parent, size_of(options, self._size))
+        self._make(key, parent, size)
 
     def prepare(self, key: str, parent: str = "") -> str:
         """Make the folder of a layer on top of `parent`; returns its diff directory."""
