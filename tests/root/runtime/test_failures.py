@@ -42,7 +42,7 @@ BROKEN: list[tuple[str, Change, str]] = [
     ("relative mount", {"mounts": [{"destination": "x", "type": "tmpfs"}]}, "mount destination not absolute"),
     ("idmap",
      {"mounts": [{"destination": "/x", "type": "bind", "source": "/tmp", "options": ["idmap"]}]},
-     "id-mapped mounts are not supported"),
+     "id-mapped mounts need maps of their own or a user namespace"),
     ("device type", {"linux": {"devices": [{"type": "z", "path": "/dev/z"}]}}, "invalid device type 'z' of /dev/z"),
     ("relative hook", {"hooks": {"prestart": [{"path": "x"}]}}, "is not absolute"),
 ]  # fmt: skip

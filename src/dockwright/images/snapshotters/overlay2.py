@@ -15,7 +15,7 @@ from dockwright.base.errors import EngineError, Internal, InvalidParameter
 from dockwright.images import differ
 from dockwright.images.snapshotters import Mount, Options, Usage
 from dockwright.images.snapshotters.files import backing, private, read, write
-from dockwright.images.snapshotters.sizes import Quotas, bytes_of, size_of
+from dockwright.images.snapshotters.sizes import Quotas, bytes_of, check_names, size_of
 from dockwright.images.trash import Trash
 from dockwright.images.unpack import Whiteouts, cover
 from dockwright.runtime.tree import LAYER
@@ -110,10 +110,10 @@ class Overlay2:
 
     def writable(self, key: str, parent: str, options: Options) -> None:
         """The same, with a limit where one is asked for."""
-        size = size_of(options, self._size)
+        check_names(options)
         if options and not self._quotas.kept:
             raise Internal("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
-        self._make(key, parent, size)
+        self._make(key, parent, size_of(options, self._size))
 
     def prepare(self, key: str, parent: str = "") -> str:
         """Make the folder of a layer on top of `parent`; returns its diff directory."""

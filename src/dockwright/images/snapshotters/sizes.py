@@ -23,15 +23,20 @@ def bytes_of(text: str) -> int:
         raise InvalidParameter(f"invalid size: '{text}'") from None
 
 
+def check_names(options: Options, unknown: str = "Unknown option {}") -> None:
+    """Raises Internal for an option other than the size."""
+    for name in options:
+        if name.lower() != "size":
+            raise Internal(unknown.format(name))
+
+
 def size_of(options: Options, default: int, unknown: str = "Unknown option {}") -> int:
     """The size among a container's options, in bytes.
 
     Raises:
         Internal: another option. InvalidParameter: no size.
     """
-    for name in options:
-        if name.lower() != "size":
-            raise Internal(unknown.format(name))
+    check_names(options, unknown)
     return bytes_of(next(iter(options.values()))) if options else default
 
 
