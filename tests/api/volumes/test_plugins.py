@@ -54,6 +54,14 @@ def toy(daemon: Any, tmp_path: Path) -> Iterator[Toy]:
     made.end()
 
 
+def users(daemon: Any, volume: str) -> int:
+    """How many containers the plug-in has mounted a volume for."""
+    shown = daemon.docker("volume", "inspect", volume)
+    assert shown.returncode == 0, shown.stderr
+    found: int = json.loads(shown.stdout)[0]["Status"]["users"]
+    return found
+
+
 def run(daemon: Any, *arguments: str) -> Any:
     return daemon.docker("run", "--rm", "--network", "none", *arguments)
 
@@ -87,9 +95,9 @@ def test_each_container_mounts_for_itself(daemon: Any, toy: Toy) -> None:
         assert daemon.docker("run", "--network", "none", *options, "busybox", "sleep", "100").returncode == 0
     shown = json.loads(daemon.docker("inspect", "one").stdout)[0]["Mounts"][0]
     assert (shown["Driver"], shown["Source"]) == (toy.name, f"{toy.directory}/shared")
-    assert json.loads(daemon.docker("volume", "inspect", "shared").stdout)[0]["Status"] == {"users": 2}
+    assert users(daemon, "shared") == 2
     daemon.docker("rm", "-f", "one")
-    assert json.loads(daemon.docker("volume", "inspect", "shared").stdout)[0]["Status"] == {"users": 1}
+    assert users(daemon, "shared") == 1
 
 
 def test_what_the_image_has_is_copied(daemon: Any, toy: Toy) -> None:
@@ -126,6 +134,6 @@ def test_after_a_restart_of_the_daemon(daemon: Any, toy: Toy) -> None:
     assert daemon.docker("run", "--network", "none", *options, "busybox", "sleep", "100").returncode == 0
     daemon.end()
     daemon.start()
-    assert json.loads(daemon.docker("volume", "inspect", "held").stdout)[0]["Status"] == {"users": 1}
+    assert users(daemon, "held") == 1
     daemon.docker("rm", "-f", "held")
-    assert json.loads(daemon.docker("volume", "inspect", "held").stdout)[0]["Status"] == {"users": 0}
+    assert users(daemon, "held") == 0

@@ -351,7 +351,7 @@ def test_options_of_the_daemon(tmp_path: Path, driver: str, options: dict[str, s
     [
         ("overlay2", {"size": "1G"}, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"),
         ("overlay2", {"foo": "1"}, "Unknown option foo"),
-        ("overlay2", {"size": "x"}, "invalid size: 'x'"),
+        ("overlay2", {"size": "x"}, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"),
         ("vfs", {"size": "1G"}, "Filesystem does not support, or has not enabled quotas"),
         ("vfs", {"foo": "1"}, "Storage opt foo not supported"),
         ("vfs", {"size": "big"}, "invalid size: 'big'"),
