@@ -44,14 +44,21 @@ class Toy:
 @pytest.fixture
 def toy(daemon: Any, tmp_path: Path) -> Iterator[Toy]:
     made = Toy(tmp_path)
-    yield made
+    try:
+        yield made
+        _forget(daemon, made)
+    finally:
+        made.end()  # or every dockerd on this host would ask it, and wait
+
+
+def _forget(daemon: Any, made: Toy) -> None:
+    """Remove what has volumes of the plug-in, and these."""
     for ident in daemon.docker("ps", "-aq").stdout.decode().split():
         daemon.docker("rm", "-f", ident)
     for name in daemon.docker("volume", "ls", "-q", "--filter", f"driver={made.name}").stdout.decode().split():
-        for file in (tmp_path / name).iterdir():
+        for file in (made.directory / name).iterdir():
             file.unlink()
         daemon.docker("volume", "rm", name)
-    made.end()
 
 
 def users(daemon: Any, volume: str) -> int:

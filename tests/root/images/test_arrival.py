@@ -132,10 +132,12 @@ def test_two_that_want_a_layer_share_it_and_the_first_may_leave(overlay: Any, re
 
 
 def test_what_came_before_everybody_left_is_used_by_the_next_try(overlay: Any, registry: Registry) -> None:
+    ingests = Path(overlay.root, "content/ingest")
+
     async def given_up(manager: Any) -> None:
         registry.cuts = [STEP * 4]
         task = asyncio.create_task(make(manager, registry.found(manager, "a")))
-        while registry.cuts:
+        while registry.cuts or not any(file.stat().st_size for file in ingests.iterdir()):
             await asyncio.sleep(0.01)
         registry.gate = asyncio.Event()
         task.cancel()
