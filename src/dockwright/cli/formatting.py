@@ -89,7 +89,7 @@ def _lines(table: Table, template: str, rows: Iterable[dict[str, Any]], kind: st
 
 def _header(table: Table, template: str) -> str:
     if "|" not in template and "(" not in template and _is_plain(template):
-        return _fill_plain(template, table.headers, table)
+        return _plain_filler(template, table)(table.headers)
     from dockwright.grammar.template import Template, TemplateError
 
     titles = {**table.headers, "Label": lambda name: name.rpartition(".")[2].replace("-", " ").replace("_", " ")}
@@ -108,7 +108,7 @@ def filler(template: str, table: Table) -> Callable[[dict[str, Any]], str]:
         Failure: it cannot be parsed; the function raises it for one that does not fit.
     """
     if _is_plain(template):
-        return lambda row: _fill_plain(template, row, table)
+        return _plain_filler(template, table)
     from dockwright.grammar.template import Fields, Template, TemplateError
 
     try:
@@ -136,23 +136,30 @@ def _is_plain(template: str) -> bool:
     return True
 
 
-def _fill_plain(template: str, row: dict[str, Any], table: Table) -> str:
+def _plain_filler(template: str, table: Table) -> Callable[[dict[str, Any]], str]:
+    """`filler` of a plain template, which is taken apart once."""
     first, *parts = template.split("{{")
-    text = first
-    for part in parts:
-        name, _, rest = part.partition("}}")
-        value = row.get(name[1:])
-        if name[1:] not in row or callable(value):
-            at = template.index("{{" + name) + 2
-            reason = f"can't evaluate field {name[1:]} in type {table.type_name}"
-            raise Failure(f'{table.faults[1]}: template: :1:{at}: executing "" at <{name}>: {reason}\n')
-        text += _shown(value) + rest
-    return text
+    fields = [(name[1:], rest) for name, _, rest in (part.partition("}}") for part in parts)]
+
+    def fill(row: dict[str, Any]) -> str:
+        text = first
+        for name, rest in fields:
+            value = row.get(name)
+            if name not in row or callable(value):
+                raise _no_field(template, name, table)
+            text += (value if isinstance(value, str) else _shown(value)) + rest
+        return text
+
+    return fill
+
+
+def _no_field(template: str, name: str, table: Table) -> Failure:
+    at = template.index("{{." + name) + 2
+    reason = f"can't evaluate field {name} in type {table.type_name}"
+    return Failure(f'{table.faults[1]}: template: :1:{at}: executing "" at <.{name}>: {reason}\n')
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, str):
-        return value
     from dockwright.grammar.template.values import show as shown
 
     return "<nil>" if value is None else shown(value)

@@ -52,6 +52,7 @@ MIGRATIONS = [
                      labels = coalesce(json_extract(CAST(config AS TEXT), '$.config.Labels'), 'null')
     """,
     "ALTER TABLE blob ADD COLUMN passing INTEGER NOT NULL DEFAULT 0",  # made again for somebody's lease, and gone with it
+    "CREATE INDEX image_listed ON image (id, created, labels, parent, size)",  # a list reads no configs
 ]
 _HEX = re.compile(r"[0-9a-f]{1,64}")
 LEASE = "lease"
