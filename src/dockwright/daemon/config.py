@@ -25,6 +25,7 @@ _DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9
 CONFIG_FILE = "/etc/dockwright/daemon.json"
 REGISTRIES = (
     "insecure_registries", "registry_mirrors", "max_concurrent_downloads", "max_concurrent_uploads", "max_download_attempts",
+    "token_servers",
 )  # fmt: skip
 RELOADABLE = ("debug", "labels", "live_restore", "shutdown_timeout", *REGISTRIES)
 MERGED = "merged configuration validation from file and command line flags failed"
@@ -96,6 +97,7 @@ class Config:
     shutdown_timeout: int = 15
     insecure_registries: list[str] = field(default_factory=list)
     registry_mirrors: list[str] = field(default_factory=list)
+    token_servers: list[str] = field(default_factory=list)
     max_concurrent_downloads: int = 3
     max_concurrent_uploads: int = 5
     max_download_attempts: int = 5

@@ -3,7 +3,7 @@
 from dockwright.base.errors import InvalidParameter
 from dockwright.daemon.config import Config
 from dockwright.images.registry.endpoints import mirror
-from dockwright.images.registry.settings import RegistrySettings
+from dockwright.images.registry.settings import HUB, HUB_HOST, RegistrySettings
 
 _PROXIES = {"http-proxy": "http", "https-proxy": "https", "no-proxy": "no"}
 
@@ -20,6 +20,7 @@ def registry_settings(config: Config) -> RegistrySettings:
     settings = RegistrySettings(
         mirrors=tuple(config.registry_mirrors),
         insecure=tuple(map(_insecure, config.insecure_registries)),
+        token_servers=tuple(map(_token_server, config.token_servers)),
         downloads=config.max_concurrent_downloads,
         uploads=config.max_concurrent_uploads,
         attempts=config.max_download_attempts,
@@ -41,6 +42,18 @@ def _insecure(text: str) -> str:
     if slash and not rest.isdecimal():
         raise InvalidParameter(f'insecure registry {text} is not valid: invalid host "{host}"')
     return name
+
+
+def _token_server(text: str) -> tuple[str, str]:
+    """Registry and token server of `REGISTRY=HOST`.
+
+    Raises:
+        InvalidParameter: something else.
+    """
+    registry, equals, server = text.partition("=")
+    if not equals or not all(host and not set(host) & set("/=@ *") for host in (registry, server)):
+        raise InvalidParameter(f"invalid token server {text!r}: REGISTRY[:PORT]=HOST[:PORT] expected")
+    return HUB_HOST if registry == HUB else registry, server
 
 
 def _proxies(config: Config) -> dict[str, str]:

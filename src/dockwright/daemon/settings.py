@@ -91,6 +91,7 @@ CARRIED = (
     _carried("shutdown-timeout", NUMBER),
     _carried("insecure-registry", LIST, "insecure-registries", "insecure_registries"),
     _carried("registry-mirror", LIST, "registry-mirrors", "registry_mirrors"),
+    _carried("token-server", LIST, "token-servers", "token_servers"),
     _carried("max-concurrent-downloads", NUMBER),
     _carried("max-concurrent-uploads", NUMBER),
     _carried("max-download-attempts", NUMBER),

@@ -55,6 +55,7 @@ HELP = {
     "shutdown-timeout": "Seconds that containers have to stop when the daemon stops them (default 15)",
     "insecure-registry": "Registry that may do without TLS or a verified certificate: host[:port] or network",
     "registry-mirror": "Registry asked for Docker Hub's images first: URL",
+    "token-server": "Token server on another site that may see a registry's credentials: REGISTRY=HOST, ports included",
     "max-concurrent-downloads": "Blobs downloaded at once (default 3)",
     "max-concurrent-uploads": "Blobs uploaded at once (default 5)",
     "max-download-attempts": "Attempts at each download (default 5)",

@@ -214,6 +214,7 @@ ALONE |= {"add-runtime", "default-runtime", "storage-opt"}
 ELSEWHERE = {
     "userns-remap": "tests/api/hostconfig/test_remap.py",
     "content-retention": "tests/root/images/test_retention.py", "image-policy": "tests/api/images/test_signed.py",
+    "token-server": "tests/root/images/test_pull.py",
     "max-concurrent-downloads": "tests/root/images/test_registry_limits.py",
     "max-concurrent-uploads": "tests/root/images/test_registry_limits.py",
     "max-download-attempts": "tests/root/images/test_registry_limits.py",

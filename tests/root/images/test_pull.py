@@ -6,6 +6,7 @@ import json
 import os
 import tarfile
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -424,6 +425,37 @@ def test_a_token_server_elsewhere_sees_no_credentials(overlay: Any, registry: An
     host = stranger
     with pytest.raises(EngineError, match="connection refused"):  # the server listens on 127.0.0.1 only
         overlay.pull(f"{registry.host}/b", caller=Caller(Credentials("u", "p")))
+    other.close()
+
+
+def test_a_token_server_on_another_site_is_trusted_by_name_only(overlay: Any, registry: Any, layers: list[bytes]) -> None:
+    registry.image(layers, "1")
+    other = type(registry)()
+    other.when("token", lambda request: request.reply(200, b'{"token":"t"}' if knows(request) else b'{"token":"nobody"}'))
+    server = other.host.replace("127.0.0.1", "localhost")
+
+    def knows(request: Any) -> bool:
+        return "Authorization" in request.headers
+
+    def challenge(request: Any) -> None:
+        if request.headers.get("Authorization") == "Bearer t":
+            return registry.honest(request)
+        if knows(request):
+            return request.reply(403, b'{"errors":[{"code":"DENIED","message":"no"}]}', Content_Type="application/json")
+        return request.reply(401, WWW_Authenticate=f'Bearer realm="http://{server}/token",service="s"')
+
+    registry.when("", challenge)
+    me = Credentials("u", "p", server=registry.host)
+    advice = f'"token-servers": ["{registry.host}={server}"]'
+    with pytest.raises(EngineError) as pulled:
+        overlay.pull(f"{registry.host}/a", caller=Caller(me))
+    assert advice in pulled.value.message and "pull access denied" in pulled.value.message
+    with pytest.raises(EngineError) as entered:
+        overlay.run(lambda manager: manager.login(me, ""))
+    assert advice in entered.value.message
+    overlay.settings = replace(overlay.settings, token_servers=((registry.host, server),))
+    assert overlay.run(lambda manager: manager.login(me, ""))["Status"] == "Login Succeeded"
+    overlay.pull(f"{registry.host}/a", caller=Caller(me))
     other.close()
 
 

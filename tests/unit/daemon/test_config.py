@@ -22,6 +22,7 @@ def no_default_file(tmp_path, monkeypatch):
 VALUES = {
     "insecure-registry": ("r:5000", ["r:5000"]),
     "registry-mirror": ("http://m", ["http://m"]),
+    "token-server": ("r:5000=auth:5001", ["r:5000=auth:5001"]),
     "max-concurrent-downloads": ("7", 7),
     "max-concurrent-uploads": ("7", 7),
     "max-download-attempts": ("7", 7),
@@ -259,6 +260,7 @@ def test_reload_takes_over_what_may_change(tmp_path):
     [
         ({"registry-mirrors": ["ftp://m"]}, 'invalid mirror: unsupported scheme "ftp" in "ftp://m"'),
         ({"insecure-registries": ["r.org/path"]}, 'insecure registry r.org/path is not valid: invalid host "r.org"'),
+        ({"token-servers": ["https://a"]}, "invalid token server 'https://a': REGISTRY[:PORT]=HOST[:PORT] expected"),
         ({"max-concurrent-downloads": 0}, "invalid max concurrent downloads: 0"),
         ({"max-download-attempts": -1}, "invalid max download attempts: -1"),
         ({"proxies": {"ftp-proxy": "x"}}, "the following directives don't match any configuration option: ftp-proxy"),

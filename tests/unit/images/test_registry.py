@@ -13,12 +13,13 @@ import pytest
 from dockwright.base.errors import Internal, InvalidParameter
 from dockwright.images import oci, platforms
 from dockwright.images.layerlines import LayerLines
-from dockwright.images.registry.authorization import challenges, same_site
+from dockwright.images.registry.authorization import challenges
 from dockwright.images.registry.credentials import by_host, decoded
 from dockwright.images.registry.endpoints import PULL, PUSH, endpoints, mirror
 from dockwright.images.registry.failures import refusal
 from dockwright.images.registry.proxies import proxy
 from dockwright.images.registry.settings import RegistrySettings
+from dockwright.images.registry.sites import same_site, trusted
 
 NOWHERE = RegistrySettings(certificates=())
 
@@ -205,6 +206,23 @@ def test_challenges() -> None:
 )  # fmt: skip
 def test_whose_token_server_may_see_credentials(one: str, other: str, same: bool) -> None:
     assert same_site(one, other) is same
+
+
+@pytest.mark.parametrize(
+    ("registry", "server", "secure", "sees"),
+    [
+        ("registry-1.docker.io", "auth.docker.io", True, True), ("registry.gitlab.com", "gitlab.com", True, True),
+        ("quay.io", "quay.io", True, True), ("ghcr.io", "ghcr.io", True, True), ("eu.gcr.io", "eu.gcr.io", True, True),
+        ("x.azurecr.io", "x.azurecr.io", True, True), ("europe-docker.pkg.dev", "europe-docker.pkg.dev", True, True),
+        ("registry.cn-hangzhou.aliyuncs.com", "dockerauth.cn-hangzhou.aliyuncs.com", True, True),
+        ("rg.fr-par.scw.cloud", "api.scaleway.com", True, True), ("rg.fr-par.scw.cloud", "api.scaleway.com", False, False),
+        ("rg.fr-par.scw.cloud", "api.scaleway.com:8443", True, False), ("evilscw.cloud", "api.scaleway.com", True, False),
+        ("r.corp:5000", "auth.else:5001", False, True), ("r.corp:5000", "auth.else:5002", False, False),
+        ("r.corp", "auth.else:5001", True, False), ("registry.example.org", "evil.net", True, False),
+    ],
+)  # fmt: skip
+def test_which_token_servers_see_a_registrys_credentials(registry: str, server: str, secure: bool, sees: bool) -> None:
+    assert trusted(registry, server, secure, [("r.corp:5000", "auth.else:5001")]) is sees
 
 
 # proxies

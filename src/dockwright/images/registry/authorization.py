@@ -1,7 +1,8 @@
 """Being let in: what a 401 asks for is fetched once and sent along from then on.
 
 Sources: RFC 9110, section 11 (challenges); distribution's "Token Authentication Specification" and "OAuth2 Token
-Authentication". Credentials are sent to the registry they were given for, and to a token server of the same site.
+Authentication". Credentials are sent to the registry they were given for, and to a token server of the same site or one that
+the daemon was told to trust.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ import msgspec
 from dockwright.images.registry.credentials import ANONYMOUS, Credentials
 from dockwright.images.registry.endpoints import Endpoint
 from dockwright.images.registry.failures import LARGEST_BODY, Unadmitted, json_problem, refusal
-from dockwright.images.registry.settings import hostname
+from dockwright.images.registry.sites import advice, trusted
 from dockwright.images.registry.transport import Transport, limited
 
 log = logging.getLogger("dockwright.images")
@@ -74,20 +75,6 @@ def _quoted(text: str) -> tuple[str, str]:
     return "".join(value), text[position + 1 :]
 
 
-def same_site(one: str, other: str) -> bool:
-    """Whether two hosts belong together: one machine, or names below one registered domain (registry.x.org, auth.x.org)."""
-    first, second = hostname(one).lower(), hostname(other).lower()
-    return first == second or (_site(first) == _site(second) and bool(_site(first)))
-
-
-def _site(host: str) -> str:
-    labels = host.split(".")
-    if len(labels) < 2 or labels[-1].isdecimal() or ":" in host:
-        return ""
-    second_level = len(labels[-1]) == 2 and len(labels[-2]) <= 3  # co.uk, com.au: no registered domain, but a registry of them
-    return ".".join(labels[-3 if second_level else -2 :])
-
-
 class Authorizer:
     """Keeps the way into one registry for certain scopes.
 
@@ -105,6 +92,7 @@ class Authorizer:
         self._expires = 0.0
         self._turn = asyncio.Lock()
         self.identity = ""  # a refresh token that was issued, for those who asked for one
+        self.withheld = ""  # why credentials were not used, and what to do about it
 
     async def headers(self) -> dict[str, str]:
         """What goes along with a request."""
@@ -149,6 +137,8 @@ class Authorizer:
         self._challenge = challenge
         realm = challenge.parameters.get("realm", "")
         credentials = self._trusted(realm)
+        if self.withheld and (offline or any(scope.endswith("push") for scope in self.scopes)):
+            raise Unadmitted(self.withheld)  # as nobody, there is nothing to be had
         scopes = self.scopes or [s for s in [challenge.parameters.get("scope", "")] if s]
         service = challenge.parameters.get("service", "")
         if credentials.identity:
@@ -179,11 +169,11 @@ class Authorizer:
             raise Unadmitted(f'unsupported realm in the challenge: "{realm[:200]}"')
         if self._endpoint.scheme == "https" and parts.scheme == "http":
             raise Unadmitted(f"the token server {parts.netloc} of a registry with TLS has none: refused")
-        if same_site(self._endpoint.host, parts.netloc):
+        own, secure = self._endpoint.host, parts.scheme == "https" == self._endpoint.scheme
+        if not self._credentials or trusted(own, parts.netloc, secure, self._transport.settings.token_servers):
             return self._credentials
-        if self._credentials:
-            text = "%s sends to the token server %s of another site: it sees no credentials"
-            log.warning(text, self._endpoint.host, parts.netloc)
+        self.withheld = advice(own, parts.netloc)
+        log.warning("%s", self.withheld)
         return ANONYMOUS
 
     def _refresh(self, credentials: Credentials, service: str, scopes: Sequence[str]) -> bytes:

@@ -8,10 +8,11 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import msgspec
 
-from dockwright.images.registry.authorization import Authorizer, Challenge, challenges, same_site
+from dockwright.images.registry.authorization import Authorizer, Challenge, challenges
 from dockwright.images.registry.credentials import ANONYMOUS, Credentials
 from dockwright.images.registry.endpoints import Endpoint
 from dockwright.images.registry.failures import LARGEST_BODY, Refused, RegistryError, Unadmitted, Unreachable, refusal
+from dockwright.images.registry.sites import same_site
 from dockwright.images.registry.transport import Transport, limited
 
 if TYPE_CHECKING:
@@ -89,12 +90,21 @@ class Repository:
                 found = challenges(response.headers.getall("WWW-Authenticate", ())) if response.status == 401 else []
                 if last or not found or not at_home or not await self._admitted(method, url, found, offline):
                     answer = b"" if method == "HEAD" else await limited(response, LARGEST_BODY)
-                    raise refusal(response.status, response.reason or "", response.headers, answer)
+                    raise self._advised(refusal(response.status, response.reason or "", response.headers, answer))
+
+    def _advised(self, error: Refused) -> Refused:
+        """A refusal that may come of credentials that were not sent says so."""
+        advice = self.authorizer.withheld
+        if not advice or error.status not in (401, 403):
+            return error
+        return Refused(f"{error.text} ({advice})", error.status, error.code, error.reason, error.wait)
 
     async def _admitted(self, method: str, url: str, found: Sequence[Challenge], offline: bool = False) -> bool:
         try:
             return await self.authorizer.answer(found, offline)
         except Unadmitted as error:
+            if error.cause == self.authorizer.withheld:
+                raise
             raise Unadmitted(error.cause, f'{method.title()} "{url}"', error.status) from error
 
     async def greet(self) -> None:

@@ -20,6 +20,8 @@ class RegistrySettings:
             certificate, or without TLS. local_insecure: whether this host's own always may.
         downloads, uploads: blobs at once. attempts: for each blob. pause: seconds
             before the second one. certificates: folders with one folder per host.
+        token_servers: (registry, token server) where they are on different sites and the second may see the first one's
+            credentials; `host[:port]` each.
         proxies: "http", "https" and "no" by daemon.json; what is missing is taken from the environment.
     """
 
@@ -31,6 +33,7 @@ class RegistrySettings:
     attempts: int = 5
     pause: float = 5.0
     certificates: tuple[str, ...] = CERTIFICATES
+    token_servers: tuple[tuple[str, str], ...] = ()
     proxies: Mapping[str, str] = field(default_factory=dict)
 
     def is_insecure(self, host: str) -> bool:
