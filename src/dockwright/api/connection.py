@@ -40,10 +40,13 @@ class Connection(asyncio.Protocol):
         serve: answers one exchange; never raises.
         remote: it came over TCP.
         connections: the server's set of open connections, which this one enters and leaves.
+        secured: and with TLS.
     """
 
-    def __init__(self, managers: Managers, serve: Serve, remote: bool, connections: "set[Connection]") -> None:
-        self.remote = remote
+    def __init__(
+        self, managers: Managers, serve: Serve, remote: bool, connections: "set[Connection]", secured: bool = False
+    ) -> None:
+        self.remote, self.secured = remote, secured
         self.cancellable = False
         self._managers = managers
         self._serve = serve

@@ -6,16 +6,19 @@ import socket
 from dockwright.base.errors import Forbidden
 
 
-def check_host(fields: dict[str, str]) -> None:
+def check_host(fields: dict[str, str], secured: bool = False) -> None:
     """Refuse a request that a web page on another site made.
 
-    A name that is no IP address, not localhost and not this machine's can be any name that somebody pointed at us.
+    A name that is no IP address, not localhost and not this machine's can be any name that somebody pointed at us. With TLS
+    (`secured`) it is a name in our certificate, or the client does not care.
 
     Raises:
         Forbidden: such a Host, or any Origin.
     """
     if fields.get("origin"):
         raise Forbidden("requests from web pages are refused: Origin is not allowed")
+    if secured:
+        return
     host = fields.get("host", "")
     name = host.rpartition(":")[0] if host.rpartition("]")[2].count(":") else host
     name = name.strip("[]").lower()

@@ -130,7 +130,6 @@ def listen_tcp(address: str) -> list[socket.socket]:
         name, port = address.rstrip("/"), "2375"
     if not port.isdecimal() or int(port) > 65535:
         raise InvalidParameter(f"invalid bind address (tcp://{address}): invalid port: {port}")
-    _log.warning("API is accessible on tcp://%s without encryption: access to it is root access to this host", address)
     try:
         host = name.strip("[]") or None
         found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

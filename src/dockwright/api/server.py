@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 
 from dockwright.api.answers import failure
 from dockwright.api.connection import Connection
@@ -13,6 +14,7 @@ from dockwright.api.hosts import check_host
 from dockwright.api.managers import Managers
 from dockwright.api.router import Router
 from dockwright.api.routes import ROUTES
+from dockwright.api.secured import Secured
 
 _log = logging.getLogger("dockwright.api")
 
@@ -23,11 +25,13 @@ class ApiServer:
     Args:
         managers: what it serves.
         config: the daemon's configuration; `hosts` names that TCP clients may use are taken from it.
+        secure: TLS of what does not come over a Unix socket; None: none.
     """
 
-    def __init__(self, managers: Managers, config: object = None) -> None:
+    def __init__(self, managers: Managers, config: object = None, secure: ssl.SSLContext | None = None) -> None:
         self._managers = managers
         self._config = config
+        self._secure = secure
         self._router = Router(ROUTES)
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
@@ -54,11 +58,16 @@ class ApiServer:
         loop = asyncio.get_running_loop()
         remote = sock.family != socket.AF_UNIX
 
+        secure = self._secure if remote else None
+
         def connection() -> Connection:
-            return Connection(self._managers, self._serve, remote, self._connections)
+            return Connection(self._managers, self._serve, remote, self._connections, secured=bool(secure))
+
+        def protocol() -> asyncio.Protocol:
+            return Secured(secure, connection) if secure else connection()
 
         if remote:
-            self._servers.append(await loop.create_server(connection, sock=sock, backlog=1024))
+            self._servers.append(await loop.create_server(protocol, sock=sock, backlog=1024))
         else:
             self._servers.append(await loop.create_unix_server(connection, sock=sock, backlog=1024))
 
@@ -78,7 +87,7 @@ class ApiServer:
 
     async def _dispatch(self, exchange: Exchange) -> None:
         if exchange.connection.remote:
-            check_host(exchange.fields)
+            check_host(exchange.fields, exchange.connection.secured)
         route = self._router.find(exchange)
         exchange.connection.cancellable = route.streams
         answer = await route.handler(exchange)

@@ -6,6 +6,7 @@ import sys
 from typing import Any, Protocol
 
 from dockwright import __version__, host
+from dockwright.api.exposure import exposed
 from dockwright.api.versions import ENGINE, NEWEST, OLDEST, text
 from dockwright.base.times import now
 from dockwright.containers import logchecks
@@ -17,6 +18,7 @@ NETWORK_DRIVERS = ["bridge", "host", "null"]
 class Settings(Protocol):
     """What info tells of the daemon's configuration."""
 
+    hosts: list[str]
     data_root: str
     debug: bool
     labels: list[str]
@@ -40,6 +42,12 @@ class Settings(Protocol):
 
     @property
     def cgroup_driver(self) -> str: ...
+
+    @property
+    def secured(self) -> bool: ...
+
+    @property
+    def verified(self) -> bool: ...
 
 
 class System:
@@ -126,8 +134,11 @@ class System:
             **_commits(),
             "SecurityOptions": _security(facts.security_options, self._config),
             "CDISpecDirs": list(self._config.cdi_directories),
-            "Warnings": facts.warnings or None,
+            "Warnings": self._exposed() + facts.warnings or None,
         }
+
+    def _exposed(self) -> list[str]:
+        return exposed(self._config.hosts, self._config.secured, self._config.verified)
 
     async def _counts(self) -> dict[str, int]:
         containers = await self._containers.list(True, 0, False, {})

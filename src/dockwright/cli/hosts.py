@@ -16,10 +16,13 @@ from dockwright.client.errors import ConnectionFailed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dockwright.cli.context import Context
+    from dockwright.client.secure import Trust
 
 OURS = "/run/dockwright/dockwright.sock"
 DOCKERS = "/var/run/docker.sock"
-TLS_FLAGS = ("tls", "tlsverify", "tlscacert", "tlscert", "tlskey")
+SECURE = "tcp://localhost:2376"  # where TLS is asked for, and no host is named
+TLS_FLAGS = ("tls", "tlsverify")
+TLS_VARIABLES = ("DOCKER_TLS", "DOCKER_TLS_VERIFY")
 
 
 def connect(context: Context) -> Client:
@@ -28,12 +31,11 @@ def connect(context: Context) -> Client:
     Raises:
         ConnectionFailed: nobody answers. Failure: the choice cannot be followed.
     """
-    _refuse_tls(context)
-    host = chosen(context)
+    host, trust = chosen(context)
     wanted = environment("DOCKER_API_VERSION").removeprefix("v")
     headers = context.config.get("HttpHeaders")
     try:
-        client = Client(host or default(), wanted or NEWEST, headers)
+        client = Client(host or default(), wanted or NEWEST, headers, trust)
     except ConnectionFailed as error:
         raise Failure(f"Failed to initialize: {error.message}\n") from error
     if not wanted:
@@ -41,16 +43,8 @@ def connect(context: Context) -> Client:
     return client
 
 
-def _refuse_tls(context: Context) -> None:
-    for flag in TLS_FLAGS:
-        if flag in context.options:
-            raise Failure(f"--{flag} is not supported: dockwright speaks to unix sockets and plain tcp only\n")
-    if environment("DOCKER_TLS_VERIFY") or environment("DOCKER_TLS"):
-        raise Failure("DOCKER_TLS_VERIFY is not supported: dockwright speaks to unix sockets and plain tcp only\n")
-
-
-def chosen(context: Context) -> str:
-    """The address somebody asked for, "" if nobody did.
+def chosen(context: Context) -> tuple[str, Trust | None]:
+    """The address somebody asked for, "" if nobody did, and TLS if it is spoken there.
 
     Raises:
         Failure: two hosts, both a host and a context, or a context that is not there.
@@ -60,12 +54,16 @@ def chosen(context: Context) -> str:
         raise Failure("Failed to initialize: unable to resolve docker endpoint: Specify only one -H\n")
     if hosts and name:
         raise Failure("conflicting options: cannot specify both --host and --context\n")
-    if hosts:
-        return normal(hosts[0])
-    if not name and environment("DOCKER_HOST"):
-        return normal(environment("DOCKER_HOST"))
-    name = name or environment("DOCKER_CONTEXT") or context.config.get("currentContext", "")
-    return "" if name in ("", "default") else _of_context(context, name)
+    host = hosts[0] if hosts else "" if name else environment("DOCKER_HOST")
+    name = "" if hosts or host else name or environment("DOCKER_CONTEXT") or context.config.get("currentContext", "")
+    if name not in ("", "default"):
+        return _of_context(context, name)
+    address = normal(host) if host or hosts else ""
+    if not any(flag in context.options for flag in TLS_FLAGS) and not any(map(environment, TLS_VARIABLES)):
+        return address, None
+    from dockwright.cli import trust
+
+    return (address or SECURE, trust.of_flags(context)) if trust.wanted(context) else (address, None)
 
 
 def normal(host: str) -> str:
@@ -78,23 +76,26 @@ def normal(host: str) -> str:
     return {"unix://": f"unix://{DOCKERS}", "tcp://": "tcp://localhost:2375"}.get(host, host)
 
 
-def _of_context(context: Context, name: str) -> str:
+def _of_context(context: Context, name: str) -> tuple[str, Trust | None]:
     import hashlib
 
+    from dockwright.cli.trust import of_context
     from dockwright.client.documents import loads
 
-    folder = f"{directory(context.options.text('config'))}/contexts/meta/{hashlib.sha256(name.encode()).hexdigest()}"
+    contexts, ident = f"{directory(context.options.text('config'))}/contexts", hashlib.sha256(name.encode()).hexdigest()
+    folder = f"{contexts}/meta/{ident}"
     try:
         with open(f"{folder}/meta.json", "rb") as file:
             meta = loads(file.read())
-        host = str(meta["Endpoints"]["docker"]["Host"])
+        endpoint = meta["Endpoints"]["docker"]
+        host = str(endpoint["Host"])
     except OSError as error:
         reason = (error.strerror or "").lower()
         where = f'context "{name}": context not found: open {folder}/meta.json: {reason}'
         raise Failure(f"Failed to initialize: unable to resolve docker endpoint: {where}\n") from error
     except (ValueError, KeyError, TypeError) as error:
         raise Failure(f'Failed to initialize: context "{name}" has no docker endpoint\n') from error
-    return normal(host)
+    return normal(host), of_context(f"{contexts}/tls/{ident}", bool(endpoint.get("SkipTLSVerify")))
 
 
 def default() -> str:

@@ -61,7 +61,7 @@ class Streams:
             self._turn(signals, exit_)
 
     def _ended(self) -> bool:
-        return not self._output_open if self._outputs else self._half_closed
+        return not self._output_open if self._outputs else self._half_closed and not self._stream.unsent
 
     def _turn(self, signals: Signals | None, exit_: Waiting | None) -> None:
         for fd, events in self._poll(signals, exit_).poll():
@@ -76,7 +76,8 @@ class Streams:
 
     def _poll(self, signals: Signals | None, exit_: Waiting | None) -> select.poll:
         poll = select.poll()
-        events = (select.POLLIN if self._output_open or not self._outputs else 0) | (select.POLLOUT if self._pending else 0)
+        events = select.POLLIN if self._output_open or not self._outputs else 0
+        events |= select.POLLOUT if self._pending or self._stream.unsent else 0
         if events and not self._stream.closed:
             poll.register(self._stream.sock.fileno(), events)
         if self._stdin_open and not self._pending:
@@ -137,13 +138,14 @@ class Streams:
 
     def _flush(self) -> None:
         try:
-            self._pending = self._pending[self._stream.sock.send(self._pending) :] if self._pending else b""
+            if self._pending or self._stream.unsent:
+                self._pending = self._pending[self._stream.sock.send(self._pending) :]
         except BlockingIOError:
             return
         except OSError:  # the daemon takes no more; what it still says is read on
             self._pending, self._stdin_open, self._half_closed = b"", False, True
             return
-        if not self._stdin_open and not self._pending:
+        if not (self._stdin_open or self._pending or self._half_closed):
             self._end_input()
 
     def _end_input(self) -> None:

@@ -35,6 +35,11 @@ class Address:
         else:
             raise ConnectionFailed(f"unable to parse docker host `{text}`")
 
+    @property
+    def remote(self) -> bool:
+        """Whether it is reached by TCP."""
+        return self.family != _socket.AF_UNIX
+
     def connect(self) -> _socket.socket:
         """A connected blocking socket.
 

@@ -10,9 +10,11 @@ from dockwright.client.wire import Wire, chunk, request_head
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import _socket
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
+
+    from dockwright.client.secure import Trust
+    from dockwright.client.wire import Socket
 
     Query = Mapping[str, object]
 
@@ -87,11 +89,16 @@ class Hijacked:
 
     def __init__(self, wire: Wire, status: int, headers: Mapping[str, str]) -> None:
         self.wire = wire
-        self.sock: _socket.socket = wire.sock
+        self.sock: Socket = wire.sock
         self.status = status
         self.closed = False
         kind = headers.get("content-type", "")
         self.multiplexed = None if "raw-stream" in kind else "multiplexed" in kind
+
+    @property
+    def unsent(self) -> bool:
+        """Whether TLS still has something for the socket, which a `send` of b"" gives it."""
+        return bool(getattr(self.sock, "unsent", False))
 
     def recv(self) -> bytes:
         """The next bytes, b"" at the end."""
@@ -126,7 +133,7 @@ class Waiting:
 
     def __init__(self, client: Client, path: str, query: Query) -> None:
         self._client = client
-        self._wire = Wire(client.address.connect())
+        self._wire = client.dial()
         head = request_head("POST", client._target(path, query, True), [*client._common(), ("Content-Length", "0")])
         self._wire.send(head)
         self._response: Response | None = None
@@ -175,13 +182,30 @@ class Client:
         address: `unix:///path` or `tcp://host:port`.
         version: API version of the requests; `negotiate` lowers it to the daemon's.
         headers: sent with each request (HttpHeaders of docker's config.json).
+        trust: for TLS on tcp; None: without.
     """
 
-    def __init__(self, address: str, version: str = NEWEST, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, address: str, version: str = NEWEST, headers: Mapping[str, str] | None = None, trust: Trust | None = None
+    ) -> None:
         self.address = Address(address)
+        self._trust = trust
         self.version = version
         self._headers = dict(headers or {})
         self._idle: Wire | None = None
+
+    def dial(self) -> Wire:
+        """A new connection.
+
+        Raises:
+            ConnectionFailed: nobody is there, or not whom we trust.
+        """
+        sock = self.address.connect()
+        if not self._trust or not self.address.remote:
+            return Wire(sock)
+        from dockwright.client.secure import SecureSocket
+
+        return Wire(SecureSocket(sock, self._trust, self.address.name))
 
     def negotiate(self) -> Mapping[str, str]:
         """Lower the version to the daemon's, if that is older; returns the headers of its ping.
@@ -249,7 +273,7 @@ class Client:
         fields, payload = self._payload(document, False, "")
         fields += [("Connection", "Upgrade"), ("Upgrade", "tcp")]
         head = request_head("POST", self._target(path, query, True), [*self._common(), *fields])
-        wire = Wire(self.address.connect())
+        wire = self.dial()
         wire.send(head + payload)
         status, _, headers = wire.head()
         if status >= 300:
@@ -276,7 +300,7 @@ class Client:
         if wire and _closed(wire):
             wire.close()
             wire = None
-        wire = wire or Wire(self.address.connect())
+        wire = wire or self.dial()
         wire.send(request)
         if body is not None:
             _send_body(wire, body)

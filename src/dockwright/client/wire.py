@@ -6,13 +6,16 @@ when a stream is still running). Sources: RFC 9112.
 
 from __future__ import annotations
 
-import _socket
-
 from dockwright.client.errors import ConnectionFailed, ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
     from collections.abc import Iterable, Iterator
+
+    from dockwright.client.secure import SecureSocket
+
+    Socket = _socket.socket | SecureSocket
 
 HEAD_LIMIT = 1 << 16
 LINE_LIMIT = 1 << 12
@@ -22,7 +25,7 @@ RECEIVE, LARGE = 1 << 16, 1 << 18  # bytes received at a time: of anything, and 
 class Wire:
     """A connected socket with what has been received and not yet used."""
 
-    def __init__(self, sock: _socket.socket) -> None:
+    def __init__(self, sock: Socket) -> None:
         self.sock = sock
         self.early = b""
 
@@ -57,7 +60,7 @@ class Wire:
         code, _, reason = rest.partition(" ")
         if not version.startswith("HTTP/1.") or not code.isdecimal():
             raise ProtocolError(f"error during connect: malformed HTTP response {first[:80]!r}")
-        headers = {}
+        headers = {"connection": "close"} if version == "HTTP/1.0" else {}
         for line in lines:
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip(" \t")

@@ -13,7 +13,7 @@ from typing import Any
 from dockwright.base import paths
 from dockwright.base.errors import InvalidParameter
 from dockwright.containers import logchecks
-from dockwright.daemon import defaults
+from dockwright.daemon import defaults, tls
 from dockwright.daemon.arguments import Given, parse
 from dockwright.daemon.log import LEVELS
 from dockwright.daemon.remapping import remap
@@ -44,9 +44,15 @@ class Config:
         bip: address and prefix of the default bridge, "" to choose. mtu: 0 for the default.
         cgroup_parent: of containers that name none. exec_opts: `native.cgroupdriver=...`.
         shutdown_timeout: seconds containers get at a shutdown that stops them.
+        tls, tlsverify: None where nothing is said; see `tls`.
     """
 
     hosts: list[str] = field(default_factory=list)
+    tls: bool | None = None
+    tlsverify: bool | None = None
+    tlscacert: str = ""
+    tlscert: str = ""
+    tlskey: str = ""
     group: str = "docker"
     data_root: str = paths.DATA_ROOT
     exec_root: str = paths.EXEC_ROOT
@@ -110,6 +116,16 @@ class Config:
     def cdi_directories(self) -> tuple[str, ...]:
         """Where devices are described."""
         return defaults.cdi_directories(self)
+
+    @property
+    def secured(self) -> bool:
+        """Whether TCP sockets speak TLS."""
+        return tls.secured(self)
+
+    @property
+    def verified(self) -> bool:
+        """Whether their clients need a certificate."""
+        return tls.verifies(self)
 
     @property
     def level(self) -> str:
@@ -271,7 +287,8 @@ def _check(config: Config) -> None:
         first = seen.setdefault(key, label)
         if first != label:
             raise InvalidParameter(f"conflict labels for {label} and {first}")
-    config.hosts = [_host(host) for host in config.hosts]
+    tls.server_context(config)
+    config.hosts = [_host(host, config.secured) for host in config.hosts]
     for name in ("data_root", "exec_root"):
         if not getattr(config, name).startswith("/"):
             raise InvalidParameter(f"{name.replace('_', '-')} must be an absolute path: {getattr(config, name)}")
@@ -379,12 +396,17 @@ def pool(text: str) -> tuple[str, int]:
     return str(base), size
 
 
-def _host(host: str) -> str:
+def _host(host: str, secured: bool = False) -> str:
     """An address to listen on in its full form.
+
+    Args:
+        secured: with TLS, which has a port of its own where nothing is said at all.
 
     Raises:
         InvalidParameter: in dockerd's words.
     """
+    if not host.strip():
+        return tls.DEFAULT_HOST if secured else "unix:///run/dockwright/dockwright.sock"
     scheme, separator, rest = host.strip().partition("://")
     if not separator:
         scheme, rest = ("unix", scheme) if scheme.startswith("/") else ("tcp", scheme)

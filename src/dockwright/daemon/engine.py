@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 
+from dockwright.api import exposure
 from dockwright.api.listeners import listen
 from dockwright.api.managers import Managers
 from dockwright.api.server import ApiServer
@@ -17,7 +18,7 @@ from dockwright.base.files import write_atomic
 from dockwright.base.paths import Paths
 from dockwright.containers.manager import ContainerManager
 from dockwright.containers.runtimes import configured
-from dockwright.daemon import apparmor, notify
+from dockwright.daemon import apparmor, notify, tls
 from dockwright.daemon import config as configuration
 from dockwright.daemon.config import Config
 from dockwright.daemon.defaults import container_defaults
@@ -92,7 +93,8 @@ class Engine:
         await containers.restore()
         await images.layers.forget_strangers({row["Id"] for row in await containers.list(True, 0, False, {})})
         server = self._server(ident, database, containers, images, networks, volumes, events)
-        hosts = self._config.hosts or default_hosts()
+        hosts = self._config.hosts = self._hosts()
+        exposure.warn(hosts, self._config.secured, self._config.verified)
         await server.serve(listen(hosts, self._group()))
         self._signals(events, images, ident)
         log.info("API listen on %s", " ".join(hosts))
@@ -119,7 +121,11 @@ class Engine:
         system = System(ident, self._config, containers, images, volumes, events, shown)
         usage, disk = Usage(images, containers, volumes), Disk(database, self._paths, images, containers, volumes)
         managers = Managers(containers, images, networks, volumes, events, system, usage, disk)
-        return ApiServer(managers, self._config)
+        return ApiServer(managers, self._config, tls.server_context(self._config))
+
+    def _hosts(self) -> list[str]:
+        """Where to listen: what is said, else the default sockets, and with TLS dockerd's port for it."""
+        return self._config.hosts or default_hosts() + [tls.DEFAULT_HOST] * self._config.secured
 
     def _group(self) -> str:
         """The socket's group; the default one is left out where the host does not have it."""

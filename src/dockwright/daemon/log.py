@@ -16,11 +16,12 @@ _NAMES = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warnin
 
 
 class LogfmtFormatter(logging.Formatter):
-    """`time="..." level=info msg="..."`, with the traceback (if any) as one quoted field."""
+    """`time="..." level=info msg="..."`, a record's `fields`, and the traceback (if any) as one quoted field."""
 
     def format(self, record: logging.LogRecord) -> str:
         level = _NAMES.get(record.levelno, "fatal")
         line = f'time="{rfc3339(int(record.created * 1e9))}" level={level} msg={quoted(record.getMessage())}'
+        line += "".join(f" {name}={quoted(str(value))}" for name, value in getattr(record, "fields", {}).items())
         if record.exc_info and record.levelno >= logging.ERROR:
             line += f" trace={quoted(self.formatException(record.exc_info))}"
         return line

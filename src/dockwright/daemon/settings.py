@@ -42,6 +42,11 @@ def _refused(flag: str, kind: str = TEXT, key: str | None = None, *harmless: Any
 CARRIED = (
     _carried("host", LIST, "hosts", "hosts", "H"),
     _carried("group", short="G"),
+    _carried("tls", FLAG),
+    _carried("tlsverify", FLAG),
+    _carried("tlscacert"),
+    _carried("tlscert"),
+    _carried("tlskey"),
     _carried("data-root"),
     _carried("exec-root"),
     _carried("pidfile", short="p"),
@@ -128,11 +133,6 @@ REFUSED = (
     _refused("rootless", FLAG, "", False),
     _refused("selinux-enabled", FLAG, None, False),
     _refused("swarm-default-advertise-addr"),
-    _refused("tls", FLAG, None, False),
-    _refused("tlscacert"),
-    _refused("tlscert"),
-    _refused("tlskey"),
-    _refused("tlsverify", FLAG, None, False),
     _refused("userland-proxy-path"),
     Setting("", MAP, "builder"),
 )

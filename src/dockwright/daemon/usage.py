@@ -5,6 +5,11 @@ from dockwright.daemon.settings import CARRIED, FLAG, LIST, MAP, NUMBER, TEXT, S
 HELP = {
     "host": "Address to listen on: unix://, tcp:// or fd://; may be given several times",
     "group": 'Group of the unix socket (default "docker")',
+    "tls": "Speak TLS on TCP sockets; clients need a certificate, unless --tlsverify=false says no",
+    "tlsverify": "Speak TLS on TCP sockets; whether clients need a certificate",
+    "tlscacert": 'Authority of the clients\' certificates (default "~/.docker/ca.pem")',
+    "tlscert": 'Our certificate (default "~/.docker/cert.pem")',
+    "tlskey": 'Its key (default "~/.docker/key.pem")',
     "data-root": 'Directory of what is kept (default "/var/lib/dockwright")',
     "exec-root": 'Directory of what runs (default "/run/dockwright")',
     "pidfile": "Path of the file with the daemon's process id",

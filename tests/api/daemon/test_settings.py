@@ -218,6 +218,7 @@ ELSEWHERE = {
     "max-concurrent-downloads": "tests/root/images/test_registry_limits.py",
     "max-concurrent-uploads": "tests/root/images/test_registry_limits.py",
     "max-download-attempts": "tests/root/images/test_registry_limits.py",
+    **dict.fromkeys(("tls", "tlsverify", "tlscacert", "tlscert", "tlskey"), "tests/api/daemon/test_tls.py"),
     "": "tests/unit/daemon/test_config.py",  # proxies, of daemon.json only
 }  # fmt: skip
 

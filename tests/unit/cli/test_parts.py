@@ -144,20 +144,20 @@ def test_which_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (hosts, __import__("dockwright.cli.settings", fromlist=["x"])):
         monkeypatch.setattr(module, "environment", lambda name: environment.get(name, ""))
     folder = ["--config", str(tmp_path)]
-    assert hosts.chosen(context(*folder)) == ""
-    assert hosts.chosen(context(*folder, "-H", "tcp://h:1")) == "tcp://h:1"
-    assert hosts.chosen(context(*folder, "-H", "h")) == "tcp://h"
+    assert hosts.chosen(context(*folder)) == ("", None)
+    assert hosts.chosen(context(*folder, "-H", "tcp://h:1")) == ("tcp://h:1", None)
+    assert hosts.chosen(context(*folder, "-H", "h")) == ("tcp://h", None)
     meta = tmp_path / "contexts/meta/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # of "test"
     meta.mkdir(parents=True)
     (meta / "meta.json").write_text(json.dumps({"Name": "test", "Endpoints": {"docker": {"Host": "unix:///ctx"}}}))
     (tmp_path / "config.json").write_text(json.dumps({"currentContext": "test"}))
-    assert hosts.chosen(context(*folder)) == "unix:///ctx"
+    assert hosts.chosen(context(*folder)) == ("unix:///ctx", None)
     environment["DOCKER_HOST"] = "unix:///env"
-    assert hosts.chosen(context(*folder)) == "unix:///env"
-    assert hosts.chosen(context(*folder, "-c", "test")) == "unix:///ctx"
+    assert hosts.chosen(context(*folder)) == ("unix:///env", None)
+    assert hosts.chosen(context(*folder, "-c", "test")) == ("unix:///ctx", None)
     with pytest.raises(Failure, match='context "nosuch": context not found'):
         hosts.chosen(context(*folder, "-c", "nosuch"))
     with pytest.raises(Failure, match="Specify only one -H"):
         hosts.chosen(context("-H", "a", "-H", "b"))
-    with pytest.raises(Failure, match="--tlsverify is not supported"):
-        hosts.connect(context("--tlsverify", "-H", "tcp://h:1"))
+    with pytest.raises(Failure, match=f"resolve docker endpoint: open {tmp_path}/ca.pem: no such file or directory"):
+        hosts.connect(context(*folder, "--tlsverify=false", "-H", "tcp://h:1"))

@@ -77,11 +77,16 @@ VALUES = {
     "seccomp-profile": ("unconfined", "unconfined"),
     "image-policy": ("/policy", "/policy"),
     "cdi-spec-dir": ("/cdi", ["/cdi"]),
+    "tls": ("false", False),
+    "tlscacert": ("/ca", "/ca"),
+    "tlscert": ("/cert", "/cert"),
+    "tlskey": ("/key", "/key"),
     "feature": ("cdi=false", {"cdi": False}),
 }
+ELSEWHERE = ("config-file", "", "tlsverify")  # tlsverify needs certificates: test_tls.py
 
 
-@pytest.mark.parametrize("setting", [s for s in CARRIED if s.flag not in ("config-file", "")], ids=lambda s: s.flag)
+@pytest.mark.parametrize("setting", [s for s in CARRIED if s.flag not in ELSEWHERE], ids=lambda s: s.flag)
 def test_each_carried_flag_arrives(setting):
     given, expected = VALUES[setting.flag]
     config = load([f"--{setting.flag}={given}"])
@@ -89,7 +94,7 @@ def test_each_carried_flag_arrives(setting):
     assert getattr(Config(), setting.attribute) != expected
 
 
-@pytest.mark.parametrize("setting", [s for s in CARRIED if s.key], ids=lambda s: s.key)
+@pytest.mark.parametrize("setting", [s for s in CARRIED if s.key and s.flag != "tlsverify"], ids=lambda s: s.key)
 def test_each_carried_key_arrives(setting, tmp_path):
     _, value = VALUES[setting.flag or setting.key]
     written = {
