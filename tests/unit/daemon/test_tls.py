@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from dockwright.base.errors import InvalidParameter
 from dockwright.daemon import tls
 from dockwright.daemon.config import load
 
+NO = 'Could not load X509 key pair (cert: "{0}/a.pem", key: "{0}/no"): open {0}/no: no such file or directory'
 PAIR = 'Error reading X509 key pair (cert: "{0}/a.pem", key: "{0}/%s"): tls: %s. Make sure the key is not encrypted.'
 
 
@@ -31,7 +33,7 @@ def made(tmp_path: Path) -> Path:
         ("b-key.pem", "ca.pem", PAIR % ("b-key.pem", "private key does not match public key")),
         ("junk", "ca.pem", PAIR % ("junk", "failed to find any PEM data in key input")),
         ("broken", "ca.pem", PAIR % ("broken", "failed to parse private key")),
-        ("no", "ca.pem", 'Could not load X509 key pair (cert: "{0}/a.pem", key: "{0}/no"): open {0}/no: no such file or directory'),
+        ("no", "ca.pem", NO),
         ("a-key.pem", "junk", 'failed to append certificates from PEM file: "{0}/junk"'),
         ("a-key.pem", "no", 'could not read CA certificate "{0}/no": open {0}/no: no such file or directory'),
     ],
