@@ -1,7 +1,8 @@
 """An image archive: its members as verified blobs, and what images they make up.
 
 Two forms, often in one file: docker-archive (manifest.json names configs and layers) and OCI layout (index.json leads to
-manifests by digest). manifest.json decides what is loaded, as with Docker; a manifest of the OCI form that says the same is kept.
+manifests by digest). manifest.json decides what is loaded, as with Docker; a manifest of the OCI form that says the same is kept,
+and so is the index a name stands for, with all it lists that is here.
 """
 
 import os
@@ -16,12 +17,12 @@ from dockwright.images import oci, platforms
 from dockwright.images.arrival import Remote
 from dockwright.images.content import Blob, Ingest
 from dockwright.images.inflate import Source
+from dockwright.images.trees import DEEPEST, Tree, tree
 from dockwright.tar.reader import FILE, HARDLINK, SYMLINK, TarReader
 
 MANIFEST, INDEX = "manifest.json", "index.json"
 MOST_MEMBERS = 1 << 17
 MOST_LINKS = 16
-DEEPEST_INDEX = 4
 NAME, REF_NAME = "io.containerd.image.name", "org.opencontainers.image.ref.name"
 
 
@@ -40,7 +41,7 @@ class Found:
     Attributes:
         config: its document's blob. layers: their blobs, lowest first, here or elsewhere. names: full references.
         manifest: the OCI manifest it came with. parent: id of the image it was built on here. beside: other documents that are
-            kept with it (the index that led here).
+            kept with it (the index that led here). trees: indexes that came along, each with the names that stand for it.
     """
 
     config: Blob
@@ -49,6 +50,7 @@ class Found:
     manifest: Blob | None = None
     parent: str = ""
     beside: Sequence[Blob] = ()
+    trees: list[tuple[Tree, list[reference.Reference]]] = field(default_factory=list)
 
     def documents(self) -> list[Blob]:
         """What it is made of beside layers."""
@@ -127,11 +129,14 @@ class Archive:
     def _of_entry(self, entry: Entry) -> Found:
         config = self.blob(entry.Config)
         found = Found(config, [self.blob(name) for name in entry.Layers or ()], [_tag(t) for t in entry.RepoTags or ()])
-        for descriptor in self._manifests():
+        indexes = self._indexes()
+        for descriptor in self._manifests(indexes):
             manifest = self._kept(descriptor, config)
             if manifest:
                 found.manifest, found.layers = manifest
                 break
+        names = [(each, [name for name in _annotated(each.top.descriptor) if name in found.names]) for each in indexes]
+        found.trees = [(each, own) for each, own in names if own and _leads(each, config.digest)]
         return found
 
     def _kept(self, descriptor: oci.Descriptor, config: Blob) -> tuple[Blob, list[Blob]] | None:
@@ -145,14 +150,34 @@ class Archive:
         except InvalidParameter:
             return None  # an archive for old clients is not refused for what only new ones read
 
-    def _manifests(self) -> list[oci.Descriptor]:
+    def _manifests(self, indexes: list[Tree]) -> list[oci.Descriptor]:
+        """Of the OCI form: those index.json names, and those below the indexes it names."""
+        below = [branch.descriptor for each in indexes for branch in each.branches]
+        return [entry for entry in [*self._top(), *below] if oci.is_manifest(entry)]
+
+    def _top(self) -> list[oci.Descriptor]:
         if "/" + INDEX not in self.members:
             return []
         try:
-            index = oci.index(self.blob(INDEX).read(oci.LARGEST_DOCUMENT))
+            return oci.index(self.blob(INDEX).read(oci.LARGEST_DOCUMENT)).manifests
         except InvalidParameter:
             return []
-        return [entry for entry in index.manifests if oci.is_manifest(entry)]
+
+    def _indexes(self) -> list[Tree]:
+        """The indexes index.json names; a broken one is none, as for `_kept`."""
+        found = []
+        for entry in self._top():
+            try:
+                each = tree(entry, self._look) if entry.media_type in oci.INDEX_TYPES else None
+            except InvalidParameter:
+                continue
+            found += [each] if each else []
+        return found
+
+    def _look(self, descriptor: oci.Descriptor) -> Blob | None:
+        """The blob of a descriptor, if the archive has it."""
+        path = "/" + oci.member(descriptor.digest)
+        return self._described(descriptor) if path in self.members or path in self.links else None
 
     # OCI layout
 
@@ -162,7 +187,10 @@ class Archive:
         for entry in self._chosen(index.manifests):
             image = self._of_descriptor(entry)
             known = found.setdefault(image.config.digest, image)
-            known.names += [name for name in _annotated(entry) if name not in known.names]
+            names = [name for name in _annotated(entry) if name not in known.names]
+            known.names += names
+            came = tree(entry, self._look) if names else None
+            known.trees += [(came, names)] if came else []
         return list(found.values())
 
     def _chosen(self, entries: list[oci.Descriptor]) -> Iterator[oci.Descriptor]:
@@ -174,7 +202,7 @@ class Archive:
             yield from plain if len(plain) == 1 else platforms.best(plain)[:1]
 
     def _of_descriptor(self, descriptor: oci.Descriptor) -> Found:
-        for _ in range(DEEPEST_INDEX):
+        for _ in range(DEEPEST):
             blob = self._described(descriptor)
             data = blob.read(oci.LARGEST_DOCUMENT)
             if not oci.is_index(descriptor, data):
@@ -182,7 +210,7 @@ class Archive:
                 layers = [self._described(layer) for layer in manifest.layers]
                 return Found(self._described(manifest.config), layers, [], blob)
             descriptor = self._present(oci.index(data, descriptor.media_type))
-        raise InvalidParameter(f"indexes are nested more than {DEEPEST_INDEX} deep")
+        raise InvalidParameter(f"indexes are nested more than {DEEPEST} deep")
 
     def _present(self, index: oci.Index) -> oci.Descriptor:
         """The best platform of an index among those the archive has."""
@@ -202,6 +230,11 @@ def _tag(text: str) -> reference.Reference:
     if not parsed.tag or parsed.digest:
         raise InvalidParameter(f'invalid tag "{text}"')
     return parsed
+
+
+def _leads(index: Tree, config: str) -> bool:
+    """Whether an index lists the image of a config."""
+    return any(child.digest == config for branch in index.branches for child in branch.children)
 
 
 def _annotated(descriptor: oci.Descriptor) -> list[reference.Reference]:

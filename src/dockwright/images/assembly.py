@@ -99,14 +99,14 @@ class Assembler:
     """Makes and unmakes image layers.
 
     Args:
-        keep_blobs: else a layer is kept unpacked only, with a recipe of its tar, wherever that can be made again of it.
+        keep_blobs: `keeps_blobs`; else a layer is kept unpacked only, with a recipe of its tar, where it can be made of that.
     """
 
     def __init__(
         self, database: Database, driver: Snapshotter, content: Content, trash: Trash, keep_blobs: bool = True
     ) -> None:
         self._database, self._driver, self._content, self._trash = database, driver, content, trash
-        self._keep_blobs = keep_blobs
+        self.keeps_blobs = keep_blobs
         self.arrivals = Arrivals(content.ingests)
         self._pool = ThreadPoolExecutor(WORKERS, "unpack")
         self._making = ThreadPoolExecutor(1, "prepare")
@@ -200,7 +200,7 @@ class Assembler:
 
     def _kept(self, key: str) -> bool:
         """Whether the blob of a layer is kept."""
-        return self._keep_blobs or not self._content.has_recipe(key)
+        return self.keeps_blobs or not self._content.has_recipe(key)
 
     def _held(self, connection: sqlite3.Connection, lease: Lease, part: Part) -> Blob | None:
         """A blob of a layer that is here: the one meant, else one that holds the same tar; now under the lease."""
@@ -311,7 +311,7 @@ class Assembler:
         wanted = hashed or source
         aside, whiteouts = self._driver.aside(layer.directory), self._driver.whiteouts(layer.directory)
         with contextlib.ExitStack() as stack:
-            recorder = None if self._keep_blobs else stack.enter_context(Recorder(self._content.recipe(layer.key)))
+            recorder = None if self.keeps_blobs else stack.enter_context(Recorder(self._content.recipe(layer.key)))
             unpacker = stack.enter_context(Unpacker(layer.directory, aside, whiteouts, recorder))
             if packed and part.blob.size > SMALL:
                 with Ahead(wanted) as reading:

@@ -24,6 +24,7 @@ from dockwright.images.content import Blob, Content, Ingest
 from dockwright.images.inflate import CHUNK, opened
 from dockwright.images.layers import chain_ids
 from dockwright.images.progress import Emit, Line, Meter, lines
+from dockwright.images.trees import Tree
 from dockwright.kernel.sync import syncfs
 from dockwright.metadata import Database
 
@@ -87,6 +88,8 @@ class Loader:
 
     async def _one(self, found: Found, quiet: bool, emit: Emit) -> None:
         made = await self.make(found, _silent if quiet else _meters(found, emit))
+        for tree, names in found.trees if self._assembler.keeps_blobs else ():
+            await self.keep(tree.blobs, partial(_stands_for, tree, names), made.id)
         for name, loser in made.moved.items():
             text = f"The image {name.familiar} already exists, renaming the old one with ID {loser} to empty string\n"
             emit({"stream": text})
@@ -126,7 +129,6 @@ class Loader:
                 moved = await self._database.write(lambda c: _insert(c, found, config, rows, naming))
         return Made(found.config.digest, dict((parsed.config and parsed.config.Labels) or {}), moved)
 
-
     async def keep(self, documents: Sequence[Blob], naming: Naming, ident: str) -> None:
         """Store documents beside the image `ident`, which is there already; `naming` says what refers to them."""
         digests = [blob.digest for blob in documents]
@@ -138,6 +140,14 @@ class Loader:
                 fresh = await self._database.write(lambda c: blobrows.claim_blobs(c, "", sizes), durable=False)
                 await asyncio.to_thread(self._content.place, [blob for blob in documents if blob.digest in fresh])
                 await self._database.write(lambda c: _kept(c, digests, naming, ident))
+
+
+def _stands_for(tree: Tree, names: Sequence[Reference], connection: sqlite3.Connection, ident: str) -> None:
+    """What the documents of an index describe is noted, and that `names` mean the index."""
+    for branch in tree.branches:
+        blobrows.add_children(connection, branch.document.digest, [child.digest for child in branch.children])
+    for name in names:
+        store.set_target(connection, str(name), ident, tree.top.document.digest)
 
 
 def _kept(connection: sqlite3.Connection, digests: Sequence[str], naming: Naming, ident: str) -> None:

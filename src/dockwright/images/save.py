@@ -17,13 +17,14 @@ from typing import Any
 from dockwright.base.errors import NotFound
 from dockwright.events import EventBus
 from dockwright.grammar.reference import Reference, parse
-from dockwright.images import oci, store
+from dockwright.images import blobrows, oci, store
 from dockwright.images.archive import NAME, REF_NAME
 from dockwright.images.assembly import Assembler
-from dockwright.images.content import Content
+from dockwright.images.content import Blob, Content
 from dockwright.images.inflate import CHUNK, LONGEST_MAGIC, compression
 from dockwright.images.rebuilding import Rebuilder
 from dockwright.images.store import Image, LayerRow
+from dockwright.images.trees import Tree, tree
 from dockwright.metadata import Database, references
 
 _BLOCK = 512
@@ -33,12 +34,17 @@ _LAYOUT = b'{"imageLayoutVersion": "1.0.0"}'  # with Docker's blank
 
 @dataclass
 class Wanted:
-    """One image to save, and the names to save it by (none for an image asked for by its id)."""
+    """One image to save, and the names to save it by (none for an image asked for by its id).
+
+    Attributes:
+        targets: what each name means at its registry, or meant in an archive: a digest, "" if nothing more is known.
+    """
 
     image: Image
     config: bytes
     layers: list[LayerRow]
     names: list[Reference] = field(default_factory=list)
+    targets: dict[Reference, str] = field(default_factory=dict)
 
 
 def wanted(connection: sqlite3.Connection, asked: Sequence[str]) -> list[Wanted]:
@@ -56,6 +62,7 @@ def wanted(connection: sqlite3.Connection, asked: Sequence[str]) -> list[Wanted]
                 known = found[image.id] = Wanted(image, config, layers)
             if name and name not in known.names:
                 known.names.append(name)
+                known.targets[name] = store.target(connection, str(name))
     return list(found.values())
 
 
@@ -118,7 +125,10 @@ class Saver:
             members[oci.member(image.image.id)] = image.config
             members[oci.member(_digest(manifest))] = manifest
             entries.append(_entry(image, layers))
-            descriptors += _index_entries(image, manifest)
+            indexes = self._indexes(image)
+            for index in indexes.values():
+                members.update((oci.member(blob.digest), blob.path) for blob in index.blobs)
+            descriptors += _index_entries(image, manifest, indexes)
         members["index.json"] = _json({"schemaVersion": 2, "mediaType": oci.INDEX_TYPE, "manifests": descriptors})
         members["manifest.json"] = _json(entries)
         members["oci-layout"] = _LAYOUT
@@ -126,6 +136,19 @@ class Saver:
             members["repositories"] = _json(repositories)
         members["blobs/"] = members["blobs/sha256/"] = b""
         return sorted(members.items())
+
+    def _indexes(self, image: Wanted) -> dict[Reference, Tree]:
+        """The indexes that names stand for, where they are here with all they list: those go out whole."""
+        connection, found = self._database.read(), {}
+        for name, digest in image.targets.items():
+            if digest and blobrows.has_blob(connection, digest):
+                came = tree(oci.Descriptor(digest=digest), lambda d: self._look(connection, d.digest))
+                if came and came.whole:
+                    found[name] = came
+        return found
+
+    def _look(self, connection: sqlite3.Connection, digest: str) -> Blob | None:
+        return self._content.blob(digest) if blobrows.has_blob(connection, digest) else None
 
     def _descriptor(self, digest: str) -> dict[str, Any]:
         blob = self._content.blob(digest)
@@ -147,7 +170,9 @@ class Saver:
 def _leased(connection: sqlite3.Connection, lease: str, images: list[Wanted]) -> list[Wanted]:
     """Keep what is about to be read, whatever is deleted meanwhile."""
     for image in images:
-        for digest in (image.image.id, image.image.manifest, *(row.blob for row in image.layers)):
+        tops = [digest for digest in image.targets.values() if digest]
+        below = blobrows.below(connection, tops)
+        for digest in (image.image.id, image.image.manifest, *(row.blob for row in image.layers), *tops, *below):
             references.add(connection, store.LEASE, lease, "blob", digest)
     return images
 
@@ -163,11 +188,20 @@ def _entry(image: Wanted, layers: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _index_entries(image: Wanted, manifest: bytes) -> list[dict[str, Any]]:
-    """A descriptor for each name, or one without a name."""
-    media = json.loads(manifest).get("mediaType") or oci.MANIFEST_TYPE
-    plain = {"mediaType": media, "digest": _digest(manifest), "size": len(manifest)}
-    return [{**plain, "annotations": {NAME: str(name), REF_NAME: name.tag}} for name in image.names] or [plain]
+def _index_entries(image: Wanted, manifest: bytes, indexes: dict[Reference, Tree]) -> list[dict[str, Any]]:
+    """A descriptor for each name, of its index or of the manifest; or one without a name."""
+    plain = _described(manifest, oci.MANIFEST_TYPE)
+    found = []
+    for name in image.names:
+        index = indexes.get(name)
+        top = _described(index.top.document.read(oci.LARGEST_DOCUMENT), oci.INDEX_TYPE) if index else plain
+        found.append({**top, "annotations": {NAME: str(name), REF_NAME: name.tag}})
+    return found or [plain]
+
+
+def _described(document: bytes, usual: str) -> dict[str, Any]:
+    media = json.loads(document).get("mediaType") or usual
+    return {"mediaType": media, "digest": _digest(document), "size": len(document)}
 
 
 def _repositories(images: list[Wanted]) -> dict[str, dict[str, str]]:

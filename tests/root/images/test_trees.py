@@ -1,0 +1,124 @@
+"""Indexes with all they list: saved whole, loaded whole, pushed with the digests they came with."""
+
+import io
+import json
+import tarfile
+from typing import Any
+
+import pytest
+
+from dockwright.images import platforms
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+PROVENANCE, SBOM = "https://slsa.dev/provenance/v0.2", "https://spdx.dev/Document"
+
+
+@pytest.fixture
+def layers(images: Any) -> list[bytes]:
+    return [images.tar([(name, tarfile.REGTYPE, name.encode() * 500, 0o644)]) for name in ("a", "b")]
+
+
+def published(registry: Any, layers: list[bytes]) -> dict[str, Any]:
+    """An index at the registry as a build tool makes it: this host's image, another one, and statements about the first."""
+    architecture = platforms.host().architecture
+    own = {**registry.image(layers), "platform": {"os": "linux", "architecture": architecture}}
+    other = {**registry.image(layers[1:], architecture="s390x"), "platform": {"os": "linux", "architecture": "s390x"}}
+    statements = [
+        {"mediaType": "application/vnd.in-toto+json", **registry.add(statement(kind, own["digest"])),
+         "annotations": {"in-toto.io/predicate-type": kind}}
+        for kind in (PROVENANCE, SBOM)
+    ]  # fmt: skip
+    about = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": own["digest"]}
+    config = {"mediaType": "application/vnd.oci.image.config.v1+json", **registry.add(b"{}")}
+    proof = registry.add_manifest({"schemaVersion": 2, "config": config, "layers": statements})
+    third = {**proof, "platform": {"os": "unknown", "architecture": "unknown"}, "annotations": about}
+    made = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [own, other, third]}
+    return {"index": registry.add_manifest(made, "1", INDEX)["digest"], "own": own["digest"], "proof": proof["digest"]}
+
+
+def statement(kind: str, subject: str) -> bytes:
+    subjects = [{"name": "pkg:docker/a@1", "digest": {"sha256": subject.partition(":")[2]}}]
+    document = {"_type": "https://in-toto.io/Statement/v0.1", "predicateType": kind, "subject": subjects}
+    return json.dumps({**document, "predicate": {"x": kind}}).encode()
+
+
+def saved(rig: Any, *names: str) -> bytes:
+    async def gathered(manager: Any) -> bytes:
+        return b"".join([piece async for piece in manager.save(list(names))])
+
+    return bytes(rig.run(gathered))
+
+
+def members(archive: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        return {member.name: tar.extractfile(member).read() for member in tar if member.isreg()}  # type: ignore[union-attr]
+
+
+def top(archive: bytes) -> list[str]:
+    return [entry["digest"] for entry in json.loads(members(archive)["index.json"])["manifests"]]
+
+
+def removed(rig: Any, name: str) -> None:
+    rig.run(lambda manager: manager.delete(name, False, False))
+    state = rig.state()
+    assert state["blob"] == state["blobs"] == state["layer"] == []
+
+
+def test_an_index_goes_out_and_comes_in_whole(rig: Any, registry: Any, layers: list[bytes]) -> None:
+    digests, name = published(registry, layers), f"{registry.host}/a:1"
+    rig.pull(f"{registry.host}/a", everything=True)
+    archive = saved(rig, name)
+    assert top(archive) == [digests["index"]]
+    found = {f"sha256:{member[13:]}" for member in members(archive) if member.startswith("blobs/")}
+    assert found >= {*registry.blobs, *digests.values()}
+    removed(rig, name)
+    assert rig.load(archive) == [f"Loaded image: {name}\n"]
+    rig.consistent()
+    assert saved(rig, name) == archive
+
+    async def kinds(manager: Any) -> list[tuple[str, bool]]:
+        (row,) = await manager.list(all=False, filters={}, shared_size=False, manifests=True)
+        return [(each["Kind"], each["Available"]) for each in row["Manifests"]]
+
+    assert rig.run(kinds) == [("image", True), ("image", True), ("attestation", True)]
+    target = type(registry)()
+    rig.run(lambda manager: manager.tag(name, f"{target.host}/b", "1"))
+    assert rig.push(f"{target.host}/b")[-1]["aux"]["Digest"] == digests["index"]
+    assert target.manifests["1"] == registry.manifests["1"] and target.blobs == registry.blobs
+    rig.run(lambda manager: manager.delete(f"{target.host}/b:1", False, False))
+    removed(rig, name)
+    target.close()
+
+
+def test_an_archive_of_the_oci_form_alone(rig: Any, registry: Any, images: Any, layers: list[bytes]) -> None:
+    """As buildx and skopeo write one: no manifest.json."""
+    digests, name = published(registry, layers), f"{registry.host}/a:1"
+    rig.pull(f"{registry.host}/a", everything=True)
+    found = members(saved(rig, name))
+    del found["manifest.json"]
+    removed(rig, name)
+    archive = images.tar([(member, tarfile.REGTYPE, data, 0o644) for member, data in found.items()])
+    assert rig.load(archive) == [f"Loaded image: {name}\n"]
+    rig.consistent()
+    assert top(saved(rig, name)) == [digests["index"]]
+
+
+def test_an_index_of_which_something_is_missing_is_not_sent(rig: Any, registry: Any, layers: list[bytes]) -> None:
+    digests, name = published(registry, layers), f"{registry.host}/a:1"
+    rig.pull(f"{registry.host}/a")
+    archive = saved(rig, name)
+    assert top(archive) == [digests["own"]]
+    removed(rig, name)
+    assert rig.load(archive) == [f"Loaded image: {name}\n"]
+
+
+def test_an_index_comes_to_an_image_that_is_here_already(rig: Any, registry: Any, layers: list[bytes]) -> None:
+    digests, name = published(registry, layers), f"{registry.host}/a:1"
+    rig.pull(f"{registry.host}/a", everything=True)
+    archive = saved(rig, name)
+    removed(rig, name)
+    rig.pull(f"{registry.host}/a")
+    rig.load(archive)
+    rig.consistent()
+    assert top(saved(rig, name)) == [digests["index"]]
+    removed(rig, name)
