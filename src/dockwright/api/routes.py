@@ -59,6 +59,7 @@ SERVED = [
     Route("DELETE", "/images/{name}", images.delete),
     Route("GET", "/images/{name}/get", images.save_one, streams=True),
     Route("GET", "/images/get", images.save_many, streams=True),
+    Route("GET", "/images/{name}/attestations", images.attestations),
     Route("POST", "/images/load", images.load),
     Route("POST", "/images/prune", images.prune),
     Route("POST", "/images/{name}/push", images.push),
@@ -86,6 +87,7 @@ SERVED = [
     Route("POST", "/dockwright/v1/plan", containers.plan),
     Route("GET", "/dockwright/v1/images/{name}/layers", images.layers),
     Route("GET", "/dockwright/v1/images/{name}/diff", images.diff),
+    Route("GET", "/dockwright/v1/images/{name}/attestations", images.attestations),
     Route("GET", "/dockwright/v1/system/disk", system.disk),
     Route("POST", "/dockwright/v1/system/check", system.check),
     Route("POST", "/dockwright/v1/images/{name}/verify", registries.verify),
@@ -103,7 +105,6 @@ NOT_YET = _refused(
     unimplemented.not_yet,
     "POST /build /build/cancel",
     "POST /session /grpc /containers/{name}/copy",
-    "GET /images/{name}/attestations",
     "POST /containers/{name}/checkpoints",
     "GET /containers/{name}/checkpoints",
 )

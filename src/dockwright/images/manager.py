@@ -13,6 +13,7 @@ from dockwright.events import EventBus
 from dockwright.grammar import reference
 from dockwright.images import documents, listing, owned, progress, recovery, snapshotters, store
 from dockwright.images.assembly import Assembler
+from dockwright.images.attestations import Attestations
 from dockwright.images.checking import Checker
 from dockwright.images.committing import Committer, Wanted
 from dockwright.images.content import Content
@@ -134,6 +135,17 @@ class ImageManager:
         image = self.resolve(name)
         graph = self.layers.image_graph_driver(self.chain_of(image))
         return documents.inspect(image, graph)
+
+    async def attestations(
+        self, name: str, platform: Platform | None = None, types: Collection[str] = (), statements: bool = False
+    ) -> Rows:
+        """GET /images/{name}/attestations; see `Attestations.of`."""
+        image = self.resolve(name)
+
+        def read() -> Rows:
+            return Attestations(self._database.read(), self._content).of(image, platform, types, statements)
+
+        return await asyncio.to_thread(read)
 
     async def history(self, name: str) -> Rows:
         """GET /images/{name}/history."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dockwright.base.errors import NotFound
 from dockwright.images import platforms
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -122,3 +123,36 @@ def test_an_index_comes_to_an_image_that_is_here_already(rig: Any, registry: Any
     rig.consistent()
     assert top(saved(rig, name)) == [digests["index"]]
     removed(rig, name)
+
+
+def test_what_is_attested(overlay: Any, registry: Any, layers: list[bytes]) -> None:
+    digests, name = published(registry, layers), f"{registry.host}/a:1"
+    overlay.pull(f"{registry.host}/a", everything=True)
+
+    def asked(**wanted: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = overlay.run(lambda manager: manager.attestations(name, **wanted))
+        return found
+
+    first, second = asked()
+    assert (first["PredicateType"], second["PredicateType"]) == (PROVENANCE, SBOM)
+    assert first["Subject"] == [{"name": "pkg:docker/a@1", "digest": {"sha256": digests["own"][7:]}}]
+    assert first["Manifest"] == digests["proof"] and first["For"] == digests["own"]
+    assert first["Descriptor"]["mediaType"] == "application/vnd.in-toto+json" and "Statement" not in first
+    (sbom,) = asked(types=[SBOM], statements=True)
+    assert sbom["Statement"] == json.loads(statement(SBOM, digests["own"]))
+    assert asked(types=["https://else/"]) == []
+    assert len(asked(platform=platforms.parse("linux"))) == 2
+    with pytest.raises(NotFound, match="riscv64"):
+        asked(platform=platforms.parse("linux/riscv64"))
+
+
+def test_attestations_that_are_not_here(overlay: Any, registry: Any, layers: list[bytes]) -> None:
+    published(registry, layers)
+    overlay.pull(f"{registry.host}/a")
+    with pytest.raises(NotFound, match="is not here: `dockwright pull --all-platforms`"):
+        overlay.run(lambda manager: manager.attestations(f"{registry.host}/a:1"))
+
+
+def test_an_image_without_an_index_attests_nothing(overlay: Any, busybox: bytes) -> None:
+    overlay.load(busybox)
+    assert overlay.run(lambda manager: manager.attestations("busybox")) == []

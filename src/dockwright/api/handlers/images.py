@@ -1,4 +1,4 @@
-"""images: list, inspect, history, tag, delete, load, save, import; pull and push are refused."""
+"""images: list, inspect, history, tag, delete, load, save, import, pull, push, what is seen in them."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -12,6 +12,7 @@ from dockwright.api.handlers.registries import caller
 from dockwright.api.shapes import image as shapes
 from dockwright.api.shapes import shaped
 from dockwright.base.errors import EngineError, InvalidParameter
+from dockwright.images import platforms
 from dockwright.images.oci import Platform
 
 TAR = "application/x-tar"
@@ -151,3 +152,18 @@ async def layers(exchange: Exchange) -> Answer:
 async def diff(exchange: Exchange) -> Answer:
     """GET /dockwright/v1/images/{name}/diff?with=OTHER: files and config of the other image against this one."""
     return document(await exchange.managers.images.diff(exchange.name, exchange.query.text("with")))
+
+
+async def attestations(exchange: Exchange) -> Answer:
+    """GET /images/{name}/attestations (Docker has it from 1.55 on), also below /dockwright/v1: what its index says of an image.
+
+    `platform` is JSON, as Docker has it, or `os/arch`.
+    """
+    query = exchange.query
+    given = query.all("platform")
+    if len(given) > 1:
+        raise InvalidParameter("only one platform value is currently supported")
+    text = given[0] if given else ""
+    wanted = _platform(text) if text.startswith("{") else platforms.parse(text) if text else None
+    types = [kind for kind in query.all("type") if kind]
+    return document(await exchange.managers.images.attestations(exchange.name, wanted, types, query.flag("statement")))

@@ -23,6 +23,7 @@ GROUPS = {
         "prune": "container_prune",
     },
     "image": {
+        "attestations": "image_attestations",
         "diff": "image_diff",
         "history": "history",
         "import": "import",
