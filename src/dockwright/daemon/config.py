@@ -15,7 +15,9 @@ from dockwright.base.errors import InvalidParameter
 from dockwright.containers import logchecks
 from dockwright.daemon import defaults, tls
 from dockwright.daemon.arguments import Given, parse
+from dockwright.daemon.log import JSON as JSON_LOG
 from dockwright.daemon.log import LEVELS
+from dockwright.daemon.log import TEXT as TEXT_LOG
 from dockwright.daemon.remapping import remap
 from dockwright.daemon.settings import BY_FLAG, BY_KEY, FLAG, LIST, MAP, NUMBER, TEXT, Setting
 from dockwright.networks.config import BACKENDS, PUBLISHED_PORTS
@@ -58,6 +60,8 @@ class Config:
     exec_root: str = paths.EXEC_ROOT
     pidfile: str = "/run/dockwright/dockwrightd.pid"
     log_level: str = "info"
+    log_format: str = TEXT_LOG
+    raw_logs: bool = False
     debug: bool = False
     config_file: str = CONFIG_FILE
     validate: bool = False
@@ -272,6 +276,8 @@ def _check(config: Config) -> None:
     """
     if config.log_level not in LEVELS:
         raise InvalidParameter(f"invalid logging level: {config.log_level}")
+    if config.log_format not in (TEXT_LOG, JSON_LOG):
+        raise InvalidParameter(f"invalid log format: {config.log_format}")
     if config.log_driver not in logchecks.OPTIONS:
         raise InvalidParameter(f'logger: no log driver named "{config.log_driver}" is registered')
     _check_network(config)

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("configuration OK")
         return 0
     sys.setswitchinterval(SWITCH_INTERVAL)
-    set_up(config.level)
+    set_up(config.level, config.log_format, config.raw_logs)
     if os.geteuid() != 0:
         print("dockwrightd needs to be started with root privileges", file=sys.stderr)
         return 1

@@ -14,6 +14,8 @@ HELP = {
     "exec-root": 'Directory of what runs (default "/run/dockwright")',
     "pidfile": "Path of the file with the daemon's process id",
     "log-level": 'Least level of the daemon\'s log: debug, info, warn, error, fatal (default "info")',
+    "log-format": 'Form of the daemon\'s log: "text" or "json" (default "text")',
+    "raw-logs": "No colours in the daemon's log, on a terminal either",
     "debug": "Log everything",
     "config-file": 'Path of daemon.json (default "/etc/dockwright/daemon.json")',
     "validate": "Check flags and daemon.json, and end",

@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -208,7 +209,7 @@ SEEN_POOLED: dict[str, Callable[[Place], bool]] = {
 }
 ALONE = {
     "userland-proxy", "exec-opt", "init-path", "feature",
-    "live-restore", "shutdown-timeout", "bridge", "config-file", "validate",
+    "live-restore", "shutdown-timeout", "bridge", "log-format", "raw-logs", "config-file", "validate",
 }  # fmt: skip
 ALONE |= {"add-runtime", "default-runtime", "storage-opt"}
 ELSEWHERE = {
@@ -296,6 +297,26 @@ def test_a_seccomp_profile_that_is_not_there(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CODE, "--seccomp-profile=/nowhere", "--config-file=/dev/null", *roots]
     told = subprocess.run(command, capture_output=True, check=False)
     assert told.returncode == 1 and b"opening seccomp profile (/nowhere) failed: open /nowhere: no such file" in told.stderr
+
+
+def told(tmp_path: Path, *flags: str) -> str:
+    """The first line of a daemon that ends at once, as a terminal gets it."""
+    roots = [f"--{name}={tmp_path}/{name}" for name in ("data-root", "exec-root", "pidfile")]
+    ends = ["--seccomp-profile=/nowhere", "--config-file=/dev/null"]
+    command = [sys.executable, "-c", CODE, *ends, *roots, *flags]
+    ours, its = os.openpty()
+    subprocess.run(command, stdout=its, stderr=its, check=False, timeout=60)
+    os.close(its)
+    with open(ours, "rb", buffering=0) as terminal:
+        return terminal.read(1 << 16).decode().splitlines()[-1]
+
+
+def test_the_forms_of_the_log(tmp_path: Path) -> None:
+    what = "failed to start daemon: opening seccomp profile (/nowhere) failed: open /nowhere: no such file or directory"
+    assert re.fullmatch(rf"\x1b\[31mFATA\x1b\[0m\[2.*Z\] {re.escape(what)} ", told(tmp_path))
+    assert re.fullmatch(rf'time="2.*Z" level=fatal msg="{re.escape(what)}"', told(tmp_path, "--raw-logs"))
+    document = json.loads(told(tmp_path, "--log-format=json"))
+    assert document.pop("time").endswith("Z") and document == {"level": "fatal", "msg": what}
 
 
 def test_validate_and_config_file(tmp_path: Path) -> None:

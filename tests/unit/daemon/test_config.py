@@ -77,6 +77,8 @@ VALUES = {
     "seccomp-profile": ("unconfined", "unconfined"),
     "image-policy": ("/policy", "/policy"),
     "cdi-spec-dir": ("/cdi", ["/cdi"]),
+    "log-format": ("json", "json"),
+    "raw-logs": ("true", True),
     "tls": ("false", False),
     "tlscacert": ("/ca", "/ca"),
     "tlscert": ("/cert", "/cert"),
@@ -116,6 +118,7 @@ def from_file(tmp_path, keys, *flags):
     ("flag", "said"),
     [
         ("--exec-opt=native.cgroupdriver=other", "native.cgroupdriver option other not supported"),
+        ("--log-format=xml", "invalid log format: xml"),
         ("--exec-opt=unknown=1", "exec-opt unknown=1 is not implemented"),
         ("--exec-opt=native.cgroupdriver=systemd", "systemd does not run this host"),
     ],
