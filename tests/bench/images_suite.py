@@ -82,7 +82,7 @@ def ours(packed: str) -> Callable[[str], None]:
     """The pipeline of `images.assembly`, without rows."""
     from dockwright.images.inflate import opened
     from dockwright.images.pipeline import Ahead, Counted, Hashed
-    from dockwright.images.snapshotters.overlay2 import Nothing
+    from dockwright.images.snapshotters.stacking import Nothing
     from dockwright.images.unpack import Unpacker
 
     def case(place: str) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol
 from dockwright.kernel.mount import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, openat2
 
 MODIFIED, ADDED, DELETED = 0, 1, 2  # Kind of GET /containers/{id}/changes
-OPAQUE = "trusted.overlay.opaque"
+OPAQUE, USER_OPAQUE = "trusted.overlay.opaque", "user.overlay.opaque"  # the second in user namespaces
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 Change = tuple[str, int]
@@ -34,7 +34,14 @@ class Marks(Protocol):
 
 
 class NodeMarks:
-    """overlayfs: nodes and attributes."""
+    """overlayfs: nodes and attributes.
+
+    Args:
+        attribute: what makes a directory opaque.
+    """
+
+    def __init__(self, attribute: str = OPAQUE) -> None:
+        self._attribute = attribute
 
     def gone(self, info: os.stat_result) -> bool:
         """A character device 0:0."""
@@ -46,28 +53,23 @@ class NodeMarks:
 
     def opaque(self, directory: str | int) -> bool:
         """An attribute."""
-        return opaque(directory)
+        try:
+            return os.getxattr(directory, self._attribute) == b"y"
+        except OSError:
+            return False  # no such attribute, or none at all on this file system
 
     def meaning(self, name: str) -> tuple[str, bool]:
         """Names are what they are."""
         return name, False
 
 
-NODES = NodeMarks()
+NODES, USER_NODES = NodeMarks(), NodeMarks(USER_OPAQUE)
 _Found = list[tuple[str, int, os.stat_result | None]]
 
 
 def whiteout(info: os.stat_result) -> bool:
     """Whether a node of an overlay's layer says that something is gone: a character device 0:0."""
     return stat.S_ISCHR(info.st_mode) and info.st_rdev == 0
-
-
-def opaque(directory: str | int) -> bool:
-    """Whether a layer's directory hides all that the layers below have in it."""
-    try:
-        return os.getxattr(directory, OPAQUE) == b"y"
-    except OSError:
-        return False  # no such attribute, or none at all on this file system
 
 
 def changes(top: str, below: list[str], flat: bool, marks: Marks = NODES) -> list[Change]:

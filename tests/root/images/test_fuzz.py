@@ -21,7 +21,7 @@ from dockwright.images.content import Content
 from dockwright.images.contents import differences
 from dockwright.images.differ import NODES
 from dockwright.images.inflate import opened
-from dockwright.images.snapshotters.overlay2 import Nodes, Nothing
+from dockwright.images.snapshotters.stacking import Nodes, Nothing
 from dockwright.images.snapshotters.whole import Removals
 from dockwright.images.trash import Trash
 from dockwright.images.unpack import Unpacker

@@ -15,7 +15,7 @@ import pytest
 
 from dockwright.base.errors import InvalidParameter
 from dockwright.images.inflate import opened
-from dockwright.images.snapshotters.overlay2 import Nodes
+from dockwright.images.snapshotters.stacking import Nodes
 from dockwright.images.snapshotters.whole import Removals
 from dockwright.images.unpack import Unpacker
 

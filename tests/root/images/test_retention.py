@@ -26,7 +26,7 @@ from dockwright.images.archive import Found
 from dockwright.images.arrival import Arrival, Remote
 from dockwright.images.manager import ImageManager
 from dockwright.images.recipe import Recorder, rebuilt
-from dockwright.images.snapshotters.overlay2 import Nothing
+from dockwright.images.snapshotters.stacking import Nothing
 from dockwright.images.unpack import Unpacker
 from dockwright.metadata import Database, identity
 

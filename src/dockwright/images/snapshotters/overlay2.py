@@ -6,18 +6,16 @@ one page. A view has no diff of its own: <key>/view says so.
 """
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dockwright.base.errors import EngineError, Internal, InvalidParameter
+from dockwright.base.errors import Internal, InvalidParameter
 from dockwright.images import differ
 from dockwright.images.snapshotters import Mount, Options, Usage
 from dockwright.images.snapshotters.files import backing, private, read, write
 from dockwright.images.snapshotters.sizes import Quotas, bytes_of, check_names, size_of
-from dockwright.images.trash import Trash
-from dockwright.images.unpack import Whiteouts, cover
+from dockwright.images.snapshotters.stacking import USER_ATTRIBUTES, Stacking
 from dockwright.runtime.tree import LAYER
 
 NAME = "overlay2"
@@ -26,58 +24,9 @@ LINK_LENGTH = 26
 LINKS = "l"
 LONGEST_OPTIONS = 4000  # mount(2) takes one page
 MOST_TARGETS = 4096  # that are noted
-MOST_LAYERS = 500  # OVL_MAX_STACK, fs/overlayfs/params.h
-_PARAMETERS = "/sys/module/overlay/parameters"
 
 
-class Nodes:
-    """Whiteouts as overlayfs has them (Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories")."""
-
-    def added(self, path: str) -> bool:
-        """Nothing to note: what the layer has itself is seen when the whiteout is made."""
-        return True
-
-    def hide(self, parent: int, folder: str, name: str) -> None:
-        """A character device 0:0 in its place."""
-        try:
-            os.mknod(name, stat.S_IFCHR, 0, dir_fd=parent)
-        except FileExistsError:  # the same tar adds it
-            cover(self, parent, folder, name)
-
-    def opaque(self, parent: int, folder: str) -> None:
-        """An attribute on the directory."""
-        os.setxattr(parent, differ.OPAQUE, b"y")
-
-    def uncover(self, parent: int, name: str) -> bool:
-        """The device goes."""
-        try:
-            found = differ.whiteout(os.stat(name, dir_fd=parent, follow_symlinks=False))
-        except FileNotFoundError:
-            return False
-        if found:
-            os.unlink(name, dir_fd=parent)
-        return found
-
-
-class Nothing:
-    """Whiteouts of a layer that stands on nothing: there is nothing to hide, and a lone layer is mounted without overlayfs."""
-
-    def added(self, path: str) -> bool:
-        """Nothing to note."""
-        return True
-
-    def hide(self, parent: int, folder: str, name: str) -> None:
-        """Nothing is there."""
-
-    def opaque(self, parent: int, folder: str) -> None:
-        """Nothing shows through."""
-
-    def uncover(self, parent: int, name: str) -> bool:
-        """Nothing is hidden."""
-        return False
-
-
-class Overlay2:
+class Overlay2(Stacking):
     """The driver below `root` (DATA/overlay2).
 
     Args:
@@ -88,13 +37,9 @@ class Overlay2:
     """
 
     name = NAME
-    stacked = True
-    marks: differ.Marks = differ.NODES
 
     def __init__(self, root: str, trash: str, options: Options) -> None:
-        self.root = self.base = root
-        self._trash = Trash(trash)
-        self._options = fixed_options()
+        super().__init__(root, trash)
         private(root, f"{root}/{LINKS}", mode=0o710)
         self._quotas = Quotas(root)
         self._size = self._default_size(options)
@@ -120,54 +65,27 @@ class Overlay2:
         return self._make(key, parent, 0)
 
     def _make(self, key: str, parent: str, size: int) -> str:
-        folder = f"{self.root}/{key}"
-        os.mkdir(folder, 0o710)
-        try:
+        with self._fresh(key) as folder:
             if size:
                 self._quotas.limit(folder, size)  # what is made in it belongs to it
             os.mkdir(f"{folder}/diff", 0o755)
             link = "".join([_LETTERS[byte & 31] for byte in os.urandom(LINK_LENGTH)])
             write(f"{folder}/link", link)  # first: a removal knows the short link by it
             os.symlink(f"../{key}/diff", f"{self.root}/{LINKS}/{link}")
-            if parent:
-                os.mkdir(f"{folder}/work", 0o700)
-                write(f"{folder}/lower", ":".join(self._chain(parent)))
-        except (OSError, EngineError):
-            self.remove(key)
-            raise
+            self._stand(folder, parent)
         return f"{folder}/diff"
-
-    def view(self, key: str, parent: str) -> None:
-        """A folder that holds only the names of what is seen."""
-        folder = f"{self.root}/{key}"
-        os.mkdir(folder, 0o710)
-        try:
-            write(f"{folder}/lower", ":".join(self._chain(parent)))
-            write(f"{folder}/view", "")
-        except (OSError, EngineError):
-            self.remove(key)
-            raise
-
-    def commit(self, key: str) -> None:
-        """Mark a layer as complete."""
-        write(f"{self.root}/{key}/committed", "")
-
-    def committed(self, key: str) -> bool:
-        """Whether a layer is there and complete."""
-        return os.path.exists(f"{self.root}/{key}/committed")
 
     def mounts(self, key: str) -> list[Mount]:
         """An overlay whose lowers are named from `base`, or a bind where a single directory is all there is."""
         folder, lowers = f"{self.root}/{key}", self._lower(key)
-        if os.path.exists(f"{folder}/view") or self.committed(key):
+        if self.is_view(key) or self.committed(key):
             return [self._read_only(key, lowers)]
         if not lowers:
             return [{"type": "bind", "source": f"{folder}/diff", "options": ["rbind", "rw"]}]
         return [self._overlay([f"upperdir={folder}/diff", f"workdir={folder}/work"], lowers)]
 
     def _read_only(self, key: str, lowers: list[str]) -> Mount:
-        folder = f"{self.root}/{key}"
-        stack = lowers if os.path.exists(f"{folder}/view") else [f"{LINKS}/{read(f'{folder}/link')}", *lowers]
+        stack = lowers if self.is_view(key) else [self._named(key), *lowers]
         if len(stack) == 1:
             source = os.path.realpath(f"{self.root}/{stack[0]}")
             return {"type": "bind", "source": source, "options": ["rbind", "ro"]}
@@ -188,12 +106,7 @@ class Overlay2:
     def changes(self, key: str) -> list[differ.Change]:
         """What its diff directory says."""
         top, *below = self._directories(key)
-        return differ.changes(top, below, flat=False)
-
-    def remove(self, key: str) -> None:
-        """Remove a layer's folder and short link."""
-        self.disown(key)
-        self._trash.remove(f"{self.root}/{key}")
+        return differ.changes(top, below, flat=False, marks=self.marks)
 
     def disown(self, key: str) -> None:
         """Remove its short link."""
@@ -206,29 +119,14 @@ class Overlay2:
         """Every folder but that of the short links."""
         return [name for name in os.listdir(self.root) if name != LINKS]
 
-    def path(self, key: str) -> str:
-        """Its folder."""
-        return f"{self.root}/{key}"
-
     @contextmanager
     def opened(self, key: str) -> Iterator[list[str]]:
         """The diff directories of a layer and its parents."""
         yield self._directories(key)
 
-    def aside(self, directory: str) -> str:
-        """The trash."""
-        return self._trash.path
-
-    def close(self) -> None:
-        """Nothing is held."""
-
     def _directories(self, key: str) -> list[str]:
         parents = [_target(f"{self.root}/{name}") for name in self._lower(key)]
         return [f"{self.root}/{key}/diff", *parents] if os.path.isdir(f"{self.root}/{key}/diff") else parents
-
-    def whiteouts(self, directory: str) -> Whiteouts:
-        """As overlayfs has them, where there is a layer below."""
-        return Nodes() if os.path.exists(f"{os.path.dirname(directory)}/lower") else Nothing()
 
     def graph_driver(self, key: str) -> dict[str, Any]:
         """GraphDriver of inspect."""
@@ -240,20 +138,11 @@ class Overlay2:
         """DriverStatus of info."""
         return [
             ["Backing Filesystem", backing(self.root)], ["Supports d_type", "true"], ["Using metacopy", "false"],
-            ["Native Overlay Diff", "true"], ["userxattr", "false"],
+            ["Native Overlay Diff", "true"], ["userxattr", str(USER_ATTRIBUTES in self._options).lower()],
         ]  # fmt: skip
 
-    def _chain(self, parent: str) -> list[str]:
-        chain = [f"{LINKS}/{read(f'{self.root}/{parent}/link')}", *self._lower(parent)]
-        if len(chain) >= MOST_LAYERS:
-            raise InvalidParameter("max depth exceeded")
-        return chain
-
-    def _lower(self, key: str) -> list[str]:
-        try:
-            return read(f"{self.root}/{key}/lower").split(":")
-        except FileNotFoundError:
-            return []
+    def _named(self, key: str) -> str:
+        return f"{LINKS}/{read(f'{self.root}/{key}/link')}"
 
 
 _targets: dict[str, str] = {}
@@ -269,16 +158,3 @@ def _target(link: str) -> str:
                 _targets.clear()
             _targets[link] = found
     return found
-
-
-def fixed_options() -> list[str]:
-    """index would make a re-used upper directory busy; metacopy and redirect_dir would leave files that only their kernel
-    understands in a layer. Where a kernel has them on by default they are switched off."""
-    options = ["index=off"]
-    for name in ("metacopy", "redirect_dir"):
-        try:
-            if read(f"{_PARAMETERS}/{name}").strip() == "Y":
-                options.append(f"{name}=off")
-        except FileNotFoundError:
-            pass  # a kernel from before that option, or a module not loaded yet, whose default is off
-    return options

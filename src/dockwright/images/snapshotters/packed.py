@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from dockwright.base.errors import EngineError, Internal, InvalidParameter
+from dockwright.base.errors import Internal, InvalidParameter
 from dockwright.images import differ
 from dockwright.images.snapshotters import Mount, Options, Usage, supported
-from dockwright.images.snapshotters.files import backing, private, read, write
-from dockwright.images.snapshotters.overlay2 import MOST_LAYERS, Nodes, Nothing, fixed_options
-from dockwright.images.trash import Trash
-from dockwright.images.unpack import Whiteouts
+from dockwright.images.snapshotters.files import backing, private
+from dockwright.images.snapshotters.stacking import Stacking
 from dockwright.kernel import mount as m
 from dockwright.runtime import tree
 from dockwright.supervisor import spawner
@@ -28,15 +26,12 @@ COMMANDS = {  # extended inodes have times of their own, chunks let holes be
 }
 
 
-class Packed:
+class Packed(Stacking):
     """The driver called `kind`, below `root`.
 
     Raises:
         EngineError: the kernel lacks the file system, or cannot stack detached mounts (before Linux 6.15); no mkfs; an option.
     """
-
-    stacked = True
-    marks: differ.Marks = differ.NODES
 
     def __init__(self, kind: str, root: str, trash: str, options: Options) -> None:
         program, self._arguments = COMMANDS[kind]
@@ -45,23 +40,15 @@ class Packed:
             raise InvalidParameter("driver not supported")
         if options:
             raise InvalidParameter(f"{kind}: unknown option {next(iter(options))}")
-        self.name, self.root, self.base = kind, root, root
-        self._trash = Trash(trash)
-        self._options = fixed_options()
+        self.name = kind
+        super().__init__(root, trash)
         private(root, mode=0o710)
 
     def prepare(self, key: str, parent: str = "") -> str:
         """A folder on top of `parent`; returns its diff directory."""
-        folder = self.path(key)
-        os.mkdir(folder, 0o710)
-        try:
+        with self._fresh(key) as folder:
             os.mkdir(f"{folder}/diff", 0o755)
-            if parent:
-                os.mkdir(f"{folder}/work", 0o700)
-                write(f"{folder}/lower", ":".join(self._chain(parent)))
-        except (OSError, EngineError):
-            self.remove(key)
-            raise
+            self._stand(folder, parent)
         return f"{folder}/diff"
 
     def writable(self, key: str, parent: str, options: Options) -> None:
@@ -70,23 +57,12 @@ class Packed:
             raise Internal("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
         self.prepare(key, parent)
 
-    def view(self, key: str, parent: str) -> None:
-        """A folder that holds only the names of what is seen."""
-        folder = self.path(key)
-        os.mkdir(folder, 0o710)
-        try:
-            write(f"{folder}/lower", ":".join(self._chain(parent)))
-            write(f"{folder}/view", "")
-        except (OSError, EngineError):
-            self.remove(key)
-            raise
-
     def commit(self, key: str) -> None:
         """Pack it, and mark it as complete."""
         folder = self.path(key)
         if differ.usage(f"{folder}/diff")[0] >= SMALL:
             self._pack(folder)
-        write(f"{folder}/committed", "")
+        super().commit(key)
 
     def _pack(self, folder: str) -> None:
         arguments = [part.format(image=f"{folder}/image", tree=f"{folder}/diff") for part in self._arguments]
@@ -95,14 +71,10 @@ class Packed:
             raise Internal(f"{os.path.basename(self._mkfs)}: {(errors or output).decode(errors='replace').strip()}")
         self._trash.remove(f"{folder}/diff")
 
-    def committed(self, key: str) -> bool:
-        """Whether a layer is there and complete."""
-        return os.path.exists(f"{self.path(key)}/committed")
-
     def mounts(self, key: str) -> list[Mount]:
         """An overlay of all layers; a lone layer is mounted, or bound, without one."""
         folder = self.path(key)
-        if not os.path.exists(f"{folder}/view") and not self.committed(key):
+        if not self.is_view(key) and not self.committed(key):
             if not self._lower(key):
                 return [{"type": "bind", "source": f"{folder}/diff", "options": ["rbind", "rw"]}]
             own = [f"upperdir={folder}/diff", f"workdir={folder}/work"]
@@ -128,7 +100,7 @@ class Packed:
     def changes(self, key: str) -> list[differ.Change]:
         """What its own layer says."""
         with self.opened(key) as (top, *below):
-            return differ.changes(top, below, flat=False)
+            return differ.changes(top, below, flat=False, marks=self.marks)
 
     @contextmanager
     def opened(self, key: str) -> Iterator[list[str]]:
@@ -150,28 +122,9 @@ class Packed:
                 directories.append(f"/proc/{os.getpid()}/fd/{fd}/.")
             yield directories
 
-    def remove(self, key: str) -> None:
-        """Remove its folder."""
-        self._trash.remove(self.path(key))
-
-    def disown(self, key: str) -> None:
-        """Nothing is beside the folder."""
-
     def keys(self) -> list[str]:
         """Every folder."""
         return os.listdir(self.root)
-
-    def path(self, key: str) -> str:
-        """Its folder."""
-        return f"{self.root}/{key}"
-
-    def aside(self, directory: str) -> str:
-        """The trash."""
-        return self._trash.path
-
-    def whiteouts(self, directory: str) -> Whiteouts:
-        """As overlayfs has them, where there is a layer below."""
-        return Nodes() if os.path.exists(f"{os.path.dirname(directory)}/lower") else Nothing()
 
     def graph_driver(self, key: str) -> dict[str, Any]:
         """GraphDriver of inspect."""
@@ -183,26 +136,14 @@ class Packed:
         """DriverStatus of info."""
         return [["Backing Filesystem", backing(self.root)], ["Layer Filesystem", self.name]]
 
-    def close(self) -> None:
-        """Nothing is held."""
-
     def _stack(self, key: str) -> list[str]:
         """The keys of all layers of a snapshot, top first."""
-        own = [] if os.path.exists(f"{self.path(key)}/view") else [key]
+        own = [] if self.is_view(key) else [key]
         return [*own, *self._lower(key)]
 
-    def _chain(self, parent: str) -> list[str]:
-        os.stat(self.path(parent))  # it may be filled still
-        chain = [parent, *self._lower(parent)]
-        if len(chain) >= MOST_LAYERS:
-            raise InvalidParameter("max depth exceeded")
-        return chain
-
-    def _lower(self, key: str) -> list[str]:
-        try:
-            return read(f"{self.path(key)}/lower").split(":")
-        except FileNotFoundError:
-            return []
+    def _named(self, key: str) -> str:
+        os.stat(self.path(key))  # it may be filled still
+        return key
 
 
 def _stacks_detached() -> bool:
