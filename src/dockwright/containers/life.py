@@ -204,7 +204,7 @@ class Life:
     async def _come_back(self, container: Container, delay: float) -> None:
         await asyncio.sleep(delay)
         async with container.lock:
-            if not container.state.restarting:
+            if not container.state.restarting or container.state.removing:
                 return
             container.state.restart_count += 1
             try:

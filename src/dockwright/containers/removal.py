@@ -1,15 +1,12 @@
 """Removing a container with all that belongs to it."""
 
 import asyncio
-import errno
 import logging
-import os
-import shutil
 import sqlite3
-import time
 
 from dockwright.base.errors import Conflict, EngineError, InvalidParameter, NotFound
 from dockwright.base.paths import Paths
+from dockwright.base.trees import remove_tree
 from dockwright.containers import groups
 from dockwright.containers.container import Container
 from dockwright.containers.execs import Execs
@@ -21,7 +18,6 @@ from dockwright.networks import NetworkManager
 from dockwright.supervisor.manager import Supervisor
 
 log = logging.getLogger("dockwright.containers")
-PATIENCE = 2.0  # seconds for what still writes into a removed container's folder
 
 
 class Removal:
@@ -106,15 +102,7 @@ class Removal:
 
     def _unlink(self, ident: str) -> None:
         self._supervisor.forget(ident)
-        folder = self._paths.container(ident)
-        deadline = time.monotonic() + PATIENCE
-        while os.path.exists(folder):
-            try:
-                shutil.rmtree(folder)
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.ENOENT) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)  # a rotated log is still being compressed in there
+        remove_tree(self._paths.container(ident))  # a rotated log may still be being compressed in there
 
     async def settle(self) -> None:
         """Wait for all cleaning that is under way."""

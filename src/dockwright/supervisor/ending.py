@@ -16,10 +16,12 @@ from dockwright.supervisor import plan
 def run_hooks(ident: str, directory: str) -> None:
     """Run them for the container `ident`, whose plan is in `directory`, one after the other; nobody waits.
 
-    Raises:
-        OSError: the plan is gone.
+    Where the plan has been taken away there is nothing known of hooks.
     """
-    made = plan.read(directory)  # now: the folder may be taken away at any time
+    try:
+        made = plan.read(directory)  # now: the folder may be taken away at any time
+    except FileNotFoundError:
+        return
     if os.fork():
         return
     try:

@@ -74,11 +74,11 @@ class Maker:
         self.tell(message, fds)
 
     def tell(self, message: Message, fds: tuple[int, ...]) -> None:
-        """Send a request that has no answer of its own."""
+        """Send a request that has no answer of its own. That the maker has gone is told later: who asks is still at work."""
         try:
             frames.send_descriptors(self.sock, message, fds)
         except OSError:
-            self._answer(GONE, [])
+            self.loop.later(0, lambda: self._answer(GONE, []))
 
     def _on_event(self, _readable: bool, _writable: bool) -> None:
         try:

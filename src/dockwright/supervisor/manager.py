@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
 
 from dockwright.base.errors import Unavailable
 from dockwright.base.paths import Paths
+from dockwright.base.trees import remove_tree
 from dockwright.supervisor import external, frames, published, record
 from dockwright.supervisor.launch import start_zygote
 from dockwright.supervisor.placement import Placement
@@ -175,12 +175,15 @@ class Supervisor:
         kill_cgroup(cgroup)
 
     def forget(self, task_id: str) -> None:
-        """Remove what a task that is over has left: its folder, and the socket of a shim that was killed."""
+        """Remove what a task that is over has left: its folder, and the socket of a shim that was killed.
+
+        Blocks: a maker that was killed may still be ending. Raises OSError: something is left.
+        """
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.paths.shim_socket(task_id))
         published.withdraw(self.paths.task(task_id))
         external.unmount_root(self.paths.task(task_id))
-        shutil.rmtree(self.paths.task(task_id), ignore_errors=True)
+        remove_tree(self.paths.task(task_id))
 
     async def _start_zygote(self) -> None:
         if self._zygote:

@@ -84,10 +84,17 @@ class Connection:
         self.shim.loop.change(self.sock.fileno(), read=True, write=bool(self.out))
         return None
 
-    def become_stream(self) -> _socket.socket:
-        """Give the socket away: what follows on it is a raw stream. What is queued is sent first."""
-        self.sock.setblocking(True)
-        self.sock.sendall(bytes(self.out))
+    def become_stream(self) -> _socket.socket | None:
+        """Give the socket away: what follows on it is a raw stream. What is queued is sent first.
+
+        None: the other side has gone.
+        """
+        try:
+            self.sock.setblocking(True)
+            self.sock.sendall(bytes(self.out))
+        except OSError:
+            self.close()
+            return None
         self.out.clear()
         self.shim.loop.remove(self.sock.fileno())
         self.shim.connections.remove(self)
@@ -204,6 +211,8 @@ class Shim:
         position = {"end": log.position(), "rest": log.rest()} if log else None
         connection.send({"n": number, "ok": position})
         sock = connection.become_stream()
+        if sock is None:
+            return
         early = connection.decoder.take_rest()
         client = stdio.attach(sock, tuple(message["streams"]))
         if early and "stdin" in client.streams:
@@ -250,5 +259,29 @@ def main(task_id: str, directory: str, path: str, first: _socket.socket | None) 
     """Run a shim to its end, in the process forked for it."""
     k.set_name(NAME if path else SPARE_NAME)
     shim = Shim(task_id, directory, path)
-    shim.open(first)
-    shim.loop.run()
+    try:
+        shim.open(first)
+        shim.loop.run()
+    except BaseException as error:
+        _last_words(shim.task.directory, error)
+        raise
+
+
+def _last_words(directory: str, error: BaseException) -> None:
+    """Leave the reason of a shim's failure where a person can find it: in its task's folder, else in the daemon's log."""
+    line = f"shim failed: {type(error).__name__}: {error} ({_way(error)})\n"
+    try:
+        fd = os.open(f"{directory}/shim.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600) if directory else 2
+    except FileNotFoundError:
+        fd = 2  # the task has been cleared away
+    os.write(fd, line.encode())
+
+
+def _way(error: BaseException) -> str:
+    """The calls that led to an error, outermost first. The module traceback is not imported: its file may be gone by now."""
+    calls, at = [], error.__traceback__
+    while at:
+        code = at.tb_frame.f_code
+        calls.append(f"{os.path.basename(code.co_filename)}:{at.tb_lineno} {code.co_name}")
+        at = at.tb_next
+    return ", ".join(calls)

@@ -63,18 +63,5 @@ def spawn(sock: _socket.socket, message: Message, connection: int) -> None:
         _signal.signal(_signal.SIGTERM, _signal.SIG_IGN)
         first = _socket.socket(fileno=connection)
         shim.main(message["id"], message["directory"], message["socket"], first)
-    except BaseException as error:
-        _last_words(message, error)
-        raise
     finally:
         os._exit(0)
-
-
-def _last_words(message: Message, error: BaseException) -> None:
-    """Leave the reason of a shim's failure where a person can find it."""
-    line = f"shim failed: {type(error).__name__}: {error} (line {error.__traceback__.tb_lineno if error.__traceback__ else 0})\n"
-    try:
-        fd = os.open(f"{message['directory']}/shim.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    except FileNotFoundError:
-        fd = 2  # the task has been cleared away; the daemon's log is left
-    os.write(fd, line.encode())

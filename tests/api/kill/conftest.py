@@ -166,6 +166,8 @@ def _started(*options: str) -> Iterator[Subject]:
     daemon.docker("run", "--rm", *NONE, "busybox", "true")  # the first one leaves the image its init layer
     while (left := subject.footprint())["shims"] or left["cgroups"] or left["exec/tasks"] or left["data/containers"]:
         time.sleep(0.02)
+    while len(subject.names("data/overlay2")) > len(("the image's layer", "its init layer", "l")):
+        time.sleep(0.02)
     yield subject
     daemon.close()
 

@@ -1,12 +1,15 @@
 """base: the small types everything else stands on."""
 
+import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dockwright.base import errors, files, ids, times
+from dockwright.base import errors, files, ids, times, trees
 from dockwright.base.paths import Paths
 from dockwright.base.steps import Step, perform
 
@@ -100,3 +103,28 @@ def test_what_the_shim_imports_of_base_is_light() -> None:
     out = subprocess.run([sys.executable, "-I", "-S", "-B", "-c", f"import sys; sys.path.insert(0, {path!r}); {code}"],
                          capture_output=True, text=True, check=True).stdout  # fmt: skip
     assert not {"re", "json", "typing", "dataclasses", "pathlib", "subprocess", "logging"} & set(eval(out))
+
+
+def test_a_tree_is_removed_while_somebody_writes_into_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = [tmp_path / "task/one", tmp_path / "task/two"]
+
+    def rmdir(path: str, dir_fd: int | None = None, real: Any = os.rmdir) -> None:
+        if late:
+            late.pop().touch()  # just before the rmdir(2), as a process that is ending would
+        real(path, dir_fd=dir_fd)
+
+    (tmp_path / "task").mkdir()
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    trees.remove_tree(str(tmp_path / "task"))
+    assert not late and not (tmp_path / "task").exists()
+
+
+def test_a_tree_that_cannot_be_removed_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rmdir(path: str, dir_fd: int | None = None) -> None:
+        raise OSError(errno.EBUSY, "busy", path)
+
+    (tmp_path / "task").mkdir()
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    with pytest.raises(OSError, match="busy"):
+        trees.remove_tree(str(tmp_path / "task"), patience=0.05)
+    trees.remove_tree(str(tmp_path / "none"))

@@ -25,6 +25,11 @@ def write(path: str, value: str) -> None:
         os.close(fd)
 
 
+def gone(error: OSError) -> bool:
+    """Whether an error says that the cgroup is not there any more: the kernel's ENODEV comes to who has opened a file before."""
+    return error.errno in (errno.ENOENT, errno.ENODEV)
+
+
 def write_limit(group: Cgroup, controller: str, file: str, value: str) -> None:
     """Write one limit. A v2 weight goes to both files that a kernel may have for it; each device heeds one of them.
 
@@ -117,8 +122,9 @@ class Cgroup:
             if "cgroup.procs" in files:
                 try:
                     found += [int(line) for line in read(f"{folder}/cgroup.procs").split()]
-                except FileNotFoundError:
-                    continue  # a child group that was removed while we walked
+                except OSError as error:
+                    if not gone(error):
+                        raise  # else it was removed while we walked
             if not everything:
                 break
         return sorted(set(found))
@@ -161,16 +167,22 @@ class Cgroup:
         )
         try:
             return bool(path) and read(path) == "1"
-        except (FileNotFoundError, OSError):
+        except OSError:
             return False
 
     def kill(self) -> None:
-        """SIGKILL everything inside: v2's cgroup.kill, on v1 frozen first so that nothing can fork away."""
-        if self.layout.unified and os.path.exists(f"{self._unified()}/cgroup.kill"):
-            write(f"{self._unified()}/cgroup.kill", "1")
-        if self.layout.is_v2 or not os.path.isdir(self._main()):
-            return
-        self._kill_frozen()
+        """SIGKILL everything inside: v2's cgroup.kill, on v1 frozen first so that nothing can fork away.
+
+        One that is gone, or goes meanwhile, is fine. Raises OSError.
+        """
+        try:
+            if self.layout.unified and os.path.exists(f"{self._unified()}/cgroup.kill"):
+                write(f"{self._unified()}/cgroup.kill", "1")
+            if not self.layout.is_v2 and os.path.isdir(self._main()):
+                self._kill_frozen()
+        except OSError as error:
+            if not gone(error):
+                raise
 
     def _kill_frozen(self) -> None:
         state = self.file("freezer", "freezer.state")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dockwright.runtime.cgroups.group import Cgroup, read
+from dockwright.runtime.cgroups.group import Cgroup, gone, read
 
 
 def kills(group: Cgroup) -> int:
@@ -15,6 +15,7 @@ def kills(group: Cgroup) -> int:
             name, _, value = line.partition(" ")
             if name == "oom_kill":
                 return int(value)
-    except FileNotFoundError:
-        return 0
+    except OSError as error:
+        if not gone(error):
+            raise
     return 0
