@@ -73,3 +73,16 @@ def test_attestations(daemon: Any, images: Any) -> None:
     twice = subprocess.run(["curl", "-s", "--unix-socket", daemon.host[7:], path], capture_output=True, text=True, check=True)
     assert json.loads(twice.stdout) == {"message": "only one platform value is currently supported"}
     assert daemon.docker("rmi", NAME).returncode == 0
+
+
+def test_a_tree(daemon: Any, images: Any) -> None:
+    assert daemon.docker("load", stdin=archive(images)).returncode == 0
+    tree = [OURS, "-H", daemon.host, "images", "--tree", NAME]
+    shown = subprocess.run(tree, capture_output=True, text=True, check=True)
+    head, own, platform = shown.stdout.splitlines()
+    assert head.split() == ["IMAGE", "ID", "DISK", "USAGE", "CONTENT", "SIZE", "EXTRA"] and own.split()[0] == NAME
+    assert platform.startswith(f"└─ linux/{platforms.host().architecture} ")
+    assert shown.stderr.startswith("WARNING: This is an experimental feature.")
+    quiet = subprocess.run([*tree, "-q"], capture_output=True, text=True, check=False)
+    assert (quiet.returncode, quiet.stderr) == (1, "--quiet is not yet supported with --tree\n")
+    assert daemon.docker("rmi", NAME).returncode == 0

@@ -31,13 +31,12 @@ RAW = (
 
 def run(context: Context, given: Given) -> int:
     """List them."""
-    if given.flag("tree"):
-        from dockwright.cli.failure import Failure
-
-        context.require(["tree"], "1.47")
-        raise Failure("--tree is not supported yet\n")
     digests = given.flag("digests")
     query = {"all": given.flag("all"), "filters": filters_of(given, *(("reference", name) for name in given.rest))}
+    if given.flag("tree"):
+        from dockwright.cli.commands.images_tree import show_tree
+
+        return show_tree(context, given, query)
     rows = []
     for image in context.client.get("/images/json", query):
         rows += [row(image, *name, not given.flag("no-trunc")) for name in names(image, digests)]
