@@ -131,11 +131,27 @@ def listen_tcp(address: str) -> list[socket.socket]:
     if not port.isdecimal() or int(port) > 65535:
         raise InvalidParameter(f"invalid bind address (tcp://{address}): invalid port: {port}")
     try:
-        host = name.strip("[]") or None
-        found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        return [_bound(family, target) for family, _, _, _, target in found]
+        return bound(name.strip("[]"), int(port))
     except OSError as error:
         raise InvalidParameter(f"listen tcp {address}: {error.strerror or error}") from None
+
+
+def bound(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets on each address that `host` has; "" is every address.
+
+    Raises:
+        OSError: one of them cannot be had.
+    """
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    sockets: list[socket.socket] = []
+    try:
+        for family, _, _, _, target in found:
+            sockets.append(_bound(family, target))
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
 
 
 def _bound(family: int, target: object) -> socket.socket:

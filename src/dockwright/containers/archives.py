@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
 from dockwright.base.errors import Conflict, EngineError, Internal, InvalidParameter, NotFound
+from dockwright.base.measures import CONTAINER_ACTIONS, timed
 from dockwright.containers import inside, remap
 from dockwright.containers.container import Container
 from dockwright.containers.mounting import Mounting
@@ -113,6 +114,7 @@ class Archives:
             self._store.event(container, "export")
             yield pieces
 
+    @timed(CONTAINER_ACTIONS, "changes")
     async def changes(self, ref: str) -> list[dict[str, Any]] | None:
         """GET /containers/{id}/changes: None if there are none."""
         container = self._store.find(ref)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dockwright.base.errors import EngineError
+from dockwright.base.measures import CONTAINER_ACTIONS, timed
 from dockwright.containers import archives, config, shown
 from dockwright.containers.container import Container
 from dockwright.containers.life import Life
@@ -23,6 +24,7 @@ class Commits:
     def __init__(self, store: Store, images: ImageManager, life: Life) -> None:
         self._store, self._images, self._life = store, images, life
 
+    @timed(CONTAINER_ACTIONS, "commit")
     async def commit(
         self, ref: str, request: CreateRequest | None, *, repo: str, tag: str, author: str, comment: str,
         changes: Sequence[str], pause: bool,

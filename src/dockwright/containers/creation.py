@@ -6,6 +6,7 @@ from typing import Any
 
 from dockwright.base.errors import EngineError, InvalidParameter
 from dockwright.base.ids import new_id
+from dockwright.base.measures import CONTAINER_ACTIONS, timed
 from dockwright.base.paths import Paths
 from dockwright.base.times import now
 from dockwright.containers import config as configs
@@ -35,6 +36,7 @@ class Creation:
         self._store, self._paths, self._images, self._defaults = store, paths, images, defaults
         self._mounting, self._networks, self._placement, self._limits = mounting, networks, placement, read_limits()
 
+    @timed(CONTAINER_ACTIONS, "create")
     async def create(
         self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]
     ) -> dict[str, Any]:

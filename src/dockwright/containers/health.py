@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dockwright.base.errors import EngineError, InvalidParameter
+from dockwright.base.measures import HEALTH_CHECK_STARTS, HEALTH_CHECKS, HEALTH_CHECKS_FAILED
 from dockwright.base.times import now
 from dockwright.containers.container import Container, Health
 from dockwright.containers.execs import Exec, Execs
@@ -185,6 +186,7 @@ class HealthChecks:
         """Run the check; None if it could not be run because the container is about to end."""
         request = ExecCreateRequest(Cmd=command(container.config), AttachStdout=True, AttachStderr=True)
         start, output = now(), Collector()
+        HEALTH_CHECKS.add()
         try:
             made = self._execs.create(container, request)
             try:
@@ -197,11 +199,14 @@ class HealthChecks:
         except EngineError as error:
             if not container.state.running:
                 return None
+            HEALTH_CHECKS_FAILED.add()
             return Probe(start, now(), TIMED_OUT, error.message)
         return Probe(start, now(), made.exit_code or 0, output.text)
 
     async def _run(self, made: Exec, output: Collector) -> None:
+        began = time.monotonic()
         session = await self._execs.start(made.id, ExecStartRequest())
+        HEALTH_CHECK_STARTS.observe(time.monotonic() - began)
         assert session
         await session.run(output)
         await asyncio.shield(made.over)

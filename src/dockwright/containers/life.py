@@ -6,6 +6,7 @@ import signal
 from typing import Any, NoReturn
 
 from dockwright.base.errors import Conflict, EngineError, Internal, NotModified
+from dockwright.base.measures import CONTAINER_ACTIONS, timed
 from dockwright.base.paths import Paths
 from dockwright.base.steps import Step
 from dockwright.base.times import now, rfc3339, seconds
@@ -54,6 +55,7 @@ class Life:
             container.state.restart_count, container.state.stopped_by_hand, container.delay = 0, False, 0.0
             await self._start(container)
 
+    @timed(CONTAINER_ACTIONS, "start")
     async def _start(self, container: Container) -> None:
         container.last_run, container.sent = False, {}
         if container.task:

@@ -5,6 +5,7 @@ import logging
 import sqlite3
 
 from dockwright.base.errors import Conflict, EngineError, InvalidParameter, NotFound
+from dockwright.base.measures import CONTAINER_ACTIONS, timed
 from dockwright.base.paths import Paths
 from dockwright.base.trees import remove_tree
 from dockwright.containers import groups
@@ -66,6 +67,7 @@ class Removal:
         self._store.unlink(holder, target)
         await self._store.update(holder)
 
+    @timed(CONTAINER_ACTIONS, "delete")
     async def finish(self, container: Container) -> None:
         """Remove a container that does not run (any more).
 

@@ -62,6 +62,7 @@ class Config:
     log_level: str = "info"
     log_format: str = TEXT_LOG
     raw_logs: bool = False
+    metrics_addr: str = ""
     debug: bool = False
     config_file: str = CONFIG_FILE
     validate: bool = False

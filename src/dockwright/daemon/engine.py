@@ -92,10 +92,12 @@ class Engine:
         await apparmor.load_default()
         await containers.restore()
         await images.layers.forget_strangers({row["Id"] for row in await containers.list(True, 0, False, {})})
-        server = self._server(ident, database, containers, images, networks, volumes, events)
+        managers = self._managers(ident, database, containers, images, networks, volumes, events)
+        server = ApiServer(managers, self._config, tls.server_context(self._config))
         hosts = self._config.hosts = self._hosts()
         exposure.warn(hosts, self._config.secured, self._config.verified)
         await server.serve(listen(hosts, self._group()))
+        await self._serve_metrics(managers)
         self._signals(events, images, ident)
         log.info("API listen on %s", " ".join(hosts))
         gc.collect()
@@ -112,16 +114,25 @@ class Engine:
         await events.close()
         database.close()
 
-    def _server(
+    def _managers(
         self, ident: str, database: Database, containers: ContainerManager, images: ImageManager, networks: NetworkManager,
         volumes: VolumeManager, events: EventBus,
-    ) -> ApiServer:  # fmt: skip
+    ) -> Managers:  # fmt: skip
         runtimes = configured(self._config.runtimes, self._config.default_runtime)
         shown = (runtimes.shown(OWN_RUNTIME), runtimes.default)
         system = System(ident, self._config, containers, images, volumes, events, shown)
         usage, disk = Usage(images, containers, volumes), Disk(database, self._paths, images, containers, volumes)
-        managers = Managers(containers, images, networks, volumes, events, system, usage, disk)
-        return ApiServer(managers, self._config, tls.server_context(self._config))
+        return Managers(containers, images, networks, volumes, events, system, usage, disk)
+
+    async def _serve_metrics(self, managers: Managers) -> None:
+        """The engine's numbers, if they are wanted; they end with the process."""
+        if not self._config.metrics_addr:
+            return
+        from dockwright.api import metrics
+
+        for sock in metrics.listen(self._config.metrics_addr):
+            await asyncio.get_running_loop().create_server(metrics.Metrics(managers).connection, sock=sock)
+        log.info("metrics API listening on %s", self._config.metrics_addr)
 
     def _hosts(self) -> list[str]:
         """Where to listen: what is said, else the default sockets, and with TLS dockerd's port for it."""

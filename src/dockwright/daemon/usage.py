@@ -16,6 +16,7 @@ HELP = {
     "log-level": 'Least level of the daemon\'s log: debug, info, warn, error, fatal (default "info")',
     "log-format": 'Form of the daemon\'s log: "text" or "json" (default "text")',
     "raw-logs": "No colours in the daemon's log, on a terminal either",
+    "metrics-addr": "Serve the engine's numbers for Prometheus at http://HOST:PORT/metrics",
     "debug": "Log everything",
     "config-file": 'Path of daemon.json (default "/etc/dockwright/daemon.json")',
     "validate": "Check flags and daemon.json, and end",

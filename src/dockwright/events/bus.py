@@ -90,17 +90,22 @@ class EventBus:
 
     Args:
         history: None to keep nothing but the ring.
+
+    Attributes:
+        told: how many events there were since the daemon began.
     """
 
     def __init__(self, history: History | None = None) -> None:
         self._history = history
         self._ring: deque[Event] = deque(maxlen=RING)
         self._listeners: set[Subscription] = set()
+        self.told = 0
 
     def publish(self, type: str, action: str, actor_id: str, attributes: dict[str, str] | None = None) -> Event:
         """Tell everybody that `action` happened to the `type` object `actor_id`; returns the event's document."""
         event = message(type, action, actor_id, attributes or {}, time.time_ns())
         self._ring.append(event)
+        self.told += 1
         if self._history:
             self._history.note(event)
         for listener in tuple(self._listeners):

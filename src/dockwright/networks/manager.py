@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from dockwright.base.errors import Conflict, EngineError, Forbidden
+from dockwright.base.measures import NETWORK_ACTIONS, timed
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.metadata import Database
@@ -206,6 +207,7 @@ class NetworkManager:
 
     # a container's sandbox
 
+    @timed(NETWORK_ACTIONS, "allocate")
     async def attach(self, request: SandboxRequest) -> Attachment:
         """Take the addresses and reserve the ports of a container that is about to start.
 
@@ -280,6 +282,7 @@ class NetworkManager:
         self._tell_all("connect", self.sandboxes.get(container))
         return done
 
+    @timed(NETWORK_ACTIONS, "connect")
     async def connect(self, network: Network, wanted: EndpointSettings, request: SandboxRequest) -> str:
         """One more interface for a running container. Answers the lines for its hosts file.
 
@@ -386,6 +389,7 @@ class NetworkManager:
         """The container has ended: nobody reaches its ports any more."""
         self._tell_all("disconnect", await self.sandboxes.close(container))
 
+    @timed(NETWORK_ACTIONS, "release")
     async def release(self, container: str) -> None:
         """Forget the sandbox; its addresses are free as soon as the kernel has taken its links away."""
         self._tell_all("disconnect", await self.sandboxes.release(container))

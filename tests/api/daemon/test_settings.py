@@ -209,7 +209,7 @@ SEEN_POOLED: dict[str, Callable[[Place], bool]] = {
 }
 ALONE = {
     "userland-proxy", "exec-opt", "init-path", "feature",
-    "live-restore", "shutdown-timeout", "bridge", "log-format", "raw-logs", "config-file", "validate",
+    "live-restore", "shutdown-timeout", "bridge", "log-format", "raw-logs", "metrics-addr", "config-file", "validate",
 }  # fmt: skip
 ALONE |= {"add-runtime", "default-runtime", "storage-opt"}
 ELSEWHERE = {
@@ -317,6 +317,53 @@ def test_the_forms_of_the_log(tmp_path: Path) -> None:
     assert re.fullmatch(rf'time="2.*Z" level=fatal msg="{re.escape(what)}"', told(tmp_path, "--raw-logs"))
     document = json.loads(told(tmp_path, "--log-format=json"))
     assert document.pop("time").endswith("Z") and document == {"level": "fatal", "msg": what}
+
+
+def numbers(place: Place) -> dict[str, float]:
+    """What /metrics says, by name and labels."""
+    text = place.inside("curl", "-sf", "http://127.0.0.1:9323/metrics").stdout.decode()
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in text.splitlines() if line[0] != "#")}
+
+
+def test_the_engines_numbers() -> None:
+    checks, failed = "engine_daemon_health_checks_total", "engine_daemon_health_checks_failed_total"
+    with place(["--bridge", "none", "--metrics-addr", "127.0.0.1:9323"]) as made:
+        made.load()
+        before = numbers(made)
+        assert before['engine_daemon_container_states_containers{state="running"}'] == 0
+        assert before["builder_builds_triggered_total"] == 0
+        assert before["engine_daemon_engine_cpus_cpus"] == made.info()["NCPU"]
+        assert next(name for name in before if "engine_info" in name).count(made.info()["ID"]) == 1
+        assert made.docker("run", "--rm", "--network", "none", "busybox", "true").returncode == 0
+        checked = ("--health-cmd", "false", "--health-interval", "10ms")
+        made.docker("run", "-d", "--network", "none", *checked, "busybox", "sleep", "100")
+        deadline = time.monotonic() + 30
+        while (seen := numbers(made))[checks] == 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        action = 'engine_daemon_container_actions_seconds_{}{{action="{}"}}'.format
+        counts = [seen[action("count", name)] for name in ("create", "start", "delete", "commit", "changes")]
+        assert counts == [2, 2, 1, 0, 0] and seen[action("sum", "start")] > 0
+        assert seen['engine_daemon_container_actions_seconds_bucket{action="start",le="+Inf"}'] == 2
+        assert seen['engine_daemon_network_actions_seconds_count{action="allocate"}'] == 2
+        assert seen['engine_daemon_container_states_containers{state="running"}'] == 1
+        assert seen["engine_daemon_events_total"] > before["engine_daemon_events_total"] and seen[failed] == 0
+        assert made.inside("curl", "-s", "http://127.0.0.1:9323/").stdout == b"404 page not found\n"
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        ("foo", "error parsing tcp address: address foo: missing port in address"),
+        ("127.0.0.1:99999", "listen tcp: address 99999: invalid port"),
+    ],
+)
+def test_no_place_for_the_numbers(tmp_path: Path, address: str, text: str) -> None:
+    roots = [f"--{name}={tmp_path}/{name}" for name in ("data-root", "exec-root", "pidfile")]
+    flags = ["--config-file=/dev/null", "--bridge=none", f"--metrics-addr={address}", "-H", f"unix://{tmp_path}/s"]
+    command = ["unshare", "-n", sys.executable, "-c", CODE, *roots, *flags]
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert told.returncode == 1 and f"failed to start metrics server: {text}" in told.stderr
 
 
 def test_validate_and_config_file(tmp_path: Path) -> None:
