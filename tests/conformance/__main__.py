@@ -12,19 +12,20 @@ from pathlib import Path
 from oracle import engines
 from oracle.engines import Engine
 
-from conformance import fixtures, results, schema
+from conformance import fixtures, registry, results, schema
 from conformance.sources import Missing, checkout, environment
 from conformance.suites import SUITES, Suite
 
 HERE = Path(__file__).parent
 LONGEST = 180  # seconds for one test
+OWN = {"schema": schema.suite, "registry": lambda _: registry.suite()}  # whose cases are ours
 SHARED = ("unshare", "--mount", "--propagation", "shared")  # some tests want shared mounts
 
 
 def main(arguments: list[str]) -> int:
     """0 if all passed that dockerd passes, 1 if not, 2 if the suite cannot be had."""
     parser = argparse.ArgumentParser(prog="scripts/conformance")
-    parser.add_argument("suite", help=", ".join((*SUITES, "schema")))
+    parser.add_argument("suite", help=", ".join((*SUITES, *OWN)))
     parser.add_argument("--write", action="store_true", help="store the results")
     parser.add_argument("--reference", action="store_true", help="run it on a real dockerd, and store what that passes")
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
@@ -34,11 +35,11 @@ def main(arguments: list[str]) -> int:
     try:
         if name == "schema" and not version:
             return max(main([f"schema@{known}", *arguments[1:]]) for known in schema.VERSIONS)
-        if name not in SUITES and name != "schema":
+        if name not in SUITES and name not in OWN:
             parser.error(f"no such suite: {name}")
-        suite = schema.suite(version) if name == "schema" else SUITES[name]
+        suite = OWN[name](version) if name in OWN else SUITES[name]
         version = version or suite.version
-        folder = HERE if name == "schema" else checkout(suite, version)
+        folder = HERE if name in OWN else checkout(suite, version)
         python = environment(suite, version)
     except Missing as error:
         print(f"conformance: {error}", file=sys.stderr)
