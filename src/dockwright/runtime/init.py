@@ -12,7 +12,7 @@ from dockwright.kernel import process as k
 from dockwright.runtime import channel, hooks
 from dockwright.runtime.failure import RuntimeFailure, explain
 from dockwright.runtime.mounts import Mount, mount_failure
-from dockwright.runtime.process import Program, adopt_stdio
+from dockwright.runtime.process import Program, adopt_stdio, own_null
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Child:
         if context.root >= 0:
             os.close(context.root)  # no descriptor of a directory may be left for chdir(2) to find (CVE-2024-21626)
         adopt_stdio(self.stdio, context.console)
+        own_null()
         self.program.own_stdio()
         if context.keyring:
             self._keyring()

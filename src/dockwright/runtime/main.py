@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 NAME = "dockwright-runc"
 VERBS = (
-    "create", "delete", "events", "exec", "features", "kill", "list", "pause", "ps", "resume", "run", "spec", "start",
-    "state", "update",
+    "checkpoint", "create", "delete", "events", "exec", "features", "kill", "list", "pause", "ps", "restore", "resume",
+    "run", "spec", "start", "state", "update",
 )  # fmt: skip
 FLAGS = {
     "root": VALUE, "log": VALUE, "log-format": VALUE, "debug": SWITCH, "systemd-cgroup": SWITCH, "rootless": VALUE,
@@ -83,11 +83,12 @@ class Globals:
     """What holds for every verb.
 
     Attributes:
-        root: the state directory. seccomp_cache: directory of compiled filters.
+        root: the state directory. seccomp_cache: directory of compiled filters. criu: the program's name or path.
     """
 
     def __init__(self, given: Options) -> None:
         self.root = os.path.abspath(given.text("root") or default_root())
+        self.criu = given.text("criu") or "criu"
         self.seccomp_cache = default_root() + "-seccomp"  # shared by all roots: what it holds depends on the profile only
 
 
@@ -129,7 +130,7 @@ def _report(given: Options, text: str) -> None:
 
 def refusal(verb: str) -> str:
     """What an unknown verb is told."""
-    if verb in ("checkpoint", "restore", "mips", "init"):
+    if verb in ("mips", "init"):
         return f"{verb} is not supported"
     return f"No help topic for '{verb}'"
 

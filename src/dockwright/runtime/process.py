@@ -254,6 +254,8 @@ def _no_program(path: str, error: OSError) -> None:
         os._exit(1)
 
 
+NULL = os.makedev(1, 3)  # admin-guide/devices.txt
+
 # what is called between loading the filter and the user's program; tests/root/runtime proves it by strace
 AFTER_FILTER = ("setresuid", "capset", "prctl", "seccomp", "execve")
 
@@ -310,6 +312,24 @@ def home_of(uid: int) -> str:
         if len(fields) >= 6 and fields[2] == str(uid).encode():
             return os.fsdecode(fields[5])
     return ""
+
+
+def own_null() -> None:
+    """Give the container its own /dev/null where it got the host's: a descriptor of no mount of its cannot be checkpointed."""
+    try:
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return  # an image without one keeps what it was given
+    if _is_null(null):
+        for fd in range(3):
+            if _is_null(fd):
+                os.dup2(null, fd)
+    os.close(null)
+
+
+def _is_null(fd: int) -> bool:
+    info = os.fstat(fd)
+    return stat.S_ISCHR(info.st_mode) and info.st_rdev == NULL
 
 
 def adopt_stdio(stdio: tuple[int, int, int], console: int) -> None:
