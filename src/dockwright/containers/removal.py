@@ -76,7 +76,11 @@ class Removal:
         """
         container.state.removing = True
         container.state.remove_volumes |= bool(container.host.AutoRemove)
-        await self._store.retire(container)
+        try:
+            await self._store.retire(container)
+        except sqlite3.Error as error:  # a full disk: what makes room must not need it
+            log.warning("the removal of container %s goes on without its journal: %s", container.id, error)
+            self._store.forget(container)
         self._execs.forget(container)
         await self._mounting.remove(container)
         self._store.event(container, "destroy")

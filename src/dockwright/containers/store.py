@@ -112,7 +112,7 @@ class Store:
 
     async def insert(self, container: Container) -> None:
         """Write its row, and that it uses its image."""
-        await self._database.write(lambda c: _insert(c, container), container.durable)
+        await self._database.write(lambda c: _insert(c, container), container.durable, grows=True)
 
     async def update(self, container: Container) -> None:
         """Write what was asked for of it, which has changed."""

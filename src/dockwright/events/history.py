@@ -31,7 +31,9 @@ class Storage(Protocol):
     def migrate(self, room: str, steps: Sequence[str]) -> None:
         """Apply those of a room's steps that were not applied yet."""
 
-    def queue(self, function: Callable[[sqlite3.Connection], Any], durable: bool = True) -> "asyncio.Future[Any]":
+    def queue(
+        self, function: Callable[[sqlite3.Connection], Any], durable: bool = True, grows: bool = False
+    ) -> "asyncio.Future[Any]":
         """Run a function in a transaction, without waiting."""
 
     def read(self) -> sqlite3.Connection:
@@ -63,7 +65,7 @@ class History:
             return None
         self._written += len(rows)
         trim, self._written = self._written > _TRIMMED, self._written % _TRIMMED
-        written = self._storage.queue(lambda connection: _insert(connection, rows, trim), durable=False)
+        written = self._storage.queue(lambda connection: _insert(connection, rows, trim), durable=False, grows=True)
         written.add_done_callback(lambda done: done.cancelled() or done.exception())  # a full disk keeps no history
         return written
 

@@ -172,7 +172,7 @@ class Assembler:
             What `fetch` of a blob that is elsewhere raises.
         """
         async with self.turn:
-            claims = await self._database.write(lambda c: self._claim(c, lease, parts, blobs))
+            claims = await self._database.write(lambda c: self._claim(c, lease, parts, blobs), grows=True)
             works = await self._begun(lease, claims)
         results = iter(await asyncio.gather(*(work.result() for work in works)))
         return [claim.there or next(results) for claim in claims]

@@ -65,7 +65,7 @@ class Layers:
         key = new_id()
         row = (container, self._driver.name, key, chain)
         written = self._database.queue(
-            lambda c: c.execute("INSERT INTO container_layer VALUES (?, ?, ?, ?, 'ready')", row), durable
+            lambda c: c.execute("INSERT INTO container_layer VALUES (?, ?, ?, ?, 'ready')", row), durable, grows=True
         )
         try:
             parent = await self._parent(image, chain)

@@ -126,7 +126,7 @@ class Loader:
                 sizes = [(blob.digest, blob.size) for blob in blobs.values()]
                 fresh = await self._database.write(lambda c: blobrows.claim_blobs(c, found.config.digest, sizes), durable=False)
                 await asyncio.to_thread(self._content.place, [blobs[digest] for digest in fresh])
-                moved = await self._database.write(lambda c: _insert(c, found, config, rows, naming))
+                moved = await self._database.write(lambda c: _insert(c, found, config, rows, naming), grows=True)
         return Made(found.config.digest, dict((parsed.config and parsed.config.Labels) or {}), moved)
 
     async def keep(self, documents: Sequence[Blob], naming: Naming, ident: str) -> None:

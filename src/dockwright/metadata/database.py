@@ -13,14 +13,24 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from dockwright.base.errors import Internal
 
 log = logging.getLogger("dockwright.metadata")
 T = TypeVar("T")
 
-_Job = tuple[Callable[[sqlite3.Connection], Any], bool, asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+class _Job(NamedTuple):
+    """A write that waits for its turn."""
+
+    function: Callable[[sqlite3.Connection], Any]
+    durable: bool
+    grows: bool
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Any]"
+
+
+_Answer = tuple[_Job, Any, BaseException | None]  # what its function returned, or why it failed by itself
 SOON = 0.02  # seconds that a write nobody waits for is put off at most
 GROUP = 64  # jobs that share one commit at most
 RESERVE = 1 << 20  # bytes set aside beside the database: on a full disk they let a removal be written
@@ -71,44 +81,51 @@ class Database:
                     f"BEGIN; {script}; INSERT INTO migration VALUES ('{room}', {number}); COMMIT;"
                 )
 
-    async def write(self, function: Callable[[sqlite3.Connection], T], durable: bool = True) -> T:
+    async def write(
+        self, function: Callable[[sqlite3.Connection], T], durable: bool = True, grows: bool = False
+    ) -> T:
         """Run `function(connection)` on the writer thread, as a transaction of its own, and wait for its commit.
 
         Args:
             function: must neither commit nor roll back. An exception of its own rolls back what it did, and only that.
             durable: survive a power cut.
+            grows: it is about something new: on a full disk the reserve is not for it.
 
         Raises:
             sqlite3.Error: also when the commit itself failed (disk full); nothing of the group is stored then.
         """
-        return await asyncio.shield(self.queue(function, durable))
+        return await asyncio.shield(self.queue(function, durable, grows))
 
-    def queue(self, function: Callable[[sqlite3.Connection], T], durable: bool = True) -> "asyncio.Future[T]":
+    def queue(
+        self, function: Callable[[sqlite3.Connection], T], durable: bool = True, grows: bool = False
+    ) -> "asyncio.Future[T]":
         """Like `write`, without waiting: what is queued first is committed first, and the caller can work meanwhile."""
-        job = self._job(function, durable)
+        job = self._job(function, durable, grows)
         self._hand_over(job)
-        return job[3]
+        return job.future
 
-    def write_soon(self, function: Callable[[sqlite3.Connection], T], put_off: bool = False) -> None:
+    def write_soon(
+        self, function: Callable[[sqlite3.Connection], T], put_off: bool = False, grows: bool = False
+    ) -> None:
         """A write that nobody waits for, since the kernel can tell it again after a crash. A failure is logged.
 
         Args:
             put_off: it goes with the next write, or by itself a moment later: each commit costs everybody a change of threads.
         """
         if not put_off:
-            self.queue(function, durable=False).add_done_callback(_complain)
+            self.queue(function, False, grows).add_done_callback(_complain)
             return
-        job = self._job(function, durable=False)
-        job[3].add_done_callback(_complain)
+        job = self._job(function, False, grows)
+        job.future.add_done_callback(_complain)
         self._later.append(job)
         if self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(SOON, self._hand_over)
 
-    def _job(self, function: Callable[[sqlite3.Connection], T], durable: bool) -> _Job:
+    def _job(self, function: Callable[[sqlite3.Connection], T], durable: bool, grows: bool = False) -> _Job:
         if self._closed:
             raise Internal("the metadata database is closed")
         loop = asyncio.get_running_loop()
-        return function, durable, loop, loop.create_future()
+        return _Job(function, durable, grows, loop, loop.create_future())
 
     def _hand_over(self, *jobs: _Job) -> None:
         """Give the writer what was put off, and then `jobs`."""
@@ -169,18 +186,18 @@ class Database:
                 self._commit(jobs)
 
     def _commit(self, jobs: list[_Job]) -> None:
-        """Run and commit jobs; where the disk is full, once more with the reserve given up."""
+        """Run and commit jobs; where the disk is full, once more with the reserve given up, if there is a job that it is for."""
         answers, failure = self._attempt(jobs)
-        if failure and _full(failure) and self._give_up_reserve():
-            answers, failure = self._attempt(jobs)
-        for (_, _, loop, future), value, own in answers:
-            loop.call_soon_threadsafe(_settle, future, value, own or failure)
+        if failure and _full(failure) and (entitled := [job for job in jobs if not job.grows]) and self._give_up_reserve():
+            _tell([answer for answer in answers if answer[0].grows], failure)
+            answers, failure = self._attempt(entitled)
+        _tell(answers, failure)
         if not self._reserved and not failure:
             self._reserve()
 
-    def _attempt(self, jobs: list[_Job]) -> tuple[list[tuple[_Job, Any, BaseException | None]], sqlite3.Error | None]:
+    def _attempt(self, jobs: list[_Job]) -> tuple[list[_Answer], sqlite3.Error | None]:
         """The answer of each job, and why none of them counts."""
-        synchronous = "FULL" if any(job[1] for job in jobs) else "NORMAL"
+        synchronous = "FULL" if any(job.durable for job in jobs) else "NORMAL"
         try:
             if synchronous != self._synchronous:
                 self._writer.execute(f"PRAGMA synchronous = {synchronous}")
@@ -217,7 +234,7 @@ class Database:
     def _alone(self, job: _Job) -> tuple[Any, BaseException | None]:
         """The only job of a transaction; its failure undoes all of it."""
         try:
-            return job[0](self._writer), None
+            return job.function(self._writer), None
         except Exception as error:
             if _full(error):
                 raise
@@ -229,7 +246,7 @@ class Database:
         """One job inside the group's transaction; its own failure undoes only its own part."""
         self._writer.execute("SAVEPOINT job")
         try:
-            value = job[0](self._writer)
+            value = job.function(self._writer)
         except Exception as error:
             if _full(error):
                 raise  # it ends the whole transaction
@@ -243,6 +260,12 @@ class Database:
 def _full(error: Exception) -> bool:
     """Whether SQLite found no room on the disk."""
     return getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
+
+
+def _tell(answers: list[_Answer], failure: BaseException | None) -> None:
+    """Hand their answers to those who wait."""
+    for job, value, own in answers:
+        job.loop.call_soon_threadsafe(_settle, job.future, value, own or failure)
 
 
 def _settle(future: "asyncio.Future[Any]", value: Any, failure: BaseException | None) -> None:

@@ -49,7 +49,8 @@ class Store:
         """Keep a network; of a predefined one only its identity."""
         row = "" if network.predefined else json.dumps(network.row())
         values = (network.name, network.id, network.created, row)
-        await self._database.write(lambda c: _execute(c, "INSERT OR REPLACE INTO network VALUES (?, ?, ?, ?)", values))
+        write = "INSERT OR REPLACE INTO network VALUES (?, ?, ?, ?)"
+        await self._database.write(lambda c: _execute(c, write, values), grows=True)
 
     async def retire_network(self, network: Network) -> None:
         """Its removal has begun: the name is free, the row is the journal of what is left to do."""
@@ -63,13 +64,14 @@ class Store:
     def save_sandbox(self, sandbox: Sandbox) -> None:
         """Keep a sandbox. Not waited for: at a start it is committed long before the container's process can run."""
         values = (sandbox.container, json.dumps(sandbox.row()))
-        self._database.write_soon(lambda c: c.execute("INSERT OR REPLACE INTO sandbox VALUES (?, ?)", values), put_off=True)
+        write = "INSERT OR REPLACE INTO sandbox VALUES (?, ?)"
+        self._database.write_soon(lambda c: c.execute(write, values), put_off=True, grows=True)
 
     async def keep_sandbox(self, sandbox: Sandbox) -> None:
         """Keep a sandbox that has changed while its container runs, before the kernel changes."""
         values = (sandbox.container, json.dumps(sandbox.row()))
         write = "INSERT OR REPLACE INTO sandbox VALUES (?, ?)"
-        await self._database.write(lambda c: _execute(c, write, values), durable=False)
+        await self._database.write(lambda c: _execute(c, write, values), durable=False, grows=True)
 
     async def drop_sandbox(self, container: str) -> None:
         """Forget a sandbox."""

@@ -323,7 +323,7 @@ class VolumeManager:
         async with self._lock:
             named = [request.name for request in requests if ANONYMOUS not in (request.labels or {})]
             keeps = any(store.find(self._database.read(), name) is None for name in named)
-            made = await self._database.write(rows, durable or keeps)
+            made = await self._database.write(rows, durable or keeps, grows=True)
             try:
                 for volume in (volume for volume, new in made if new):
                     await (await self._driver(volume, "create")).make(volume)

@@ -197,7 +197,8 @@ def test_a_full_root_and_a_full_log(tidy: Any, tmp_path: Path) -> None:
         (tmp_path / "large").write_bytes(os.urandom(40 << 20))
         failed = daemon.docker("cp", str(tmp_path / "large"), "cc:/copy")
         assert failed.returncode == 1 and b"no space left on device" in failed.stderr
-        assert daemon.docker("run", "--rm", *NONE, "busybox", "true").returncode in (0, 125), "it says so, or it works"
+        for _ in range(5):
+            assert daemon.docker("run", "--rm", *NONE, "busybox", "true").returncode in (0, 125), "it says so, or it works"
         assert daemon.docker("rm", "-f", "cc").returncode == 0
         again = daemon.docker("run", "--rm", *NONE, "busybox", "echo", "again")
         assert again.stdout == b"again\n", again.stderr

@@ -88,3 +88,32 @@ def test_a_write_after_the_close_is_refused(tmp_path):
             await database.write(lambda c: None)
 
     asyncio.run(work())
+
+
+def filled(database: Database) -> None:
+    """From now on there is room for nothing, until the reserve is given up."""
+    (pages,) = database._writer.execute("PRAGMA page_count").fetchone()
+    database._writer.execute(f"PRAGMA max_page_count = {pages}")
+    give_up = database._give_up_reserve
+
+    def freed() -> bool:
+        if given := give_up():
+            database._writer.execute(f"PRAGMA max_page_count = {pages + 50}")
+        return given
+
+    database._give_up_reserve = freed  # type: ignore[method-assign]
+
+
+def test_on_a_full_disk_the_reserve_is_for_what_does_not_grow(database: Database) -> None:
+    async def run() -> None:
+        long = "x" * 5000  # a page of its own
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            await database.write(insert(f"new {long}"), grows=True)
+        assert os.path.exists(f"{database.path}.reserve")
+        both = [database.write(insert(f"new {long}"), grows=True), database.write(insert(f"end {long}"))]
+        new, end = await asyncio.gather(*both, return_exceptions=True)
+        assert isinstance(new, sqlite3.OperationalError) and end == 1
+
+    filled(database)
+    asyncio.run(run())
+    assert [name[:3] for name in names(database)] == ["end"]
