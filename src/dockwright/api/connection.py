@@ -14,6 +14,7 @@ from typing import cast
 
 import h11
 
+from dockwright.api import peer
 from dockwright.api.answers import Answer
 from dockwright.api.body import Body
 from dockwright.api.errors import ClientGone
@@ -21,6 +22,7 @@ from dockwright.api.exchange import Exchange
 from dockwright.api.headblock import HEAD_LIMIT, HeadError, check, check_unfinished
 from dockwright.api.managers import Managers
 from dockwright.api.stream import HijackedStream
+from dockwright.base.caller import Caller
 from dockwright.base.errors import InvalidParameter
 
 HEAD_SECONDS_LOCAL = 300.0
@@ -122,6 +124,11 @@ class Connection(asyncio.Protocol):
             self._drained.set_result(None)
 
     # --- exchanges and streams call these
+
+    @property
+    def caller(self) -> Caller:
+        """Who has connected."""
+        return peer.caller(self._transport)
 
     def hold(self) -> None:
         """Stop reading from the socket."""

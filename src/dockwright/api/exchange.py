@@ -12,6 +12,7 @@ from dockwright.api.query import Query
 from dockwright.api.stream import HijackedStream
 from dockwright.api.versions import NEWEST, Version
 from dockwright.api.websocket import WebSocket, handshake
+from dockwright.base.caller import Caller
 
 if TYPE_CHECKING:
     from dockwright.api.connection import Connection
@@ -56,6 +57,11 @@ class Exchange:
     def upgrades(self) -> bool:
         """Whether the client asks for 101 at a hijack."""
         return "upgrade" in self.fields
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks."""
+        return self.connection.caller
 
     def answer(self, answer: Answer) -> None:
         """Send a whole answer."""

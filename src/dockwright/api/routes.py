@@ -84,6 +84,7 @@ SERVED = [
     Route("POST", "/dockwright/v1/volumes/{name}/import", volumes.import_),
     Route("POST", "/dockwright/v1/volumes/{name}/clone", volumes.clone),
     Route("GET", "/dockwright/v1/containers/{name}/trace", containers.trace),
+    Route("GET", "/dockwright/v1/containers/{name}/why", containers.why),
     Route("POST", "/dockwright/v1/plan", containers.plan),
     Route("GET", "/dockwright/v1/images/{name}/layers", images.layers),
     Route("GET", "/dockwright/v1/images/{name}/diff", images.diff),

@@ -9,13 +9,15 @@ from typing import Any
 import msgspec
 
 from dockwright.base.errors import Conflict
-from dockwright.base.times import ZERO
+from dockwright.base.times import ZERO, now
+from dockwright.containers.blame import Cause, Sent
 from dockwright.containers.mountpoint import MountPoint
 from dockwright.grammar.mounts import clean
 from dockwright.supervisor.task import Task
 from dockwright.types.container import HostConfig
 from dockwright.types.network import EndpointSettings
 
+KEPT_SIGNALS = 20
 MIGRATIONS = [
     """
     CREATE TABLE container (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, document TEXT NOT NULL, state TEXT NOT NULL)
@@ -34,7 +36,11 @@ class Health:
 
 @dataclass
 class State:
-    """The state columns: what restore may rewrite."""
+    """The state columns: what restore may rewrite.
+
+    Attributes:
+        signals: the last ones that were sent to it in this run. ended_by: what ended its last run, and who (see blame.py).
+    """
 
     running: bool = False
     paused: bool = False
@@ -51,6 +57,8 @@ class State:
     restart_count: int = 0
     health: Health | None = None
     cgroup: str = ""
+    signals: list[Sent] = field(default_factory=list)
+    ended_by: str = ""
 
     @property
     def ended(self) -> bool:
@@ -77,7 +85,7 @@ class Container:
         networks: what it wants of each network it joins, by the network's name.
         links: ids of containers of the default bridge that it knows by an alias.
         task: its shim while there is one. exits, removals: futures of those who wait for them.
-        exec_ids: its execs that have not ended. sent: the signals sent to it in this run, and why (see blame.py).
+        exec_ids: its execs that have not ended.
         comeback: what starts it again after a delay; delay: the last one, in seconds. last_run: the restart policy does not
         hold until somebody starts it. kept: how many restarts are under way, during which AutoRemove does not hold.
         chain: of its image's layers, as long as it is being made.
@@ -101,7 +109,6 @@ class Container:
     trace: list[Any] = field(default_factory=list)
     group: "asyncio.Future[None] | None" = None
     exec_ids: list[str] = field(default_factory=list)
-    sent: dict[int, str] = field(default_factory=dict)
     comeback: "asyncio.Task[None] | None" = None
     delay: float = 0.0
     last_run: bool = False
@@ -129,6 +136,10 @@ class Container:
             raise Conflict(f"container {self.id} is not running")
         if self.state.restarting:
             raise Conflict(f"Container {self.id} is restarting, wait until the container is running")
+
+    def note_signal(self, number: int, cause: Cause) -> None:
+        """A signal is being sent to it: who has ended it must be told later."""
+        self.state.signals = [*self.state.signals, Sent(number, now(), cause.by, cause.client)][-KEPT_SIGNALS:]
 
     def next_exit(self) -> "asyncio.Future[int]":
         """The exit code, when the container's process ends the next time. Cancel it to wait no more."""

@@ -5,13 +5,14 @@ import logging
 import signal
 from typing import Any, NoReturn
 
+from dockwright.base.caller import NOBODY, Caller
 from dockwright.base.errors import Conflict, EngineError, Internal, NotModified
 from dockwright.base.measures import CONTAINER_ACTIONS, timed
 from dockwright.base.paths import Paths
 from dockwright.base.steps import Step
 from dockwright.base.times import now, rfc3339, seconds
 from dockwright.containers import groups, links, networking, remap, restarts, starting
-from dockwright.containers.blame import ended_by
+from dockwright.containers.blame import Cause, ended_by
 from dockwright.containers.container import Container
 from dockwright.containers.defaults import Defaults
 from dockwright.containers.execs import Execs
@@ -57,7 +58,7 @@ class Life:
 
     @timed(CONTAINER_ACTIONS, "start")
     async def _start(self, container: Container) -> None:
-        container.last_run, container.sent = False, {}
+        container.last_run, container.state.signals = False, []
         if container.task:
             await container.task.delete()
         await groups.settle(container, self._supervisor.placement)
@@ -90,7 +91,7 @@ class Life:
             await self._failed(container, *starting.explained(error, container.host.Runtime or ""))
         state = container.state
         state.running, state.restarting, state.started_at = True, False, now()
-        state.exit_code, state.error, state.oom_killed = 0, "", False
+        state.exit_code, state.error, state.oom_killed, state.ended_by = 0, "", False, ""
         self.health.begin(container)
         self._store.save_soon(container)
         container.trace = [*(step.record() for step in (*scoped, *opened)), *steps]
@@ -152,6 +153,14 @@ class Life:
                 asyncio.get_running_loop().create_task(self.ended(container, task, event))
 
         task.on_exit(on_exit)
+        task.on_shortage = lambda: self.short_of_memory(container, task)
+
+    def short_of_memory(self, container: Container, task: Task) -> None:
+        """The kernel has killed one of its processes, or is about to, as the container may have no more memory."""
+        if container.task is task:
+            container.state.oom_killed = True
+            self._store.event(container, "oom")
+            self._store.save_soon(container)
 
     async def ended(self, container: Container, task: Task | None, event: ExitEvent) -> None:
         """The container's own process has ended. A start that is under way first says that it has run."""
@@ -162,16 +171,18 @@ class Life:
     async def _ended(self, container: Container, event: ExitEvent) -> None:
         state = container.state
         ran = event.at / 1e9 - seconds(state.started_at)
-        state.pid, state.exit_code, state.oom_killed = 0, event.status, event.oom_killed
+        state.pid, state.exit_code = 0, event.status
         state.finished_at, state.error, state.paused = rfc3339(event.at), event.error, False
         state.running = state.restarting = self._comes_back(container)
-        if blame := ended_by(event.status, event.oom_killed, container.sent):
-            log.info("container %s was ended by %s", container.id, blame)
+        if event.oom_killed and not state.oom_killed:
+            state.oom_killed = True
+            self._store.event(container, "oom")
+        state.ended_by = ended_by(event.status, state.oom_killed, state.signals)
+        if state.ended_by:
+            log.info("container %s was ended by %s", container.id, state.ended_by)
         self.health.end(container)
         self._execs.container_ended(container)
         await self._mounting.ended(container)
-        if event.oom_killed:
-            self._store.event(container, "oom")
         await self._networks.close(container.id)
         self._store.event(container, "die", exitCode=str(event.status), execDuration=str(max(0, int(ran))))
         self._store.save_soon(container)
@@ -214,13 +225,15 @@ class Life:
             except EngineError as error:
                 log.error("container %s could not be started again: %s", container.id, error.message)
 
-    async def restart(self, ref: str, timeout: int | None, signal: str) -> None:
+    async def restart(
+        self, ref: str, timeout: int | None, signal: str, caller: Caller = NOBODY, by: str = "restart"
+    ) -> None:
         """POST /containers/{id}/restart. A --rm container is kept over it."""
         container = self._store.find(ref)
         container.kept += 1
         try:
             if container.state.running:
-                await self._stopping.stop_by_hand(container, timeout, signal)
+                await self._stopping.stop_by_hand(container, timeout, signal, Cause(by, str(caller)))
             await self.start(container.id)
         except NotModified:
             pass  # somebody else has started it in between
@@ -233,11 +246,11 @@ class Life:
     async def act_on_failure(self, container: Container, action: str) -> None:
         """What Healthcheck.OnFailure says of a container that is unhealthy; after a kill its restart policy holds."""
         if action == "restart":
-            await self.restart(container.id, None, "")
+            await self.restart(container.id, None, "", by="health")
         elif action == "stop":
-            await self._stopping.stop(container.id, None, "")
+            await self._stopping.stop(container.id, None, "", by="health")
         elif container.task:
-            container.sent[signal.SIGKILL] = "health"
+            container.note_signal(signal.SIGKILL, Cause("health"))
             await container.task.kill(int(signal.SIGKILL))
 
     async def pause(self, ref: str) -> None:

@@ -16,6 +16,7 @@ from dockwright.containers.container import Container
 from dockwright.containers.creation import Creation
 from dockwright.containers.defaults import Defaults
 from dockwright.containers.execs import Execs
+from dockwright.containers.explaining import Explaining
 from dockwright.containers.life import Life
 from dockwright.containers.mounting import Mounting
 from dockwright.containers.planning import Planning
@@ -84,6 +85,7 @@ class ContainerManager:
         files = VolumeFiles(volumes)
         self.export_volume, self.import_volume, self.clone_volume = files.export, files.import_, files.clone
         self.commit = Commits(store, images, life).commit
+        self.why = Explaining(store, paths).why
         self.trace, self.restore, self.shutdown = seeing.trace, restoring.restore, restoring.shutdown
 
     def find(self, ref: str) -> Container:

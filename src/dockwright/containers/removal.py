@@ -4,11 +4,13 @@ import asyncio
 import logging
 import sqlite3
 
+from dockwright.base.caller import NOBODY, Caller
 from dockwright.base.errors import Conflict, EngineError, InvalidParameter, NotFound
 from dockwright.base.measures import CONTAINER_ACTIONS, timed
 from dockwright.base.paths import Paths
 from dockwright.base.trees import remove_tree
 from dockwright.containers import groups
+from dockwright.containers.blame import Cause
 from dockwright.containers.container import Container
 from dockwright.containers.execs import Execs
 from dockwright.containers.mounting import Mounting
@@ -33,7 +35,7 @@ class Removal:
         self._mounting = mounting
         self._cleaning: set[asyncio.Task[None]] = set()
 
-    async def remove(self, ref: str, force: bool, volumes: bool, link: bool) -> None:
+    async def remove(self, ref: str, force: bool, volumes: bool, link: bool, caller: Caller = NOBODY) -> None:
         """DELETE /containers/{id}."""
         if link:
             return await self._remove_link(ref)
@@ -45,7 +47,7 @@ class Removal:
             container.state.removing, container.state.remove_volumes = True, volumes
         try:
             if container.state.running:
-                await self._stopping.kill_and_wait(container)
+                await self._stopping.kill_and_wait(container, Cause("remove", str(caller)))
             await self.finish(container)
         except EngineError as error:
             container.state.removing = False

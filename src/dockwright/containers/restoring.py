@@ -7,6 +7,7 @@ import time
 from dockwright.base.paths import Paths
 from dockwright.base.times import rfc3339
 from dockwright.containers import networking, restarts
+from dockwright.containers.blame import Cause
 from dockwright.containers.container import Container
 from dockwright.containers.life import Life
 from dockwright.containers.mounting import Mounting
@@ -73,6 +74,8 @@ class Restoring:
             state.running, state.restarting, state.started_at = True, False, rfc3339(task.hello["started"])
             state.exit_code, state.error, state.oom_killed = 0, "", False
             await self._store.save(container)
+        if task.hello.get("oom") and not state.oom_killed:
+            self._life.short_of_memory(container, task)
         self._life.health.begin(container, adopted=True)
 
     def _end_of(self, container: Container) -> ExitEvent:
@@ -112,11 +115,11 @@ class Restoring:
 
     async def _stop(self, running: list[Container], patience: int) -> None:
         """Stop containers side by side; what still runs when the time is up is killed."""
-        stops = [asyncio.ensure_future(self._stopping.stop_and_wait(c, None)) for c in running]
+        stops = [asyncio.ensure_future(self._stopping.stop_and_wait(c, None, "", Cause("shutdown"))) for c in running]
         if not stops:
             return
         _, late = await asyncio.wait(stops, timeout=None if patience < 0 else patience)
         for stop in late:
             stop.cancel()
-        kills = (self._stopping.kill_and_wait(c) for c in running if c.state.running)
+        kills = (self._stopping.kill_and_wait(c, Cause("late")) for c in running if c.state.running)
         await asyncio.gather(*stops, *kills, return_exceptions=True)

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 
+from dockwright.base.caller import NOBODY, Caller
 from dockwright.base.errors import Conflict, EngineError, Internal, NotFound, NotModified, Unavailable
 from dockwright.containers import signals
+from dockwright.containers.blame import Cause
 from dockwright.containers.container import Container
 from dockwright.containers.store import Store
 
@@ -20,17 +22,17 @@ class Stopping:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def kill(self, ref: str, signal: str) -> None:
+    async def kill(self, ref: str, signal: str, caller: Caller = NOBODY) -> None:
         """POST /containers/{id}/kill."""
         try:
             number, container = signals.parse(signal or "KILL"), self._store.find(ref)
             if not container.state.running:
                 raise Conflict(f"container {container.id} is not running")
-            await self._kill(container, number)
+            await self._kill(container, number, Cause("kill", str(caller)))
         except EngineError as error:
             raise error.prefixed(f"cannot kill container: {ref}: ") from None
 
-    async def _kill(self, container: Container, number: int) -> None:
+    async def _kill(self, container: Container, number: int, cause: Cause) -> None:
         await self._by_hand(container)
         own = container.config.get("StopSignal")
         ends = number == KILL or not own or signals.parse(own) == number
@@ -39,9 +41,9 @@ class Stopping:
         if ends and await self._cancel_comeback(container):
             return
         if number == KILL:
-            await self.kill_and_wait(container)
+            await self.kill_and_wait(container, cause)
             return
-        await self._signal(container, number, "kill")
+        await self._signal(container, number, cause)
         if ends:
             await self._thaw(container)
 
@@ -64,8 +66,9 @@ class Stopping:
             container.wake_exits()
             return True
 
-    async def _signal(self, container: Container, number: int, cause: str) -> None:
-        container.sent[number] = cause
+    async def _signal(self, container: Container, number: int, cause: Cause) -> None:
+        container.note_signal(number, cause)
+        self._store.save_soon(container)
         if container.task:
             try:
                 await container.task.kill(number)
@@ -79,7 +82,7 @@ class Stopping:
             await container.task.resume()
             container.state.paused = False
 
-    async def kill_and_wait(self, container: Container, cause: str = "kill") -> None:
+    async def kill_and_wait(self, container: Container, cause: Cause) -> None:
         """SIGKILL, and the end; by its cgroup if its shim does not do it.
 
         Raises:
@@ -104,23 +107,25 @@ class Stopping:
         if not await _within(ended, FORCE_PATIENCE) and container.state.running:
             raise Internal("tried to kill container, but did not receive an exit event")
 
-    async def stop(self, ref: str, timeout: int | None, signal: str) -> None:
+    async def stop(
+        self, ref: str, timeout: int | None, signal: str, caller: Caller = NOBODY, by: str = "stop"
+    ) -> None:
         """POST /containers/{id}/stop: the stop signal, then after `timeout` seconds (-1: never) SIGKILL."""
         container = self._store.find(ref)
         if not container.state.running:
             raise NotModified("")
         try:
-            await self.stop_by_hand(container, timeout, signal)
+            await self.stop_by_hand(container, timeout, signal, Cause(by, str(caller)))
         except EngineError as error:
             raise Internal(f"cannot stop container: {ref}: {error.message}") from None
 
-    async def stop_by_hand(self, container: Container, timeout: int | None, signal: str) -> None:
+    async def stop_by_hand(self, container: Container, timeout: int | None, signal: str, cause: Cause) -> None:
         """stop, as somebody wants it who has found the container running."""
         await self._by_hand(container)
-        await self.stop_and_wait(container, timeout, signal)
+        await self.stop_and_wait(container, timeout, signal, cause)
         self._store.event(container, "stop")
 
-    async def stop_and_wait(self, container: Container, timeout: int | None, signal: str = "") -> None:
+    async def stop_and_wait(self, container: Container, timeout: int | None, signal: str, cause: Cause) -> None:
         """The stop signal, and the end.
 
         Raises:
@@ -132,13 +137,13 @@ class Stopping:
             return
         ended = container.next_exit()
         try:
-            await self._signal(container, number, "stop")
+            await self._signal(container, number, cause)
             await self._thaw(container)
             if await _within(ended, _patience(container, timeout)) or not container.state.running:
                 return
         except Unavailable as error:
             log.warning("%s; killing the container", error.message)
-        await self.kill_and_wait(container, "patience")
+        await self.kill_and_wait(container, cause.later)
 
 
 def _patience(container: Container, timeout: int | None) -> float | None:

@@ -84,6 +84,7 @@ class Task:
 
     Attributes:
         hello: what it said when it was connected to, {} as long as it has not. shim: its pid.
+        on_shortage: called in the event loop when the kernel kills a process of the container for want of memory.
     """
 
     def __init__(self, task_id: str, directory: str, path: str, cgroup: str = "") -> None:
@@ -95,6 +96,7 @@ class Task:
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
         self._callbacks: list[Callable[[ExitEvent], None]] = []
+        self.on_shortage: Callable[[], None] = _nothing
         self._decoder = frames.Decoder()
         self._greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writer: asyncio.StreamWriter | None = None
@@ -307,6 +309,8 @@ class Task:
         elif message.get("event") == "exit":
             event = ExitEvent(message["exec"], message["status"], message["oom_killed"], message["at"])
             self._tell(event)
+        elif message.get("event") == "oom":
+            self.on_shortage()
         elif (future := self._waiting.get(message.get("n", 0))) and not future.done():
             if "error" in message:
                 future.set_exception(_error(message))
@@ -333,6 +337,10 @@ class Task:
         if self.shim and not self.ended:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.shim, signal.SIGKILL)
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 def kill_cgroup(path: str) -> None:

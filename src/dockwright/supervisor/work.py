@@ -13,6 +13,7 @@ from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.supervisor import ending, external, published, record
 from dockwright.supervisor.logs import writer
 from dockwright.supervisor.maker import Maker
+from dockwright.supervisor.shortage import Shortage
 from dockwright.supervisor.stdio import STALLED, Stdio
 
 TYPE_CHECKING = False
@@ -66,6 +67,7 @@ class Task:
         self.over = False
         self.paused = False
         self._oom_before = self._started = 0
+        self._shortage: Shortage | None = None
         self._own_pids = True
         self._hooked = False
         self.runtime: Message | None = None  # one that is not ours
@@ -88,6 +90,7 @@ class Task:
             "running": bool(main and main.pid and main.status is None),
             "over": self.over,
             "paused": self.paused,
+            "oom": bool(self._shortage and self._shortage.seen),
             "execs": execs,
             "sandbox": self.sandbox,
         }
@@ -202,6 +205,8 @@ class Task:
             self._oom_before, self._own_pids, self._started = answer["oom"], answer["pids"], time_ns()
             reply({"ok": {"pid": answer["pid"], "trace": answer["trace"]}})
             self._begin(main, answer["pid"], fds)
+            if self.group and not self.over:
+                self._shortage = Shortage(self.loop, self.group, self._oom_before, lambda: self.announce({"event": "oom"}))
 
         main.maker.ask({"op": "go"}, (), started, last=True)
 
@@ -222,6 +227,9 @@ class Task:
 
     def _clear(self) -> None:
         """Clean up what a container leaves: its cgroup and our hold on its network namespace."""
+        if self._shortage:
+            self._shortage.close()
+            self._shortage = None
         if self.group:
             self.group.kill()
             self._reap_all()
@@ -381,6 +389,8 @@ class Task:
             )
             return
         assert self.group
+        if self._shortage:
+            self._shortage.close()
         killed = oom.kills(self.group) > self._oom_before
         record.write(self.directory, record.ExitRecord(process.status, killed, at))
         self.over = True

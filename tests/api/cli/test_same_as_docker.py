@@ -18,7 +18,7 @@ LINES = [line for line in (FOLDER / "same-commands.txt").read_text().splitlines(
 LATER = {"load", "save", "run", "pull", "create", "update"}  # --platform takes a list since 28.3; the others have flags of ours
 OURS_ALONE = {
     "system check", "image layers", "image diff", "image verify", "image attestations", "network dns", "network map",
-    "volume clone", "volume export", "volume import",
+    "volume clone", "volume export", "volume import", "why", "container why",
 }  # fmt: skip
 GROUPED = [f"{group} {name}" for group, names in commands.GROUPS.items() for name in names]
 PATHS = [path for path in [*commands.COMMANDS, *GROUPED] if path not in OURS_ALONE]

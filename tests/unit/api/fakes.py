@@ -56,13 +56,13 @@ class Containers:
         self._find(ref)
         self.calls.append(("start", ref))
 
-    async def stop(self, ref, timeout, signal):
+    async def stop(self, ref, timeout, signal, caller):
         self._find(ref)
         self.calls.append(("stop", ref, timeout, signal))
         await asyncio.sleep(0.1)
         self.stopped.set()
 
-    async def kill(self, ref, signal):
+    async def kill(self, ref, signal, caller):
         self._find(ref)
         self.calls.append(("kill", ref, signal))
 

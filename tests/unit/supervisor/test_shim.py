@@ -60,7 +60,7 @@ def test_last_words_say_where_it_went_wrong(tmp_path: Path, capfd: pytest.Captur
         shim._last_words("", error)  # one that had no task yet
         shim._last_words(str(tmp_path / "gone"), error)
     line = (tmp_path / "shim.log").read_text()
-    assert line.startswith("shim failed: AttributeError: ") and "oom.py:" in line and line.endswith(" kills)\n")
+    assert line.startswith("shim failed: AttributeError: ") and "oom.py:" in line and line.endswith(" _counters)\n")
     assert capfd.readouterr().err == 2 * line
 
 

@@ -58,13 +58,14 @@ async def start(exchange: Exchange) -> Answer:
 
 async def stop(exchange: Exchange) -> Answer:
     """POST /containers/{id}/stop."""
-    await exchange.managers.containers.stop(exchange.name, exchange.query.small_number("t"), _signal(exchange))
+    await exchange.managers.containers.stop(exchange.name, exchange.query.small_number("t"), _signal(exchange), exchange.caller)
     return nothing()
 
 
 async def restart(exchange: Exchange) -> Answer:
     """POST /containers/{id}/restart."""
-    await exchange.managers.containers.restart(exchange.name, exchange.query.small_number("t"), _signal(exchange))
+    seconds = exchange.query.small_number("t")
+    await exchange.managers.containers.restart(exchange.name, seconds, _signal(exchange), exchange.caller)
     return nothing()
 
 
@@ -75,7 +76,7 @@ def _signal(exchange: Exchange) -> str:
 
 async def kill(exchange: Exchange) -> Answer:
     """POST /containers/{id}/kill."""
-    await exchange.managers.containers.kill(exchange.name, exchange.query.text("signal"))
+    await exchange.managers.containers.kill(exchange.name, exchange.query.text("signal"), exchange.caller)
     return nothing()
 
 
@@ -116,7 +117,8 @@ async def wait(exchange: Exchange) -> None:
 async def remove(exchange: Exchange) -> Answer:
     """DELETE /containers/{id}."""
     query = exchange.query
-    await exchange.managers.containers.remove(exchange.name, query.flag("force"), query.flag("v"), query.flag("link"))
+    force, volumes, link = query.flag("force"), query.flag("v"), query.flag("link")
+    await exchange.managers.containers.remove(exchange.name, force, volumes, link, exchange.caller)
     return nothing()
 
 
@@ -176,3 +178,8 @@ def _cells(query: Query, name: str) -> int:
 async def trace(exchange: Exchange) -> Answer:
     """GET /dockwright/v1/containers/{id}/trace: the steps of the last start, each with what it took."""
     return document(await exchange.managers.containers.trace(exchange.name))
+
+
+async def why(exchange: Exchange) -> Answer:
+    """GET /dockwright/v1/containers/{id}/why: why it has ended, or what there is to say of one that runs."""
+    return document(await exchange.managers.containers.why(exchange.name, exchange.query.small_number("tail")))

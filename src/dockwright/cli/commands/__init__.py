@@ -6,7 +6,7 @@ COMMANDS = {
     name: name
     for name in (
         "run exec ps images version info attach commit cp create diff events export history import inspect kill load logs pause "
-        "port pull push login logout search rename restart rm rmi save start stats stop tag top unpause update wait"
+        "port pull push login logout search rename restart rm rmi save start stats stop tag top unpause update wait why"
     ).split()
 }
 GROUPS = {
@@ -15,7 +15,7 @@ GROUPS = {
             name: name
             for name in (
                 "attach commit cp create diff exec export kill logs pause port rename restart rm run start stats stop top "
-                "unpause update wait"
+                "unpause update wait why"
             ).split()
         },
         "ls": "ps",
