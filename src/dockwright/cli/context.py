@@ -68,3 +68,26 @@ class Context:
                 theirs = self.client.version
                 text = f'"--{flag}" requires API version {version}, but the Docker daemon API version is {theirs}\n'
                 raise Failure(text)
+
+    def platform(self, given: Given) -> str:
+        """--platform of `save` and `load` as the parameter the API takes, "" if it was not given.
+
+        Our daemon takes it at any version; of another one it needs 1.48.
+
+        Raises:
+            Failure: a daemon that would not look at it, or no such platform.
+        """
+        if "platform" not in given:
+            return ""
+        if not str(self.client.get("/version").get("Platform", {}).get("Name", "")).startswith("Dockwright"):
+            self.require(["platform"], "1.48")
+        from dockwright.cli.failure import Failure
+        from dockwright.client.documents import dumps
+
+        values = given.list("platform")
+        if len(values) != 1:
+            raise Failure("only one platform can be given\n")
+        parts = values[0].split("/")
+        if len(parts) not in (2, 3) or not all(parts):
+            raise Failure(f'invalid platform: "{values[0]}"\n')
+        return dumps(dict(zip(("os", "architecture", "variant"), parts, strict=False))).decode()

@@ -8,10 +8,11 @@ and so is the index a name stands for, with all it lists that is here.
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import msgspec
 
-from dockwright.base.errors import InvalidParameter
+from dockwright.base.errors import InvalidParameter, NotFound
 from dockwright.grammar import reference
 from dockwright.images import oci, platforms
 from dockwright.images.arrival import Remote
@@ -59,10 +60,15 @@ class Found:
 
 @dataclass
 class Archive:
-    """The members of one archive, by cleaned name."""
+    """The members of one archive, by cleaned name.
+
+    Attributes:
+        wanted: the platform whose images are taken, and nothing else with them; None for this host's, and all that came along.
+    """
 
     members: dict[str, Blob] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    wanted: oci.Platform | None = None
 
     @classmethod
     def read(cls, source: Source, ingest: Ingest) -> "Archive":
@@ -86,12 +92,17 @@ class Archive:
                 archive.links[name] = os.path.normpath("/" + entry.link)
         return archive
 
-    def images(self) -> list[Found]:
+    def images(self, wanted: oci.Platform | None = None) -> list[Found]:
         """What is in it.
 
+        Args:
+            wanted: see the class.
+
         Raises:
-            InvalidParameter: nothing that could be loaded, or something that contradicts itself.
+            InvalidParameter: nothing that could be loaded, or something that contradicts itself. NotFound: an image is not there
+            for that platform.
         """
+        self.wanted = wanted
         if "/" + MANIFEST in self.members:
             return [self._of_entry(entry) for entry in self._entries()]
         if "/" + INDEX in self.members:
@@ -129,15 +140,44 @@ class Archive:
     def _of_entry(self, entry: Entry) -> Found:
         config = self.blob(entry.Config)
         found = Found(config, [self.blob(name) for name in entry.Layers or ()], [_tag(t) for t in entry.RepoTags or ()])
-        indexes = self._indexes()
-        for descriptor in self._manifests(indexes):
+        if not self._fits(config):
+            return self._instead(found)
+        for descriptor in self._manifests():
             manifest = self._kept(descriptor, config)
             if manifest:
                 found.manifest, found.layers = manifest
                 break
-        names = [(each, [name for name in _annotated(each.top.descriptor) if name in found.names]) for each in indexes]
-        found.trees = [(each, own) for each, own in names if own and _leads(each, config.digest)]
+        if not self.wanted:
+            found.trees = [(each, own) for each, own in self._standing_for(found.names) if _leads(each, config.digest)]
         return found
+
+    def _standing_for(self, names: Sequence[reference.Reference]) -> list[tuple[Tree, list[reference.Reference]]]:
+        """The indexes that some of `names` stand for, with those."""
+        found = [(each, [name for name in _annotated(each.top.descriptor) if name in names]) for each in self._indexes]
+        return [(each, own) for each, own in found if own]
+
+    def _fits(self, config: Blob) -> bool:
+        """Whether an image is for the platform that is wanted."""
+        if self.wanted is None:
+            return True
+        own = oci.decoded(config.read(oci.LARGEST_DOCUMENT), oci.Platform, "invalid image config")
+        return bool(platforms.best([oci.Descriptor(platform=own)], self.wanted))
+
+    def _instead(self, found: Found) -> Found:
+        """The image for the platform that is wanted, from an index that a name of `found` stands for."""
+        for each, _ in self._standing_for(found.names):
+            listed = [child for branch in each.branches for child in branch.children if child.platform]
+            for descriptor in platforms.best(listed, self.wanted):
+                if self._look(descriptor):
+                    image = self._of_descriptor(descriptor)
+                    image.names = found.names
+                    return image
+        raise self._absent(found)
+
+    def _absent(self, found: Found) -> NotFound:
+        name = found.names[0].familiar if found.names else found.config.digest
+        shown = platforms.shown(self.wanted or platforms.host())
+        return NotFound(f"image with reference {name} was found but does not provide the specified platform ({shown})")
 
     def _kept(self, descriptor: oci.Descriptor, config: Blob) -> tuple[Blob, list[Blob]] | None:
         """The manifest behind `descriptor` and its layers, if it is complete and of this config."""
@@ -150,9 +190,9 @@ class Archive:
         except InvalidParameter:
             return None  # an archive for old clients is not refused for what only new ones read
 
-    def _manifests(self, indexes: list[Tree]) -> list[oci.Descriptor]:
+    def _manifests(self) -> list[oci.Descriptor]:
         """Of the OCI form: those index.json names, and those below the indexes it names."""
-        below = [branch.descriptor for each in indexes for branch in each.branches]
+        below = [branch.descriptor for each in self._indexes for branch in each.branches]
         return [entry for entry in [*self._top(), *below] if oci.is_manifest(entry)]
 
     def _top(self) -> list[oci.Descriptor]:
@@ -163,6 +203,7 @@ class Archive:
         except InvalidParameter:
             return []
 
+    @cached_property
     def _indexes(self) -> list[Tree]:
         """The indexes index.json names; a broken one is none, as for `_kept`."""
         found = []
@@ -189,17 +230,19 @@ class Archive:
             known = found.setdefault(image.config.digest, image)
             names = [name for name in _annotated(entry) if name not in known.names]
             known.names += names
-            came = tree(entry, self._look) if names else None
+            if not self._fits(image.config):
+                raise self._absent(known)
+            came = tree(entry, self._look) if names and not self.wanted else None
             known.trees += [(came, names)] if came else []
         return list(found.values())
 
     def _chosen(self, entries: list[oci.Descriptor]) -> Iterator[oci.Descriptor]:
-        """Every image the top index names; of those without a name only the best for this host."""
+        """Every image the top index names; of those without a name only the best for the platform."""
         named = [entry for entry in entries if _annotated(entry)]
         yield from named
         if not named or len(entries) == 1:
             plain = [entry for entry in entries if entry not in named and not oci.is_attestation(entry)]
-            yield from plain if len(plain) == 1 else platforms.best(plain)[:1]
+            yield from plain if len(plain) == 1 else platforms.best(plain, self.wanted)[:1]
 
     def _of_descriptor(self, descriptor: oci.Descriptor) -> Found:
         for _ in range(DEEPEST):
@@ -215,9 +258,10 @@ class Archive:
     def _present(self, index: oci.Index) -> oci.Descriptor:
         """The best platform of an index among those the archive has."""
         present = [entry for entry in index.manifests if "/" + oci.member(entry.digest) in self.members]
-        best = platforms.best(present)
+        best = platforms.best(present, self.wanted)
         if not best:
-            raise InvalidParameter(f"no matching manifest for {platforms.shown(platforms.host())} in the manifest list entries")
+            shown = platforms.shown(self.wanted or platforms.host())
+            raise InvalidParameter(f"no matching manifest for {shown} in the manifest list entries")
         return best[0]
 
 

@@ -58,23 +58,26 @@ class Loader:
         self._database, self._content, self._assembler, self._events = database, content, assembler, events
         self._pool = ThreadPoolExecutor(RECEIVED, "receive")
 
-    def load(self, body: AsyncIterator[bytes], quiet: bool) -> AsyncIterator[Line]:
+    def load(self, body: AsyncIterator[bytes], quiet: bool, wanted: oci.Platform | None = None) -> AsyncIterator[Line]:
         """An image archive of any compression; progress documents.
 
+        Args:
+            wanted: the platform whose images are loaded, alone; None for this host's, with what their indexes list beside.
+
         Raises:
-            InvalidParameter: hostile, broken, contradictory. Internal: the disk is full. Nothing of the image that failed is
-            left; those before it in the archive are.
+            InvalidParameter: hostile, broken, contradictory. NotFound: nothing for that platform. Internal: the disk is full.
+            Nothing of the image that failed is left; those before it in the archive are.
         """
-        return lines(partial(self._load, body, quiet))
+        return lines(partial(self._load, body, quiet, wanted))
 
     async def mark_tagged(self, ident: str) -> None:
         """Note that a user has given the image `ident` a name now."""
         await self._database.write(lambda c: store.mark_tagged(c, ident))
 
-    async def _load(self, body: AsyncIterator[bytes], quiet: bool, emit: Emit) -> None:
+    async def _load(self, body: AsyncIterator[bytes], quiet: bool, wanted: oci.Platform | None, emit: Emit) -> None:
         ingest = self._content.ingest()
         try:
-            images = await across(self._pool, body, lambda bridge: Archive.read(opened(bridge), ingest).images())
+            images = await across(self._pool, body, lambda bridge: Archive.read(opened(bridge), ingest).images(wanted))
             for found in images:
                 await self._one(found, quiet, emit)
         except OSError as error:

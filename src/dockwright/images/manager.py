@@ -183,13 +183,15 @@ class ImageManager:
         """POST /images/prune; see `Pruner.prune`."""
         return await self._pruner.prune(filters, lambda name: self.delete(name, False, False, running))
 
-    def load(self, body: AsyncIterator[bytes], quiet: bool) -> AsyncIterator[dict[str, Any]]:
+    def load(
+        self, body: AsyncIterator[bytes], quiet: bool, platform: Platform | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
         """POST /images/load: progress documents."""
-        return self._loader.load(body, quiet)
+        return self._loader.load(body, quiet, platform)
 
-    def save(self, names: Names) -> AsyncIterator[bytes]:
+    def save(self, names: Names, platform: Platform | None = None) -> AsyncIterator[bytes]:
         """GET /images/get: a tar. Raises NotFound before its first byte."""
-        return self._saver.save(names)
+        return self._saver.save(names, platform)
 
     def import_(
         self, body: AsyncIterator[bytes], repo: str, tag: str, message: str, changes: Names, platform: str = "",

@@ -11,13 +11,13 @@ import os
 import sqlite3
 import tarfile
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dockwright.base.errors import NotFound
 from dockwright.events import EventBus
 from dockwright.grammar.reference import Reference, parse
-from dockwright.images import blobrows, oci, store
+from dockwright.images import blobrows, oci, platforms, store
 from dockwright.images.archive import NAME, REF_NAME
 from dockwright.images.assembly import Assembler
 from dockwright.images.content import Blob, Content
@@ -38,6 +38,7 @@ class Wanted:
 
     Attributes:
         targets: what each name means at its registry, or meant in an archive: a digest, "" if nothing more is known.
+        tops: all that its names mean so, asked for or not.
     """
 
     image: Image
@@ -45,6 +46,7 @@ class Wanted:
     layers: list[LayerRow]
     names: list[Reference] = field(default_factory=list)
     targets: dict[Reference, str] = field(default_factory=dict)
+    tops: Sequence[str] = ()
 
 
 def wanted(connection: sqlite3.Connection, asked: Sequence[str]) -> list[Wanted]:
@@ -59,7 +61,7 @@ def wanted(connection: sqlite3.Connection, asked: Sequence[str]) -> list[Wanted]
             known = found.get(image.id)
             if known is None:
                 config, layers = store.config_bytes(connection, image.id), store.layers(connection, image.id)
-                known = found[image.id] = Wanted(image, config, layers)
+                known = found[image.id] = Wanted(image, config, layers, tops=store.tops(connection, image.id))
             if name and name not in known.names:
                 known.names.append(name)
                 known.targets[name] = store.target(connection, str(name))
@@ -90,8 +92,11 @@ class Saver:
         self._database, self._content, self._assembler, self._events = database, content, assembler, events
         self._rebuilder = rebuilder
 
-    async def save(self, asked: Sequence[str]) -> AsyncIterator[bytes]:
+    async def save(self, asked: Sequence[str], platform: oci.Platform | None = None) -> AsyncIterator[bytes]:
         """The tar of the images `asked` for.
+
+        Args:
+            platform: only the images for that, by themselves; None for this host's, with the indexes they came by.
 
         Raises:
             NotFound: an image, or one of its blobs, is not here; before the first byte.
@@ -99,8 +104,8 @@ class Saver:
         async with self._assembler.lease() as lease:
             images = await self._database.write(lambda c: _leased(c, lease.id, wanted(c, asked)))
             await self._rebuilder.restore(lease, [image.image.id for image in images])
-            writer = _Tar()
-            for name, data in self._members(images):
+            writer, sent = _Tar(), [self._for(image, platform) if platform else image for image in images]
+            for name, data in self._members(sent):
                 if isinstance(data, bytes):
                     yield writer.small(name, data)
                     continue
@@ -139,16 +144,46 @@ class Saver:
 
     def _indexes(self, image: Wanted) -> dict[Reference, Tree]:
         """The indexes that names stand for, where they are here with all they list: those go out whole."""
-        connection, found = self._database.read(), {}
-        for name, digest in image.targets.items():
-            if digest and blobrows.has_blob(connection, digest):
-                came = tree(oci.Descriptor(digest=digest), lambda d: self._look(connection, d.digest))
-                if came and came.whole:
-                    found[name] = came
-        return found
+        trees = {name: self._tree(digest) for name, digest in image.targets.items() if digest}
+        return {name: found for name, found in trees.items() if found and found.whole}
 
-    def _look(self, connection: sqlite3.Connection, digest: str) -> Blob | None:
-        return self._content.blob(digest) if blobrows.has_blob(connection, digest) else None
+    def _tree(self, digest: str) -> Tree | None:
+        return tree(oci.Descriptor(digest=digest), lambda descriptor: self._blob(descriptor.digest))
+
+    def _blob(self, digest: str) -> Blob | None:
+        return self._content.blob(digest) if blobrows.has_blob(self._database.read(), digest) else None
+
+    def _for(self, image: Wanted, platform: oci.Platform) -> Wanted:
+        """What is sent of an image if only the one for a platform is wanted: itself, or another one that is kept beside it.
+
+        Raises:
+            NotFound: there is none.
+        """
+        own = oci.Platform(*(str(image.image.config.get(key) or "") for key in ("architecture", "os", "variant")))
+        beside = [found for top in image.tops if (found := self._tree(top))]
+        entries = [child for found in beside for branch in found.branches for child in branch.children if child.platform]
+        for entry in platforms.best([*entries, oci.Descriptor(platform=own)], platform):
+            chosen = self._other(image, entry) if entry.digest else replace(image, targets={})
+            if chosen:
+                return chosen
+        name, shown = image.names[0].familiar if image.names else image.image.id, platforms.shown(platform)
+        raise NotFound(f"image with reference {name} was found but does not provide the specified platform ({shown})")
+
+    def _other(self, image: Wanted, entry: oci.Descriptor) -> Wanted | None:
+        """The image of a manifest, under the names of `image`; None if something of it is not here."""
+        document = self._blob(entry.digest)
+        manifest = oci.manifest(document.read(oci.LARGEST_DOCUMENT)) if document else None
+        if manifest is None or manifest.config.digest == image.image.id:
+            return replace(image, targets={}) if manifest else None
+        config, blobs = self._blob(manifest.config.digest), [self._blob(layer.digest) for layer in manifest.layers]
+        if config is None or not all(blobs):
+            return None
+        data = config.read(oci.LARGEST_DOCUMENT)
+        rootfs = oci.config(data).rootfs
+        diffs = (rootfs and rootfs.diff_ids) or []
+        layers = [LayerRow("", diff, blob.digest, 0) for diff, blob in zip(diffs, blobs, strict=False) if blob]
+        other = Image(config.digest, json.loads(data), entry.digest, 0, 0, ())
+        return Wanted(other, data, layers, image.names)
 
     def _descriptor(self, digest: str) -> dict[str, Any]:
         blob = self._content.blob(digest)
@@ -170,9 +205,8 @@ class Saver:
 def _leased(connection: sqlite3.Connection, lease: str, images: list[Wanted]) -> list[Wanted]:
     """Keep what is about to be read, whatever is deleted meanwhile."""
     for image in images:
-        tops = [digest for digest in image.targets.values() if digest]
-        below = blobrows.below(connection, tops)
-        for digest in (image.image.id, image.image.manifest, *(row.blob for row in image.layers), *tops, *below):
+        below = blobrows.below(connection, image.tops)
+        for digest in (image.image.id, image.image.manifest, *(row.blob for row in image.layers), *image.tops, *below):
             references.add(connection, store.LEASE, lease, "blob", digest)
     return images
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dockwright.base.errors import NotFound
+from dockwright.base.errors import EngineError, NotFound
 from dockwright.images import platforms
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -43,11 +43,26 @@ def statement(kind: str, subject: str) -> bytes:
     return json.dumps({**document, "predicate": {"x": kind}}).encode()
 
 
-def saved(rig: Any, *names: str) -> bytes:
+def saved(rig: Any, *names: str, platform: str = "") -> bytes:
     async def gathered(manager: Any) -> bytes:
-        return b"".join([piece async for piece in manager.save(list(names))])
+        wanted = platforms.parse(platform) if platform else None
+        return b"".join([piece async for piece in manager.save(list(names), wanted)])
 
     return bytes(rig.run(gathered))
+
+
+def loaded(rig: Any, archive: bytes, platform: str) -> list[str]:
+    async def work(manager: Any) -> list[str]:
+        async def body() -> Any:
+            yield archive
+
+        return [line["stream"] async for line in manager.load(body(), True, platforms.parse(platform))]
+
+    return list(rig.run(work))
+
+
+def architecture(rig: Any, name: str) -> str:
+    return str(rig.run(lambda manager: manager.inspect(name))["Architecture"])
 
 
 def members(archive: bytes) -> dict[str, bytes]:
@@ -123,6 +138,45 @@ def test_an_index_comes_to_an_image_that_is_here_already(rig: Any, registry: Any
     rig.consistent()
     assert top(saved(rig, name)) == [digests["index"]]
     removed(rig, name)
+
+
+def test_one_platform_goes_out(overlay: Any, registry: Any, layers: list[bytes]) -> None:
+    digests, name = published(registry, layers), f"{registry.host}/a:1"
+    overlay.pull(f"{registry.host}/a", everything=True)
+    own, other = saved(overlay, name, platform="linux"), saved(overlay, name, platform="linux/s390x")
+    assert top(own) == [digests["own"]] and len(json.loads(members(own)["manifest.json"])[0]["Layers"]) == 2
+    assert top(other) != [digests["own"]] and len(json.loads(members(other)["manifest.json"])[0]["Layers"]) == 1
+    with pytest.raises(NotFound, match=r"does not provide the specified platform \(linux/riscv64\)"):
+        saved(overlay, name, platform="linux/riscv64")
+    removed(overlay, name)
+    assert overlay.load(other) == [f"Loaded image: {name}\n"] and architecture(overlay, name) == "s390x"
+    assert top(saved(overlay, name)) == top(other)
+    overlay.consistent()
+
+
+@pytest.mark.parametrize("form", ["both forms", "OCI form"])
+def test_one_platform_comes_in(overlay: Any, registry: Any, images: Any, layers: list[bytes], form: str) -> None:
+    digests, name = published(registry, layers), f"{registry.host}/a:1"
+    overlay.pull(f"{registry.host}/a", everything=True)
+    found = members(saved(overlay, name))
+    removed(overlay, name)
+    if form == "OCI form":
+        del found["manifest.json"]
+    archive = images.tar([(member, tarfile.REGTYPE, data, 0o644) for member, data in found.items()])
+    assert loaded(overlay, archive, "linux/s390x") == [f"Loaded image: {name}\n"] and architecture(overlay, name) == "s390x"
+    overlay.consistent()
+    removed(overlay, name)
+    before = overlay.state()
+    with pytest.raises(EngineError, match="linux/riscv64"):
+        loaded(overlay, archive, "linux/riscv64")
+    assert overlay.state() == before
+    loaded(overlay, archive, "linux")
+    assert top(saved(overlay, name)) == [digests["own"]]
+
+
+def test_a_plain_archive_for_another_platform(overlay: Any, busybox: bytes) -> None:
+    with pytest.raises(NotFound, match="image with reference busybox:latest was found but does not provide"):
+        loaded(overlay, busybox, "linux/s390x")
 
 
 def test_what_is_attested(overlay: Any, registry: Any, layers: list[bytes]) -> None:

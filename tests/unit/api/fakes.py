@@ -141,7 +141,7 @@ class Images:
     async def list(self, all, filters, shared_size, manifests=False):
         return [{"Id": "sha256:1", "RepoTags": [], "RepoDigests": [], "Size": 5}]
 
-    async def load(self, body, quiet):
+    async def load(self, body, quiet, platform=None):
         async for piece in body:
             self.loaded += piece
         yield {"stream": f"Loaded {len(self.loaded)} bytes, quiet={quiet}\n"}
@@ -152,7 +152,7 @@ class Images:
         meta = "".join(caller.extra.values())
         yield {"status": f"{name} {tag} {platform} {caller.credentials.username} {caller.upstream} {meta}"}
 
-    async def save(self, names):
+    async def save(self, names, platform=None):
         if "nope" in names:
             raise NotFound("No such image: nope:latest")
         yield b"x" * 10

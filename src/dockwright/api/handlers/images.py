@@ -68,7 +68,8 @@ async def prune(exchange: Exchange) -> Answer:
 async def load(exchange: Exchange) -> None:
     """POST /images/load: a tar of any compression, answered by progress."""
     quiet = exchange.query.flag("quiet", default=True)
-    async with aclosing(exchange.managers.images.load(aiter(exchange.body), quiet)) as documents:
+    wanted = _one_platform(exchange)
+    async with aclosing(exchange.managers.images.load(aiter(exchange.body), quiet, wanted)) as documents:
         await exchange.progress(_errors_inside(documents))
 
 
@@ -93,7 +94,7 @@ async def save_many(exchange: Exchange) -> None:
 
 
 async def _save(exchange: Exchange, names: list[str]) -> None:
-    async with aclosing(exchange.managers.images.save(names)) as pieces:
+    async with aclosing(exchange.managers.images.save(names, _one_platform(exchange))) as pieces:
         await exchange.stream(pieces, TAR)
 
 
@@ -160,10 +161,16 @@ async def attestations(exchange: Exchange) -> Answer:
     `platform` is JSON, as Docker has it, or `os/arch`.
     """
     query = exchange.query
-    given = query.all("platform")
+    types = [kind for kind in query.all("type") if kind]
+    wanted = _one_platform(exchange)
+    return document(await exchange.managers.images.attestations(exchange.name, wanted, types, query.flag("statement")))
+
+
+def _one_platform(exchange: Exchange) -> Platform | None:
+    """The parameter `platform` as newer versions have it for save, load and attestations; taken at any version."""
+    given = [text for text in exchange.query.all("platform") if text]
     if len(given) > 1:
         raise InvalidParameter("only one platform value is currently supported")
-    text = given[0] if given else ""
-    wanted = _platform(text) if text.startswith("{") else platforms.parse(text) if text else None
-    types = [kind for kind in query.all("type") if kind]
-    return document(await exchange.managers.images.attestations(exchange.name, wanted, types, query.flag("statement")))
+    if not given:
+        return None
+    return _platform(given[0]) if given[0].startswith("{") else platforms.parse(given[0])

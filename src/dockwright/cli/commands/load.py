@@ -22,8 +22,7 @@ PIECE = 1 << 18
 
 def run(context: Context, given: Given) -> int:
     """Send the archive and show what the daemon makes of it."""
-    if "platform" in given:
-        context.require(["platform"], "1.48")
+    platform = context.platform(given)
     source = STDIN
     if given.text("input"):
         source = open_file(given.text("input"))
@@ -31,7 +30,8 @@ def run(context: Context, given: Given) -> int:
         raise Failure("requested load from stdin, but stdin is empty\n")
     terminal = is_terminal(STDOUT)
     quiet = given.flag("quiet") or not terminal
-    answer = context.client.request("POST", "/images/load", {"quiet": quiet}, body=pieces(source))
+    query = {"quiet": quiet, **({"platform": platform} if platform else {})}
+    answer = context.client.request("POST", "/images/load", query, body=pieces(source))
     if "json" not in answer.headers.get("content-type", ""):
         for piece in answer:
             write_all(STDOUT, piece)

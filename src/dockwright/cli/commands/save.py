@@ -23,17 +23,17 @@ FAILED = "failed to save image"
 
 def run(context: Context, given: Given) -> int:
     """Write the archive to stdout, or to a file that is there only when it is whole."""
-    if "platform" in given:
-        context.require(["platform"], "1.48")
+    platform = context.platform(given)
+    more = {"platform": platform} if platform else {}
     path = given.text("output")
     if not path and is_terminal(STDOUT):
         raise Failure("cowardly refusing to save to a terminal. Use the -o flag or redirect\n")
     if path:
         check_target(path, FAILED)
     if len(given.rest) == 1:
-        answer = context.client.request("GET", f"/images/{quote(given.rest[0])}/get")
+        answer = context.client.request("GET", f"/images/{quote(given.rest[0])}/get", more)
     else:
-        answer = context.client.request("GET", "/images/get", {"names": given.rest})
+        answer = context.client.request("GET", "/images/get", {"names": given.rest, **more})
     if path:
         write_file(path, answer, FAILED)
         return 0

@@ -1,4 +1,4 @@
-"""`image attestations`: what an index says of its image, by the real program and the API's newest path."""
+"""Images behind an index, by the real programs: `image attestations`, `images --tree`, `save` and `load --platform`."""
 
 import hashlib
 import json
@@ -85,4 +85,25 @@ def test_a_tree(daemon: Any, images: Any) -> None:
     assert shown.stderr.startswith("WARNING: This is an experimental feature.")
     quiet = subprocess.run([*tree, "-q"], capture_output=True, text=True, check=False)
     assert (quiet.returncode, quiet.stderr) == (1, "--quiet is not yet supported with --tree\n")
+    assert daemon.docker("rmi", NAME).returncode == 0
+
+
+def test_one_platform(daemon: Any, images: Any, tmp_path: Path) -> None:
+    def ours(*words: str) -> tuple[int, str]:
+        done = subprocess.run([OURS, "-H", daemon.host, *words], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    path, own = tmp_path / "a.tar", f"linux/{platforms.host().architecture}"
+    path.write_bytes(archive(images))
+    assert ours("load", "--platform", own, "-i", str(path)) == (0, f"Loaded image: {NAME}\n")
+    assert ours("image", "attestations", "--format", "{{.For}}", NAME) == (0, "")  # the image alone
+    status, text = ours("load", "--platform", "linux/riscv64", "-i", str(path))
+    assert status == 1 and "linux/riscv64" in text
+    assert ours("save", "--platform", own, "-o", str(tmp_path / "b.tar"), NAME) == (0, "")
+    status, text = ours("save", "--platform", "linux/riscv64", "-o", str(tmp_path / "c.tar"), NAME)
+    assert (status, text) == (1, (
+        f"Error response from daemon: image with reference {NAME} was found but does not provide the specified platform "
+        "(linux/riscv64)\n"
+    )) and not (tmp_path / "c.tar").exists()  # fmt: skip
+    assert ours("load", "--platform", f"{own},linux/s390x", "-i", str(path)) == (1, "only one platform can be given\n")
     assert daemon.docker("rmi", NAME).returncode == 0
