@@ -57,8 +57,11 @@ class NetworkManager:
         self._paths, self._events, self._config = paths, events, config
         self._store = store = Store(database)
         self._owner = default_bridge.mark(paths.data_root)
-        self._netd = NetdClient(f"{paths.exec_root}/netd/s", self._netd_lost, place=place)
         outside = config.published_ports != "respect-host"
+        self._transparent = not outside and config.iptables
+        self._netd = NetdClient(
+            f"{paths.exec_root}/netd/s", self._netd_lost, place=place, transparent=self._transparent
+        )
         self._firewall = Firewall(config.firewall_backend, outside, config.proxy) if config.iptables else None
         self._ports = Ports(self._netd, self._firewall, default_addresses(config), config.proxy)
         self.registry = Registry(store, config, self._firewall, self._owner)
@@ -352,7 +355,7 @@ class NetworkManager:
         wall = self._firewall
         found = mapping.document(
             self.registry, self.sandboxes, wall.state.bridges if wall else {}, wall.words if wall else mapping.Without(),
-            wall.state.ways if wall else (), self._config.published_ports, self._config.proxy,
+            wall.state.ways if wall else (), self._config.published_ports, self._config.proxy, self._transparent,
         )  # fmt: skip
         return {"Firewall": wall.driver if wall else "", "InPlace": await wall.whole() if wall else True, **found}
 

@@ -14,6 +14,7 @@ from dockwright.networks.publish import Binding
 Arrow = dict[str, Any]
 OUTSIDE, HOST = "outside", "host"
 CARRIED = "netd carries it"
+TRUE, OWN = ", from the client's own address", ", from an address of the host"
 WHO = {"docker": OUTSIDE, "respect-host": "whom the host's firewall lets in", "localhost": OUTSIDE}
 
 
@@ -52,12 +53,12 @@ def arrow(start: str, end: str, what: str, allowed: bool, rule: str = "", why: s
 
 def document(
     networks: Iterable[Network], sandboxes: Iterable[Sandbox], bridges: dict[str, BridgeRules], rules: Rules,
-    ways: Iterable[Way], setting: str, proxy: bool = True,
+    ways: Iterable[Way], setting: str, proxy: bool = True, transparent: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """The map.
 
     Args:
-        bridges: by link. setting: `--published-ports`. proxy: `--userland-proxy`.
+        bridges: by link. setting: `--published-ports`. proxy: `--userland-proxy`. transparent: see netd_client.
     """
     found, boxes = list(networks), [sandbox for sandbox in sandboxes if sandbox.active]
     by_id = {network.id: network for network in found}
@@ -66,7 +67,7 @@ def document(
         arrows += _of_network(network, bridges.get(network.link), rules)
     for sandbox in boxes:
         for endpoint in sandbox:
-            arrows += _of_ports(sandbox, endpoint, by_id, rules, setting, proxy)
+            arrows += _of_ports(sandbox, endpoint, by_id, rules, setting, proxy, transparent)
     names = {str(address): sandbox.name for sandbox in boxes for endpoint in sandbox for address in endpoint.addresses}
     arrows += [_of_way(way, names, rules) for way in ways]
     return {
@@ -116,7 +117,8 @@ def _of_network(network: Network, bridge: BridgeRules | None, rules: Rules) -> I
 
 
 def _of_ports(
-    sandbox: Sandbox, endpoint: Endpoint, networks: dict[str, Network], rules: Rules, setting: str, proxy: bool
+    sandbox: Sandbox, endpoint: Endpoint, networks: dict[str, Network], rules: Rules, setting: str, proxy: bool,
+    transparent: bool,
 ) -> Iterator[Arrow]:  # fmt: skip
     place, by = f"container {sandbox.name}", networks[endpoint.network].name if endpoint.network in networks else ""
     for binding in endpoint.bindings if endpoint.active else ():
@@ -125,7 +127,8 @@ def _of_ports(
         rule = rules.port((binding, str(address)))
         own = proxy and (binding.loopback or not rule or setting == "respect-host")
         start = HOST if binding.loopback else WHO[setting]
-        yield arrow(start, place, what, True, rule, CARRIED if own else "", by)
+        true = transparent and not binding.loopback and (":" in str(address)) == (":" in binding.host_ip)
+        yield arrow(start, place, what, True, rule, CARRIED + (TRUE if true else OWN) if own else "", by)
 
 
 def _host(binding: Binding) -> str:

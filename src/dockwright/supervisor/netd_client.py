@@ -44,13 +44,15 @@ class NetdClient:
         path: the control socket's place, below the exec root.
         lost: called (in the event loop) when netd has died; what it held must be made again.
         deadline: seconds for an answer. place: takes a new netd to its cgroup; OSError is a warning.
+        transparent: connections are carried from the client's own address; None leaves that as it is.
     """
 
     def __init__(
         self, path: str, lost: Callable[[], None] = lambda: None, deadline: float = DEADLINE,
-        place: Callable[[int], None] = lambda _pid: None,
+        place: Callable[[int], None] = lambda _pid: None, transparent: bool | None = None,
     ) -> None:  # fmt: skip
         self._path, self._deadline = path, deadline
+        self._greeting = {"op": "hello"} | ({} if transparent is None else {"transparent": transparent})
         self._lost, self._place = lost, place
         self._lock = asyncio.Lock()
         self._reader: asyncio.StreamReader | None = None
@@ -189,7 +191,7 @@ class NetdClient:
     async def _hello(self) -> dict[str, Any] | None:
         """netd's first answer; None: it is just dying, its socket was the last of it."""
         assert self._writer is not None
-        self._writer.write(protocol.frame({"op": "hello"}))
+        self._writer.write(protocol.frame(self._greeting))
         return await asyncio.wait_for(self._answers.get(), self._deadline)
 
     async def _listen(self, reader: asyncio.StreamReader, answers: "asyncio.Queue[dict[str, Any] | None]") -> None:

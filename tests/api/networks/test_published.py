@@ -113,8 +113,11 @@ def test_a_host_that_is_respected(started: Callable[..., Any], neighbour_of: Any
     inside(daemon, "nft", HOST_FIREWALL)
     serve(daemon, "web", "-p", "8090:80", "-p", "8091:80")
     assert closed(other, "10.99.0.1", 8090)
-    assert ask(other, "10.99.0.1", 8091)
-    assert ask(daemon.inside, "127.0.0.1", 8090)
+    assert b"0200630A" in ask(other, "10.99.0.1", 8091)
+    assert ask(daemon.inside, "127.0.0.1", 8090) and ask(daemon.inside, "10.99.0.1", 8090)
+    inside(daemon, "ip", "rule", "flush")  # which somebody's network manager may do
+    inside(daemon, "ip", "rule", "add", "priority", "32766", "lookup", "main")
+    assert b"0200630A" in ask(other, "10.99.0.1", 8091)
     docker(daemon, "run", "-d", "--name", "asker", "busybox", "sleep", "100")
     assert ask(["docker", "-H", daemon.host, "exec", "asker"], "172.17.0.1", 8090)
     shown = command_line(daemon, "network", "map")
@@ -125,7 +128,13 @@ def test_a_host_that_is_respected(started: Callable[..., Any], neighbour_of: Any
     inside(daemon, "nft", "flush chain inet host input")
     assert closed(other, "10.99.0.1", 8091)
     inside(daemon, "nft", "delete table inet host")
-    assert ask(other, "10.99.0.1", 8090)
+    assert b"0200630A" in ask(other, "10.99.0.1", 8090)
+    assert "0x2000" in inside(daemon, "ip", "rule")
+    docker(daemon, "rm", "-f", "web", "asker")
+    daemon.end()
+    assert "0x2000" not in inside(daemon, "ip", "rule") + inside(daemon, "ip", "-6", "rule")
+    assert "local" not in inside(daemon, "ip", "route", "show", "table", "8192")
+    daemon.start()
 
 
 def test_who_passes_by_the_hosts_firewall_is_told(started: Callable[..., Any]) -> None:

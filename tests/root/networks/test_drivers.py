@@ -1,13 +1,17 @@
 """One model, three ways into the kernel: the same packets get the same answers with each driver."""
 
+import asyncio
 import subprocess
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dockwright.networks.firewall import wayback
 from dockwright.networks.firewall.model import BridgeRules, Driver, Published, Refused, State
 from dockwright.networks.publish import Binding
+from dockwright.supervisor.netd_client import NetdClient
 
 from .conftest import Topology, run
 
@@ -144,6 +148,49 @@ def test_ports_that_respect_the_host(topology: Topology, driver: Driver) -> None
     assert topology.ask("lan", "10.10.9.1", 8084) == ""
     assert topology.ask("b1", "10.10.9.1", 8084)
     assert topology.ask("host", "10.10.9.1", 8084)
+
+
+HOST_RULES = """table inet hostrules { chain input { type filter hook input priority 0; policy drop;
+  ct state established,related accept; iif "lo" accept; icmpv6 type { 133, 134, 135, 136 } accept;
+  meta l4proto { tcp, udp } th dport { 8091, 8092, 8093 } accept; }; }"""
+
+
+def test_servers_see_clients_that_the_host_lets_in(topology: Topology, driver: Driver, tmp_path: Path) -> None:
+    """What netd carries comes from the client's own address; a rule of the host's INPUT decides who gets there."""
+    six, four = "fd10:1::2", "10.10.1.2"
+    targets = [
+        ("tcp", "0.0.0.0", 8090, four, 80), ("tcp", "0.0.0.0", 8091, four, 80), ("udp", "0.0.0.0", 8092, four, 53),
+        ("tcp", "::", 8093, six, 80), ("udp", "::", 8092, six, 53), ("tcp", "::", 8091, four, 80),
+    ]  # fmt: skip
+
+    async def carry() -> None:
+        netd = NetdClient(f"{tmp_path}/n/s", transparent=True)
+        try:
+            await netd.reserve("box", [target[:3] for target in targets])
+            await netd.open("box", targets)
+            assert topology.ask("lan", "10.10.9.1", 8090) == ""
+            assert topology.ask("lan", "10.10.9.1", 8091) == "10.10.9.2"
+            assert topology.ask("lan", "10.10.9.1", 8092, "udp") == "10.10.9.2"
+            assert topology.ask("lan", "fd10:9::1", 8093) == "fd10:9::2"
+            assert topology.ask("lan", "fd10:9::1", 8092, "udp") == "fd10:9::2"
+            assert topology.ask("lan", "fd10:9::1", 8091) == "10.10.1.1"  # no family in common
+            assert topology.ask("host", "127.0.0.1", 8090) == "10.10.1.1"
+            assert topology.ask("host", "10.10.9.1", 8090) == "10.10.9.1"
+        finally:
+            await netd.stop()
+
+    driver.write(state(*ALL, outside=False))
+    wayback.ensure()
+    run(*topology.at("host"), "nft", HOST_RULES)
+    try:
+        asyncio.run(carry())
+    finally:
+        run(*topology.at("host"), "nft", "delete table inet hostrules")
+        wayback.remove()
+        wayback.remove()
+    driver.write(state(*ALL))
+    assert driver.whole(state(*ALL))
+    assert "0x2000" not in run("nft", "list", "ruleset") + run("iptables-legacy-save")
 
 
 def test_loopback_without_a_proxy(topology: Topology, driver: Driver) -> None:

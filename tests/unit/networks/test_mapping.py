@@ -31,7 +31,7 @@ def drawn(
     bridges = {
         each.link: BridgeRules(each.link, IPv4Network("10.1.0.0/24"), internal=each.internal, **more) for each in networks
     }
-    document = mapping.document(networks, boxes, bridges, rules, ways, setting)
+    document = mapping.document(networks, boxes, bridges, rules, ways, setting, transparent=setting == "respect-host")
     return {(arrow["From"], arrow["To"]): arrow for arrow in document["Arrows"]}
 
 
@@ -82,10 +82,11 @@ def test_ports_have_the_rule_that_leads_to_them(rules: mapping.Rules, text: str)
 @pytest.mark.parametrize(
     ("setting", "address", "start", "why"),
     [
-        ("docker", "::", "outside", "netd carries it"),
-        ("docker", "127.0.0.1", "host", "netd carries it"),
+        ("docker", "::", "outside", "netd carries it, from an address of the host"),
+        ("docker", "127.0.0.1", "host", "netd carries it, from an address of the host"),
         ("docker", "192.0.2.1", "outside", ""),
-        ("respect-host", "0.0.0.0", "whom the host's firewall lets in", "netd carries it"),
+        ("respect-host", "0.0.0.0", "whom the host's firewall lets in", "netd carries it, from the client's own address"),
+        ("respect-host", "::", "whom the host's firewall lets in", "netd carries it, from an address of the host"),
         ("localhost", "0.0.0.0", "outside", ""),
     ],
 )

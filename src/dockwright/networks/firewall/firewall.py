@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from dockwright.base.errors import Internal
 from dockwright.base.steps import Step
-from dockwright.kernel.netlink import write_sysctl
+from dockwright.kernel.netlink import NETLINK_ROUTE, write_sysctl
 from dockwright.kernel.nftables import Nftables, NftablesError
-from dockwright.networks.firewall import foreign
+from dockwright.kernel.policy import RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE
+from dockwright.networks.firewall import foreign, wayback
 from dockwright.networks.firewall.model import BridgeRules, Driver, Published, Refused, State, Way
 from dockwright.networks.firewall.monitor import Monitor
 from dockwright.networks.firewall.nft import NftDriver
@@ -48,7 +49,7 @@ class Firewall:
         self._driver: Driver | None = None
         self._state = State(outside=outside, proxy=proxy)
         self._nft: Nftables | None = None  # to read and write among the rules of others
-        self._monitor: Monitor | None = None
+        self._monitors: list[Monitor] = []
         self._repairing: asyncio.Task[None] | None = None
         self._looking: asyncio.TimerHandle | None = None
         self._lock = asyncio.Lock()
@@ -93,6 +94,8 @@ class Firewall:
             self._route_loopback(link)
         async with self._lock:
             await self._write()
+        if self._state.outside:
+            wayback.remove()  # of a daemon with another setting
         await self._among_others()
         self._watch()
 
@@ -103,7 +106,10 @@ class Firewall:
 
     def _watch(self) -> None:
         assert self._driver
-        self._monitor = self._monitor or Monitor(self._changed)
+        if not self._monitors:
+            self._monitors.append(Monitor(self._changed))
+            if not self._state.outside:
+                self._monitors.append(Monitor(self._changed, NETLINK_ROUTE, (RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE)))
         if self._looking is None and self._driver.kind == "legacy":
             self._look_again()
 
@@ -172,9 +178,9 @@ class Firewall:
 
     async def close(self, cleanup: bool = False) -> None:
         """Stop watching; with `cleanup` take away every rule and accept of ours."""
-        if self._monitor is not None:
-            self._monitor.close()
-            self._monitor = None
+        for monitor in self._monitors:
+            monitor.close()
+        self._monitors = []
         if self._looking is not None:
             self._looking.cancel()
         if self._repairing is not None:
@@ -185,7 +191,8 @@ class Firewall:
             await foreign.remove(self._nft, self._table, self._links, self._own_kind)
             try:
                 await self._do(self._driver.clear)
-            except Refused as error:
+                wayback.remove()
+            except (Refused, OSError) as error:
                 log.error("firewall: %s", error)
         if self._nft is not None:
             self._nft.close()
@@ -201,6 +208,8 @@ class Firewall:
         return self._driver.kind if self._driver else ""
 
     async def _among_others(self) -> None:
+        if not self._state.outside:
+            wayback.ensure()
         await foreign.ensure(self._nft, self._table, self._links, self._own_kind)
         self.passed_by = self._state.outside and await foreign.guards(self._nft)
 

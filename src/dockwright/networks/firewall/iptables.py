@@ -9,18 +9,21 @@ DOCKER-USER, first in FORWARD, which we make and never touch.
             OUTPUT      -> DOCKWRIGHT-PORTS      the published ports
             POSTROUTING -> DOCKWRIGHT-SOURCE     masquerading
     filter  FORWARD     -> DOCKER-USER, DOCKWRIGHT-FORWARD -> DOCKWRIGHT-IN -> DOCKWRIGHT-LINKED
+    mangle  OUTPUT      -> DOCKWRIGHT-MARK       only where netd carries from the client's own address (`wayback`): such
+            PREROUTING  -> DOCKWRIGHT-BACK       connections are marked, and what comes back to them
 """
 
 from collections.abc import Iterable
 
-from dockwright.networks.firewall.model import FOUR, SIX, BridgeRules, Family, Published, State, Way
+from dockwright.networks.firewall.model import FOUR, MARK, SIX, BridgeRules, Family, Published, State, Way
 from dockwright.networks.publish import Binding
 
 ADMIN, FORWARD = "DOCKER-USER", "DOCKWRIGHT-FORWARD"
 RAW, ENTRY, PORTS, SOURCE, INTO, LINKED = (
     "DOCKWRIGHT-RAW", "DOCKWRIGHT-ENTRY", "DOCKWRIGHT-PORTS", "DOCKWRIGHT-SOURCE", "DOCKWRIGHT-IN", "DOCKWRIGHT-LINKED",
 )  # fmt: skip
-CHAINS = {"raw": (RAW,), "nat": (ENTRY, PORTS, SOURCE), "filter": (FORWARD, INTO, LINKED)}
+MARKING, BACK = "DOCKWRIGHT-MARK", "DOCKWRIGHT-BACK"
+CHAINS = {"raw": (RAW,), "nat": (ENTRY, PORTS, SOURCE), "filter": (FORWARD, INTO, LINKED), "mangle": (MARKING, BACK)}
 COMING = (RAW, PORTS, LINKED)  # chains whose rules come and go with containers
 
 LOOPBACK = {FOUR: "127.0.0.0/8", SIX: "::1/128"}
@@ -38,11 +41,12 @@ def jumps() -> dict[str, Rules]:
             f"-A POSTROUTING -j {SOURCE}",
         ],
         "filter": [f"-A FORWARD -j {ADMIN}", f"-A FORWARD -j {FORWARD}"],
+        "mangle": [f"-A OUTPUT -j {MARKING}", f"-A PREROUTING -j {BACK}"],
     }
 
 
 def rules(family: Family, state: State) -> dict[str, Rules]:
-    """By table, all our rules."""
+    """By table, all our rules; a table that is not there is not needed."""
     bridges = [bridge for bridge in state.bridges.values() if family is FOUR or bridge.subnet6 is not None]
     closed, opened = port_rules(family, state.published, state.proxy)
     entry = [f"-A {ENTRY} -i {bridge.link} -j {PORTS}" for bridge in bridges]
@@ -53,7 +57,18 @@ def rules(family: Family, state: State) -> dict[str, Rules]:
         "nat": [*([f"-A {ENTRY} -j {PORTS}"] if state.outside else entry), *own, *opened, *back, *leaving],
         "filter": _forward(bridges) + _into(family, bridges) + way_rules(family, state.ways)
         + direct_rules(family, state.published),
+        **({} if state.outside else {"mangle": _way_back(bridges)}),
     }
+
+
+def _way_back(bridges: list[BridgeRules]) -> Rules:
+    """No other program of the host sends from a foreign address."""
+    bit = f"{MARK:#x}/{MARK:#x}"
+    foreign, known = "-m addrtype ! --src-type LOCAL", f"-m conntrack --ctdir REPLY -m connmark --mark {bit}"
+    return [
+        *(f"-A {MARKING} -o {bridge.link} {foreign} -j CONNMARK --set-xmark {bit}" for bridge in bridges),
+        *(f"-A {BACK} -i {bridge.link} {known} -j MARK --set-xmark {bit}" for bridge in bridges),
+    ]
 
 
 def _loopback(family: Family, bridges: list[BridgeRules], proxy: bool) -> tuple[Rules, Rules, Rules]:
@@ -136,6 +151,9 @@ def restore(listing: "Listing", wanted: dict[str, Rules]) -> str:
     lines = []
     for table, leading in jumps().items():
         present = listing.of(table)
+        if table not in wanted:
+            lines += _removal(listing, table) if listing.chains.get(table, set()) & set(CHAINS[table]) else []
+            continue
         lines += [f"*{table}", *(f":{chain} - [0:0]" for chain in CHAINS[table])]
         if table == "filter" and ADMIN not in listing.chains.get(table, ()):
             lines.append(f":{ADMIN} - [0:0]")
@@ -169,16 +187,20 @@ def removal(listing: "Listing") -> str:
 
     DOCKER-USER stays if the administrator has put rules there, or a real Docker is here, whose place it is too.
     """
-    lines = []
-    for table, leading in jumps().items():
-        present, chains = listing.of(table), listing.chains.get(table, set())
-        own = [chain for chain in CHAINS[table] if chain in chains]
-        used = "DOCKER" in chains or any(rule.startswith(f"-A {ADMIN} ") for rule in present)
-        gone = [jump for jump in leading if not (used and jump.endswith(ADMIN))]
-        own += [ADMIN] if table == "filter" and ADMIN in chains and not used else []
-        lines += [f"*{table}", *(jump.replace("-A", "-D", 1) for jump in gone for _ in range(present.count(jump)))]
-        lines += [f"-F {chain}" for chain in own] + [f"-X {chain}" for chain in own] + ["COMMIT"]
-    return "\n".join(lines) + "\n"
+    lines = [line for table in jumps() if table in listing.chains for line in _removal(listing, table)]
+    return "\n".join([*lines, ""]) if lines else ""
+
+
+def _removal(listing: "Listing", table: str) -> Rules:
+    present, chains = listing.of(table), listing.chains.get(table, set())
+    own = [chain for chain in CHAINS[table] if chain in chains]
+    used = "DOCKER" in chains or any(rule.startswith(f"-A {ADMIN} ") for rule in present)
+    gone = [jump for jump in jumps()[table] if not (used and jump.endswith(ADMIN))]
+    own += [ADMIN] if table == "filter" and ADMIN in chains and not used else []
+    return [
+        f"*{table}", *(jump.replace("-A", "-D", 1) for jump in gone for _ in range(present.count(jump))),
+        *(f"-F {chain}" for chain in own), *(f"-X {chain}" for chain in own), "COMMIT",
+    ]  # fmt: skip
 
 
 class Listing:

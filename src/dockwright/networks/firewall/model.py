@@ -13,6 +13,8 @@ from dockwright.networks.publish import Binding
 Published = tuple[Binding, str]  # a binding and the container's address
 Way = tuple[str, str, str, int]  # from a container's address to another's, protocol and port
 
+MARK = 0x2000  # the bit of a connection that netd has made with a client's address, and of what comes back to it
+
 
 @dataclass(frozen=True, slots=True)
 class BridgeRules:
@@ -99,7 +101,8 @@ class State:
         bridges: by link. published: in the order of their opening.
         ways: what links open between containers that may not talk to each other.
         outside: published ports are taken by rules wherever a packet comes from; else only from our bridges and the host itself,
-            and what comes from outside meets the host's own firewall first (netd carries it).
+            and what comes from outside meets the host's own firewall first (netd carries it, from the client's address: its
+            connections are known by their source, and what comes back to them is marked, see `wayback`).
         proxy: netd carries what is sent to 127.0.0.1; else rules do, and the bridges route such packets (route_localnet).
     """
 

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from dockwright.kernel.nftables import (
     NETLINK_NETFILTER,
@@ -24,15 +24,19 @@ class Monitor:
 
     Args:
         changed: called in the event loop.
+        protocol, groups: of netlink(7), where something else than the ruleset is watched.
     """
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, changed: Callable[[], None], protocol: int = NETLINK_NETFILTER, groups: Iterable[int] = (NFNLGRP_NFTABLES,)
+    ) -> None:  # fmt: skip
         self._changed = changed
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, NETLINK_NETFILTER)
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
         self._socket.bind((0, 0))
-        self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)
+        for group in groups:
+            self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
         self._loop.add_reader(self._socket.fileno(), self._ready)
 
     def close(self) -> None:

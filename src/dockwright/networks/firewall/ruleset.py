@@ -6,7 +6,7 @@ accepts for anybody else: `accept` ends only our own chain, `drop` is final and 
 
 from collections.abc import Iterable
 
-from dockwright.networks.firewall.model import FOUR, SIX, BridgeRules, Family, Published, State, Way
+from dockwright.networks.firewall.model import FOUR, MARK, SIX, BridgeRules, Family, Published, State, Way
 
 Sets = dict[str, list[str]]  # the elements of each set
 
@@ -23,6 +23,18 @@ BRIDGE_SETS = {
     "translated": "map ADDRESS : ADDRESS",
 }
 INTERVALS = ("home", "masqueraded", "translated")
+
+
+# What netd carries from the client's own address (firewall.wayback): no other program of the host sends from a foreign one.
+_WAY_BACK = f"""	chain mangle-output {{
+		type filter hook output priority mangle; policy accept;
+		oifname @bridges fib saddr type != local ct mark set ct mark or {MARK:#x} comment "carried by netd"
+	}}
+	chain mangle-prerouting {{
+		type filter hook prerouting priority mangle; policy accept;
+		iifname @bridges ct direction reply ct mark and {MARK:#x} == {MARK:#x} meta mark set meta mark or {MARK:#x}
+	}}
+"""
 
 
 def table(name: str, state: State) -> str:
@@ -80,7 +92,7 @@ table {word} {name} {{
 		iifname . oifname @trusted accept
 		drop comment "unpublished"
 	}}
-}}
+{"" if state.outside else _WAY_BACK}}}
 """
 
 

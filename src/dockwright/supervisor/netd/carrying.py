@@ -7,6 +7,7 @@ import errno
 import select
 import time
 
+from dockwright.supervisor.netd.dialing import DATAGRAM, STREAM, Address, dial, family_of
 from dockwright.supervisor.netd.loop import IN, NEVER, OUT
 
 CHUNK = 65536
@@ -17,24 +18,13 @@ if TYPE_CHECKING:
     from dockwright.supervisor.netd.ports import Port
 
 
-def family_of(address: str) -> int:
-    """AF_INET or AF_INET6."""
-    return _socket.AF_INET6 if ":" in address else _socket.AF_INET
-
-
 class Flow:
     """One UDP client of one of our addresses: answers go back to it from that address."""
 
-    def __init__(self, port: Port, client: tuple[object, ...], info: bytes) -> None:
+    def __init__(self, port: Port, client: Address, info: bytes) -> None:
         self.port, self.client, self.info = port, client, info
         self.used = time.monotonic()
-        kind = _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
-        self.socket = _socket.socket(family_of(port.target[0]), kind)
-        try:
-            self.socket.connect(port.target)
-        except OSError:
-            self.socket.close()
-            raise
+        self.socket = dial(DATAGRAM, client, port.target, port.manner)
         port.loop.watch(self.socket.fileno(), self, IN)
 
     def ready(self, events: int) -> None:
@@ -64,19 +54,18 @@ class Flow:
 class Pair:
     """One TCP connection carried: the client's socket and the container's, a buffer and an end for each direction."""
 
-    def __init__(self, port: Port, client: _socket.socket) -> None:
+    def __init__(self, port: Port, client: _socket.socket, address: Address) -> None:
         self.port = port
         client.setblocking(False)
+        try:
+            container = dial(STREAM, address, port.target, port.manner)
+        except OSError:
+            client.close()
+            raise
         self.client = Side(self, client, IN)
-        kind = _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
-        container = _socket.socket(family_of(port.target[0]), kind)
         self.container = Side(self, container, IN | OUT)
         self.client.other, self.container.other = self.container, self.client
         port.carried.add(self)
-        failure = container.connect_ex(port.target)
-        if failure and failure not in NEVER:
-            self.close()
-            return
         for side in (self.client, self.container):
             port.loop.watch(side.socket.fileno(), side, side.events)
 

@@ -6,7 +6,8 @@ import _socket
 import errno
 import time
 
-from dockwright.supervisor.netd.carrying import Flow, Pair, family_of
+from dockwright.supervisor.netd.carrying import Flow, Pair
+from dockwright.supervisor.netd.dialing import Manner, family_of
 from dockwright.supervisor.netd.loop import IN, Loop
 
 UDP_IDLE = 90.0  # seconds a UDP client's flow is remembered
@@ -70,8 +71,9 @@ class Port:
     SCTP is reserved only: its messages are not a stream that could be carried.
     """
 
-    def __init__(self, loop: Loop, binding: Binding) -> None:
+    def __init__(self, loop: Loop, binding: Binding, manner: Manner | None = None) -> None:
         self.loop = loop
+        self.manner = manner or Manner()
         self.binding = binding
         self.socket = bind(binding)
         self.target = ("", 0)
@@ -104,8 +106,8 @@ class Port:
         assert self.socket
         try:
             if self.binding[0] == "tcp":
-                fd, _ = self.socket._accept()  # type: ignore[attr-defined]
-                Pair(self, _socket.socket(fileno=fd))
+                fd, client = self.socket._accept()  # type: ignore[attr-defined]
+                Pair(self, _socket.socket(fileno=fd), client)
             else:
                 self.datagram()
         except OSError as error:

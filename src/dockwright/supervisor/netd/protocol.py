@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import marshal
 
-VERSION = 2
+VERSION = 3
 
 
 def frame(message: dict) -> bytes:  # type: ignore[type-arg]

@@ -8,6 +8,7 @@ import marshal
 import os
 import time
 
+from dockwright.supervisor.netd.dialing import Manner
 from dockwright.supervisor.netd.dns.service import Names
 from dockwright.supervisor.netd.loop import IN, NEVER, Loop
 from dockwright.supervisor.netd.ports import Binding, Port
@@ -68,6 +69,7 @@ class Server:
         self.loop = Loop()
         self.owners: dict[str, dict[Binding, Port]] = {}
         self.names = Names(self.loop)
+        self.manner = Manner()
         self.daemons: set[Control] = set()
         self.running = True
         self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
@@ -96,6 +98,7 @@ class Server:
         operation = message.get("op", "")
         owner = message.get("owner", "")
         if operation == "hello":
+            self.manner.transparent = message.get("transparent", self.manner.transparent)
             held = {name: list(ports) for name, ports in self.owners.items()}
             return {"version": VERSION, "pid": os.getpid(), "held": held, "resolvers": self.names.held()}
         if operation == "reserve":
@@ -136,7 +139,7 @@ class Server:
             if binding in held or binding in made:
                 continue
             try:
-                made[binding] = Port(self.loop, binding)
+                made[binding] = Port(self.loop, binding, self.manner)
             except OSError as error:
                 for port in made.values():
                     port.close()
