@@ -100,6 +100,17 @@ class Body:
             pieces.append(data)
         return b"".join(pieces)
 
+    async def kept(self, limit: int = JSON_LIMIT) -> bytes:
+        """All of it, which is there to be read all the same.
+
+        Raises:
+            TooLarge: more than `limit` bytes.
+        """
+        data = await self.whole(limit)
+        if data:
+            self.feed(data)
+        return data
+
     async def text(self) -> bytes:
         """The bytes of a request that needs a JSON document.
 

@@ -10,7 +10,7 @@ import fcntl
 import sys
 import termios
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Any, cast
 
 import h11
 
@@ -171,6 +171,10 @@ class Connection(asyncio.Protocol):
             if not int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder):
                 return
             await asyncio.sleep(TAKEN_POLL)
+
+    def extra(self, name: str) -> Any:
+        """What the transport knows of itself, by asyncio's names (`ssl_object`); None if there is no such thing."""
+        return self._transport.get_extra_info(name)
 
     def half_close(self) -> None:
         """Send no more."""

@@ -122,7 +122,7 @@ class Secured(asyncio.Protocol):
         self._raw.resume_reading()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._raw.get_extra_info(name, default)
+        return self._end.object if name == "ssl_object" else self._raw.get_extra_info(name, default)
 
     # --- the handshake
 

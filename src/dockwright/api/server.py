@@ -7,14 +7,16 @@ import socket
 import ssl
 
 from dockwright.api.answers import failure
+from dockwright.api.authorization import Authorizer
 from dockwright.api.connection import Connection
 from dockwright.api.errors import ClientGone, StreamBroken, translate
 from dockwright.api.exchange import Exchange
 from dockwright.api.hosts import check_host
 from dockwright.api.managers import Managers
-from dockwright.api.router import Router
+from dockwright.api.router import Route, Router
 from dockwright.api.routes import ROUTES
 from dockwright.api.secured import Secured
+from dockwright.base.errors import EngineError
 
 _log = logging.getLogger("dockwright.api")
 
@@ -26,12 +28,16 @@ class ApiServer:
         managers: what it serves.
         config: the daemon's configuration; `hosts` names that TCP clients may use are taken from it.
         secure: TLS of what does not come over a Unix socket; None: none.
+        authorizer: asks plug-ins about each request; None: nobody is asked.
     """
 
-    def __init__(self, managers: Managers, config: object = None, secure: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, managers: Managers, config: object = None, secure: ssl.SSLContext | None = None,
+        authorizer: Authorizer | None = None,
+    ) -> None:  # fmt: skip
         self._managers = managers
         self._config = config
-        self._secure = secure
+        self._secure, self._authorizer = secure, authorizer
         self._router = Router(ROUTES)
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
@@ -89,10 +95,31 @@ class ApiServer:
         if exchange.connection.remote:
             check_host(exchange.fields, exchange.connection.secured)
         route = self._router.find(exchange)
+        if self._authorizer and self._authorizer.active:
+            await self._authorized(self._authorizer, exchange, route)
+        else:
+            await self._handle(exchange, route)
+
+    async def _handle(self, exchange: Exchange, route: Route) -> None:
         exchange.connection.cancellable = route.streams
-        answer = await route.handler(exchange)
-        if answer:
+        if answer := await route.handler(exchange):
             exchange.answer(answer)
+
+    async def _authorized(self, authorizer: Authorizer, exchange: Exchange, route: Route) -> None:
+        """Serve what plug-ins have nothing against; of errors, and of what has been streamed, they only get to know."""
+        question = await authorizer.request(exchange)
+        exchange.connection.cancellable = route.streams
+        try:
+            answer = await route.handler(exchange)
+        except EngineError:
+            await authorizer.told(question)
+            raise
+        exchange.connection.cancellable = False
+        if answer:
+            await authorizer.answer(question, answer)
+            exchange.answer(answer)
+        else:
+            await authorizer.told(question)
 
     def _fail(self, exchange: Exchange, error: Exception) -> None:
         status, message = translate(error, exchange.what)

@@ -19,6 +19,7 @@ class Settings(Protocol):
     """What info tells of the daemon's configuration."""
 
     hosts: list[str]
+    authorization_plugins: list[str]
     data_root: str
     debug: bool
     labels: list[str]
@@ -104,8 +105,8 @@ class System:
             "Driver": self._images.driver_name,
             "DriverStatus": self._images.driver_status(),
             "Plugins": {
-                "Volume": list(self._volumes.driver_names()), "Network": NETWORK_DRIVERS, "Authorization": None,
-                "Log": _log_drivers(),
+                "Volume": list(self._volumes.driver_names()), "Network": NETWORK_DRIVERS,
+                "Authorization": self._config.authorization_plugins or None, "Log": _log_drivers(),
             },
             **_limits(facts),
             "Debug": self._config.debug,

@@ -28,6 +28,7 @@ class TlsEnd:
         name: the host that was called, whose certificate it must be.
 
     Attributes:
+        object: what `ssl` knows of the connection.
         ready: the handshake is over. ended: the other side sends no more. finished: nor do we.
     """
 
@@ -38,7 +39,7 @@ class TlsEnd:
         self._wants: type[Exception] = ssl.SSLWantReadError
         self._ends: type[Exception] = ssl.SSLZeroReturnError
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._incoming, self._outgoing, server, name)
+        self.object = context.wrap_bio(self._incoming, self._outgoing, server, name)
 
     def receive(self, records: bytes = b"") -> bytes:
         """Take what came from the socket; returns all the plaintext there is now. A client begins with b"".
@@ -49,7 +50,7 @@ class TlsEnd:
         self._incoming.write(records)
         try:
             if not self.ready:
-                self._object.do_handshake()
+                self.object.do_handshake()
                 self.ready = True
             return b"".join(iter(self._read, b""))
         except self._wants:
@@ -60,7 +61,7 @@ class TlsEnd:
         if self.ended:
             return b""
         try:
-            data = self._object.read(READ)
+            data = self.object.read(READ)
         except self._wants:
             return b""
         except self._ends:
@@ -70,14 +71,14 @@ class TlsEnd:
 
     def send(self, data: bytes) -> None:
         """Put plaintext into records."""
-        self._object.write(data)
+        self.object.write(data)
 
     def finish(self) -> None:
         """Say that no more comes from us; the other side may go on."""
         if self.ready and not self.finished:
             self.finished = True
             try:
-                self._object.unwrap()
+                self.object.unwrap()
             except self._wants:
                 return  # for their farewell, which `receive` will see
 

@@ -29,7 +29,7 @@ REGISTRIES = (
     "insecure_registries", "registry_mirrors", "max_concurrent_downloads", "max_concurrent_uploads", "max_download_attempts",
     "token_servers",
 )  # fmt: skip
-RELOADABLE = ("debug", "labels", "live_restore", "shutdown_timeout", *REGISTRIES)
+RELOADABLE = ("authorization_plugins", "debug", "labels", "live_restore", "shutdown_timeout", *REGISTRIES)
 MERGED = "merged configuration validation from file and command line flags failed"
 JSON_KINDS: dict[type[Any], str] = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
 ITEMS: dict[str, type[Any]] = {"features": bool, "runtimes": dict}  # what lists and maps hold, if not strings
@@ -63,6 +63,7 @@ class Config:
     log_format: str = TEXT_LOG
     raw_logs: bool = False
     metrics_addr: str = ""
+    authorization_plugins: list[str] = field(default_factory=list)
     debug: bool = False
     config_file: str = CONFIG_FILE
     validate: bool = False

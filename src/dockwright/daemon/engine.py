@@ -9,6 +9,7 @@ import signal
 import stat
 
 from dockwright.api import exposure
+from dockwright.api.authorization import Authorizer
 from dockwright.api.listeners import listen
 from dockwright.api.managers import Managers
 from dockwright.api.server import ApiServer
@@ -65,6 +66,7 @@ class Engine:
         self._paths = Paths(config.data_root, config.exec_root)
         self._stop = asyncio.Event()
         self._everything = False
+        self._authorizer = Authorizer(config.authorization_plugins)
 
     async def run(self) -> None:
         """Start, serve until a signal says otherwise, and let go.
@@ -72,6 +74,7 @@ class Engine:
         Raises:
             EngineError: the start failed.
         """
+        await self._authorizer.validate()
         registry, defaults = registry_settings(self._config), container_defaults(self._config)
         prepare(self._paths)
         placement = Placement(self._paths.exec_root, self._config.cgroup_driver, self._config.cgroup_parent)
@@ -93,7 +96,7 @@ class Engine:
         await containers.restore()
         await images.layers.forget_strangers({row["Id"] for row in await containers.list(True, 0, False, {})})
         managers = self._managers(ident, database, containers, images, networks, volumes, events)
-        server = ApiServer(managers, self._config, tls.server_context(self._config))
+        server = ApiServer(managers, self._config, tls.server_context(self._config), self._authorizer)
         hosts = self._config.hosts = self._hosts()
         exposure.warn(hosts, self._config.secured, self._config.verified)
         await server.serve(listen(hosts, self._group()))
@@ -170,6 +173,7 @@ class Engine:
         else:
             log.info("configuration reloaded; changed: %s", ", ".join(changed) or "nothing")
             logging.getLogger("dockwright").setLevel(LEVELS[self._config.level])
+            self._authorizer.names = self._config.authorization_plugins
             if set(changed) & set(configuration.REGISTRIES):
                 images.configure(registry_settings(self._config))
             shown = {name.replace("_", "-"): _shown(getattr(self._config, name)) for name in configuration.RELOADABLE}

@@ -54,6 +54,7 @@ CARRIED = (
     _carried("log-format"),
     _carried("raw-logs", FLAG),
     _carried("metrics-addr"),
+    _carried("authorization-plugin", LIST, "authorization-plugins", "authorization_plugins"),
     _carried("debug", FLAG, short="D"),
     _carried("config-file", key=""),
     _carried("validate", FLAG, key=""),
@@ -112,7 +113,6 @@ CARRIED = (
 REFUSED = (
     _refused("allow-nondistributable-artifacts", LIST),
     _refused("api-cors-header"),
-    _refused("authorization-plugin", LIST, "authorization-plugins"),
     _refused("bip6"),
     _refused("containerd"),
     _refused("containerd-namespace"),

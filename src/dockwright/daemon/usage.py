@@ -17,6 +17,7 @@ HELP = {
     "log-format": 'Form of the daemon\'s log: "text" or "json" (default "text")',
     "raw-logs": "No colours in the daemon's log, on a terminal either",
     "metrics-addr": "Serve the engine's numbers for Prometheus at http://HOST:PORT/metrics",
+    "authorization-plugin": "Plug-in that is asked about each request to the API; may be given several times",
     "debug": "Log everything",
     "config-file": 'Path of daemon.json (default "/etc/dockwright/daemon.json")',
     "validate": "Check flags and daemon.json, and end",

@@ -122,7 +122,8 @@ def test_what_is_refused(secured: Secured, program: str, flags: Any, text: str) 
 def test_who_is_not_verified_is_warned_of(secured: Secured) -> None:
     own = [f"--tlscert={secured.folder}/server.pem", f"--tlskey={secured.folder}/server-key.pem"]
     with settings.place(["--bridge=none", "--tlsverify=false", *own, "-H", HOST]) as made:
-        assert made.inside("curl", "-sk", HOST.replace("tcp", "https") + "/_ping").stdout == b"OK"
+        said = made.inside("curl", "-sSk", HOST.replace("tcp", "https") + "/_ping")
+        assert (said.stdout, said.stderr) == (b"OK", b""), made.log
         text = "API is accessible on https://127.0.0.1:23760 without TLS client verification."
         assert text in made.info()["Warnings"][0] and text in made.log
         assert 'Be safe out there!" host="tcp://127.0.0.1:23760"' in made.log

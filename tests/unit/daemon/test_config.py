@@ -79,6 +79,7 @@ VALUES = {
     "cdi-spec-dir": ("/cdi", ["/cdi"]),
     "log-format": ("json", "json"),
     "raw-logs": ("true", True),
+    "authorization-plugin": ("p", ["p"]),
     "metrics-addr": ("127.0.0.1:9323", "127.0.0.1:9323"),
     "tls": ("false", False),
     "tlscacert": ("/ca", "/ca"),
