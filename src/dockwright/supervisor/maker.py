@@ -30,7 +30,7 @@ from dockwright.runtime.cgroups import oom
 from dockwright.runtime.cgroups.group import Cgroup
 from dockwright.runtime.failure import RuntimeFailure
 from dockwright.runtime.plan import CgroupCreate
-from dockwright.supervisor import frames, plan, published, warmup
+from dockwright.supervisor import frames, lastwords, plan, published, warmup
 from dockwright.supervisor.external import External
 from dockwright.supervisor.sandbox import Sandbox, Spare
 
@@ -119,6 +119,7 @@ class Maker:
 
 def _serve(sock: _socket.socket, ahead: bool) -> None:
     """The maker's life. It never returns."""
+    work = _Work(sock)
     try:
         k.set_name("dockwright-make")
         _signal.set_wakeup_fd(-1)  # the shim's: our children are none of its
@@ -126,12 +127,16 @@ def _serve(sock: _socket.socket, ahead: bool) -> None:
         kept = sock.fileno()
         k.close_range(3, kept - 1)
         k.close_range(kept + 1)
-        work = _Work(sock)
         if ahead:
             work.spare = Spare()
             work.spare.make()
             warmup.maker()
         work.run()
+    except ConnectionError:
+        os._exit(0)  # the shim has let go of us: there is nobody to answer
+    except BaseException as error:
+        lastwords.leave("maker", work.directory, error)
+        raise
     finally:
         os._exit(0)
 

@@ -13,7 +13,7 @@ import os
 
 from dockwright.base.errors import Conflict, EngineError
 from dockwright.kernel import process as k
-from dockwright.supervisor import frames
+from dockwright.supervisor import frames, lastwords
 from dockwright.supervisor.loop import Loop
 from dockwright.supervisor.work import Task
 
@@ -263,25 +263,5 @@ def main(task_id: str, directory: str, path: str, first: _socket.socket | None) 
         shim.open(first)
         shim.loop.run()
     except BaseException as error:
-        _last_words(shim.task.directory, error)
+        lastwords.leave("shim", shim.task.directory, error)
         raise
-
-
-def _last_words(directory: str, error: BaseException) -> None:
-    """Leave the reason of a shim's failure where a person can find it: in its task's folder, else in the daemon's log."""
-    line = f"shim failed: {type(error).__name__}: {error} ({_way(error)})\n"
-    try:
-        fd = os.open(f"{directory}/shim.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600) if directory else 2
-    except FileNotFoundError:
-        fd = 2  # the task has been cleared away
-    os.write(fd, line.encode())
-
-
-def _way(error: BaseException) -> str:
-    """The calls that led to an error, outermost first. The module traceback is not imported: its file may be gone by now."""
-    calls, at = [], error.__traceback__
-    while at:
-        code = at.tb_frame.f_code
-        calls.append(f"{os.path.basename(code.co_filename)}:{at.tb_lineno} {code.co_name}")
-        at = at.tb_next
-    return ", ".join(calls)

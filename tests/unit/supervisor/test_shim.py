@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dockwright.runtime.cgroups import group, oom
-from dockwright.supervisor import ending, shim
+from dockwright.supervisor import ending, lastwords, shim
 from dockwright.supervisor.loop import Loop
 from dockwright.supervisor.maker import GONE, Maker
 from dockwright.supervisor.work import Task
@@ -52,13 +52,27 @@ def test_a_maker_that_dies_before_it_is_asked_is_an_answer() -> None:
     assert answers == [GONE] and not task.processes
 
 
+def test_a_maker_that_fails_says_why(capfd: pytest.CaptureFixture[str]) -> None:
+    maker = Maker(Loop())
+    maker.tell({"op": "exec"}, ())  # nothing of what it needs: KeyError is an answer
+    maker.tell({}, ())
+    os.waitid(os.P_PID, maker.pid, os.WEXITED | os.WNOWAIT)
+    maker.close()
+    assert capfd.readouterr().err == ""
+    maker = Maker(Loop())
+    maker.tell([], ())  # type: ignore[arg-type]
+    os.waitid(os.P_PID, maker.pid, os.WEXITED | os.WNOWAIT)
+    maker.close()
+    assert capfd.readouterr().err.startswith("maker failed: FrameError: a frame holds a dict (maker.py:")
+
+
 def test_last_words_say_where_it_went_wrong(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     try:
         oom.kills(None)  # type: ignore[arg-type]
     except AttributeError as error:
-        shim._last_words(str(tmp_path), error)
-        shim._last_words("", error)  # one that had no task yet
-        shim._last_words(str(tmp_path / "gone"), error)
+        lastwords.leave("shim", str(tmp_path), error)
+        lastwords.leave("shim", "", error)  # one that had no task yet
+        lastwords.leave("shim", str(tmp_path / "gone"), error)
     line = (tmp_path / "shim.log").read_text()
     assert line.startswith("shim failed: AttributeError: ") and "oom.py:" in line and line.endswith(" _counters)\n")
     assert capfd.readouterr().err == 2 * line
