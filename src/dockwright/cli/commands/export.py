@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dockwright.cli.commands.save import check_target, write_file
-from dockwright.cli.failure import Failure
-from dockwright.cli.terminal import STDOUT, is_terminal, write_all
+from dockwright.cli import saving
 from dockwright.client.query import quote
 from dockwright.grammar.flags import Flags
 
@@ -21,14 +19,7 @@ FAILED = "failed to export container"
 def run(context: Context, given: Given) -> int:
     """Write it to stdout, or to a file that is there only when it is whole."""
     path = given.text("output")
-    if not path and is_terminal(STDOUT):
-        raise Failure("cowardly refusing to save to a terminal. Use the -o flag or redirect\n")
-    if path:
-        check_target(path, FAILED)
+    saving.check(path, FAILED)
     answer = context.client.request("GET", f"/containers/{quote(given.rest[0])}/export")
-    if path:
-        write_file(path, answer, FAILED)
-        return 0
-    for piece in answer:
-        write_all(STDOUT, piece)
+    saving.write(path, answer, FAILED)
     return 0
