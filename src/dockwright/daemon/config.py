@@ -98,6 +98,7 @@ class Config:
     init_path: str = ""
     no_new_privileges: bool = False
     seccomp_profile: str = "builtin"
+    selinux_enabled: bool = False
     cdi_spec_dirs: list[str] = field(default_factory=list)
     image_policy: str = ""
     features: dict[str, bool] = field(default_factory=dict)
@@ -267,7 +268,8 @@ def _put(config: Config, setting: Setting, value: Any, origin: str) -> None:
     if setting.attribute:
         setattr(config, setting.attribute, value)
     elif value not in setting.harmless:
-        raise InvalidParameter(setting.refusal % value if setting.refusal else f"{origin} is not implemented yet")
+        refusal = setting.refusal or f"{origin} is not implemented yet"
+        raise InvalidParameter(refusal.replace("%s", str(value)))
 
 
 def _check(config: Config) -> None:

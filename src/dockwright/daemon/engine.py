@@ -19,7 +19,7 @@ from dockwright.base.files import write_atomic
 from dockwright.base.paths import Paths
 from dockwright.containers.manager import ContainerManager
 from dockwright.containers.runtimes import configured
-from dockwright.daemon import apparmor, notify, tls
+from dockwright.daemon import apparmor, notify, selinux, tls
 from dockwright.daemon import config as configuration
 from dockwright.daemon.config import Config
 from dockwright.daemon.defaults import container_defaults
@@ -74,6 +74,7 @@ class Engine:
         Raises:
             EngineError: the start failed.
         """
+        selinux.check(self._config.selinux_enabled)
         await self._authorizer.validate()
         registry, defaults = registry_settings(self._config), container_defaults(self._config)
         prepare(self._paths)

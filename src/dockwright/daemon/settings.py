@@ -19,7 +19,7 @@ class Setting:
         key: in daemon.json; "" where dockerd has none. kind: TEXT, NUMBER, FLAG, LIST or MAP.
         attribute: of Config; "" for a setting that is refused.
         harmless: values of a refused setting that change nothing, and so are taken.
-        refusal: the text for other values, with the value for %s; "" is `... is not implemented yet`.
+        refusal: the text for other values, which may have the value for %s; "" is `... is not implemented yet`.
     """
 
     flag: str
@@ -38,6 +38,11 @@ def _carried(flag: str, kind: str = TEXT, key: str | None = None, attribute: str
 def _refused(flag: str, kind: str = TEXT, key: str | None = None, *harmless: Any, short: str = "") -> Setting:
     return Setting(flag, kind, flag if key is None else key, "", short, harmless)
 
+
+NO_CORS = (
+    'DEPRECATED: The "api-cors-header" config parameter and the dockerd "--api-cors-header" option have been removed; '
+    "use a reverse proxy if you need CORS headers"
+)  # as Docker 28 says it; in 27.5 the setting has no effect
 
 CARRIED = (
     _carried("host", LIST, "hosts", "hosts", "H"),
@@ -91,6 +96,7 @@ CARRIED = (
     _carried("init-path"),
     _carried("no-new-privileges", FLAG),
     _carried("seccomp-profile"),
+    _carried("selinux-enabled", FLAG),
     _carried("cdi-spec-dir", LIST, "cdi-spec-dirs", "cdi_spec_dirs"),
     _carried("feature", MAP, "features", "features"),
     _carried("cgroup-parent"),
@@ -112,7 +118,7 @@ CARRIED = (
 
 REFUSED = (
     _refused("allow-nondistributable-artifacts", LIST),
-    _refused("api-cors-header"),
+    Setting("api-cors-header", TEXT, "api-cors-header", harmless=("",), refusal=NO_CORS),
     _refused("bip6"),
     _refused("containerd"),
     _refused("containerd-namespace"),
@@ -131,7 +137,6 @@ REFUSED = (
     _refused("network-control-plane-mtu", NUMBER),
     _refused("node-generic-resource", LIST, "node-generic-resources"),
     _refused("rootless", FLAG, "", False),
-    _refused("selinux-enabled", FLAG, None, False),
     _refused("swarm-default-advertise-addr"),
     _refused("userland-proxy-path"),
     Setting("", MAP, "builder"),

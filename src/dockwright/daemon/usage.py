@@ -55,6 +55,7 @@ HELP = {
     "init-path": "The init program (default: docker-init or tini, where a static one is found)",
     "no-new-privileges": "Containers gain no privileges by execve, unless they say otherwise",
     "seccomp-profile": 'Seccomp profile of containers: a file, "builtin" or "unconfined" (default "builtin")',
+    "selinux-enabled": "Refused where the kernel has SELinux, which containers get no labels of yet; else a warning",
     "cdi-spec-dir": "Directory of files that describe devices (default /etc/cdi and /var/run/cdi)",
     "feature": "Switch a feature: cdi=false looks for no described devices",
     "cgroup-parent": "Parent of the cgroups of containers that name none",

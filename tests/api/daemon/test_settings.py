@@ -29,6 +29,7 @@ BRIDGED = [
     "--mtu", "1400", "--ip", "127.0.0.1", "--ip-forward=false", "--ip-masq=false", "--icc=false", "--dns", "192.0.2.53",
     "--dns-opt", "ndots:3", "--dns-search", "example.test", "--host-gateway-ip", "10.9.0.77", "--live-restore=false",
     "--shutdown-timeout", "1", "-H", "tcp://127.0.0.1:23750", "--firewall-backend", "iptables",
+    *(() if os.path.exists("/sys/fs/selinux/enforce") else ("--selinux-enabled",)),
 ]  # fmt: skip
 POOLED = [
     "--default-address-pool", "base=10.55.0.0/16,size=24", "--log-driver", "none", "--storage-driver", "vfs", "--debug",
@@ -163,6 +164,7 @@ SEEN_BRIDGED: dict[str, Callable[[Place], bool]] = {
     "exec-root": lambda p: os.path.exists(f"{p.root}/e/boot-id"),
     "pidfile": lambda p: int(Path(f"{p.root}/pid").read_text()) == p.daemon.pid,
     "log-level": lambda p: "level=info" not in p.log,
+    "selinux-enabled": lambda p: os.path.exists("/sys/fs/selinux/enforce") or "could not enable SELinux" in p.log,
     "label": lambda p: p.info()["Labels"] == ["a=b"],
     "log-opt": lambda p: log_config(p) == {"Type": "json-file", "Config": {"max-size": "1m"}},
     "bip": lambda p: "10.9.0." in p.run("busybox", "ip", "-o", "-4", "addr", "show", "eth0"),
