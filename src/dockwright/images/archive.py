@@ -152,8 +152,11 @@ class Archive:
         return found
 
     def _standing_for(self, names: Sequence[reference.Reference]) -> list[tuple[Tree, list[reference.Reference]]]:
-        """The indexes that some of `names` stand for, with those."""
-        found = [(each, [name for name in _annotated(each.top.descriptor) if name in names]) for each in self._indexes]
+        """The indexes that some of `names` stand for, with those; of an image without names those that have none either."""
+        named = [(each, _annotated(each.top.descriptor)) for each in self._indexes]
+        if not names:
+            return [(each, []) for each, own in named if not own]
+        found = [(each, [name for name in own if name in names]) for each, own in named]
         return [(each, own) for each, own in found if own]
 
     def _fits(self, config: Blob) -> bool:
@@ -232,7 +235,7 @@ class Archive:
             known.names += names
             if not self._fits(image.config):
                 raise self._absent(known)
-            came = tree(entry, self._look) if names and not self.wanted else None
+            came = tree(entry, self._look) if (names or not _annotated(entry)) and not self.wanted else None
             known.trees += [(came, names)] if came else []
         return list(found.values())
 

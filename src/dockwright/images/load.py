@@ -146,11 +146,15 @@ class Loader:
 
 
 def _stands_for(tree: Tree, names: Sequence[Reference], connection: sqlite3.Connection, ident: str) -> None:
-    """What the documents of an index describe is noted, and that `names` mean the index."""
+    """What the documents of an index describe is noted, and that `names` mean the index; without names the image keeps it."""
     for branch in tree.branches:
         blobrows.add_children(connection, branch.document.digest, [child.digest for child in branch.children])
+    top = tree.top.document.digest
     for name in names:
-        store.set_target(connection, str(name), ident, tree.top.document.digest)
+        store.set_target(connection, str(name), ident, top)
+    manifest = store.load(connection, ident).manifest
+    if not names and any(branch.document.digest == manifest for branch in tree.branches):
+        blobrows.add_children(connection, manifest, [top])  # it goes with the image: see `store.index_beside`
 
 
 def _kept(connection: sqlite3.Connection, digests: Sequence[str], naming: Naming, ident: str) -> None:

@@ -43,7 +43,9 @@ Names = list[str]
 
 
 def _tagged(connection: sqlite3.Connection, source: str, name: str, ident: str) -> None:
-    store.set_tag(connection, name, ident, store.target(connection, source))
+    manifest = store.load(connection, ident).manifest
+    came_as = store.target(connection, source) if source else store.index_beside(connection, manifest)
+    store.set_tag(connection, name, ident, came_as)
     store.mark_tagged(connection, ident)
 
 

@@ -45,7 +45,7 @@ class Wanted:
     config: bytes
     layers: list[LayerRow]
     names: list[Reference] = field(default_factory=list)
-    targets: dict[Reference, str] = field(default_factory=dict)
+    targets: dict[Reference | None, str] = field(default_factory=dict)
     tops: Sequence[str] = ()
 
 
@@ -142,9 +142,11 @@ class Saver:
         members["blobs/"] = members["blobs/sha256/"] = b""
         return sorted(members.items())
 
-    def _indexes(self, image: Wanted) -> dict[Reference, Tree]:
-        """The indexes that names stand for, where they are here with all they list: those go out whole."""
+    def _indexes(self, image: Wanted) -> dict[Reference | None, Tree]:
+        """The indexes that names, or an image without one, stand for: those go out whole that are here with all they list."""
         trees = {name: self._tree(digest) for name, digest in image.targets.items() if digest}
+        if not image.names and len(image.tops) == 1:
+            trees[None] = self._tree(image.tops[0])
         return {name: found for name, found in trees.items() if found and found.whole}
 
     def _tree(self, digest: str) -> Tree | None:
@@ -163,7 +165,7 @@ class Saver:
         beside = [found for top in image.tops if (found := self._tree(top))]
         entries = [child for found in beside for branch in found.branches for child in branch.children if child.platform]
         for entry in platforms.best([*entries, oci.Descriptor(platform=own)], platform):
-            chosen = self._other(image, entry) if entry.digest else replace(image, targets={})
+            chosen = self._other(image, entry) if entry.digest else replace(image, targets={}, tops=())
             if chosen:
                 return chosen
         name, shown = image.names[0].familiar if image.names else image.image.id, platforms.shown(platform)
@@ -174,7 +176,7 @@ class Saver:
         document = self._blob(entry.digest)
         manifest = oci.manifest(document.read(oci.LARGEST_DOCUMENT)) if document else None
         if manifest is None or manifest.config.digest == image.image.id:
-            return replace(image, targets={}) if manifest else None
+            return replace(image, targets={}, tops=()) if manifest else None
         config, blobs = self._blob(manifest.config.digest), [self._blob(layer.digest) for layer in manifest.layers]
         if config is None or not all(blobs):
             return None
@@ -222,15 +224,16 @@ def _entry(image: Wanted, layers: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _index_entries(image: Wanted, manifest: bytes, indexes: dict[Reference, Tree]) -> list[dict[str, Any]]:
+def _index_entries(image: Wanted, manifest: bytes, indexes: dict[Reference | None, Tree]) -> list[dict[str, Any]]:
     """A descriptor for each name, of its index or of the manifest; or one without a name."""
-    plain = _described(manifest, oci.MANIFEST_TYPE)
     found = []
-    for name in image.names:
+    names: Sequence[Reference | None] = image.names or (None,)
+    for name in names:
         index = indexes.get(name)
-        top = _described(index.top.document.read(oci.LARGEST_DOCUMENT), oci.INDEX_TYPE) if index else plain
-        found.append({**top, "annotations": {NAME: str(name), REF_NAME: name.tag}})
-    return found or [plain]
+        top = _described(index.top.document.read(oci.LARGEST_DOCUMENT), oci.INDEX_TYPE) if index else None
+        notes = {"annotations": {NAME: str(name), REF_NAME: name.tag}} if name else {}
+        found.append({**(top or _described(manifest, oci.MANIFEST_TYPE)), **notes})
+    return found
 
 
 def _described(document: bytes, usual: str) -> dict[str, Any]:

@@ -355,11 +355,21 @@ def target(connection: sqlite3.Connection, name: str) -> str:
 
 
 def tops(connection: sqlite3.Connection, ident: str) -> list[str]:
-    """What an image's names mean at their registries, else the manifest it came with: digests."""
+    """What an image's names mean at their registries, else the index or manifest it came with: digests."""
     rows = connection.execute("SELECT DISTINCT target FROM image_tag WHERE image = ? AND target != ''", (ident,))
     found = [str(row["target"]) for row in rows]
     own = connection.execute("SELECT manifest FROM image WHERE id = ? AND manifest != ''", (ident,))
-    return found or [str(row["manifest"]) for row in own]
+    return found or [index_beside(connection, row["manifest"]) or str(row["manifest"]) for row in own.fetchall()]
+
+
+def index_beside(connection: sqlite3.Connection, manifest: str) -> str:
+    """The index that came with a manifest when no name stood for it: each of the two keeps the other. "" if there is none."""
+    row = connection.execute(
+        "WITH RECURSIVE found(top, digest) AS (SELECT child, child FROM blob_child WHERE parent = ? UNION"
+        " SELECT found.top, blob_child.child FROM blob_child JOIN found ON blob_child.parent = found.digest)"
+        " SELECT top FROM found WHERE digest = ?", (manifest, manifest),
+    ).fetchone()  # fmt: skip
+    return str(row["top"]) if row else ""
 
 
 def set_target(connection: sqlite3.Connection, name: str, ident: str, target: str) -> None:

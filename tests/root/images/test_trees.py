@@ -140,6 +140,25 @@ def test_an_index_comes_to_an_image_that_is_here_already(rig: Any, registry: Any
     removed(rig, name)
 
 
+@pytest.mark.parametrize("form", ["both forms", "OCI form"])
+def test_an_index_without_a_name(rig: Any, registry: Any, images: Any, layers: list[bytes], form: str) -> None:
+    digests, name = published(registry, layers), f"{registry.host}/a:1"
+    rig.pull(f"{registry.host}/a", everything=True)
+    ident = rig.run(lambda manager: manager.inspect(name))["Id"]
+    found = members(saved(rig, ident))
+    removed(rig, name)
+    if form == "OCI form":
+        del found["manifest.json"]
+    archive = images.tar([(member, tarfile.REGTYPE, data, 0o644) for member, data in found.items()])
+    assert rig.load(archive) == [f"Loaded image ID: {ident}\n"]
+    rig.consistent()
+    assert top(saved(rig, ident)) == [digests["index"]]
+    assert len(rig.run(lambda manager: manager.attestations(ident))) == 2
+    rig.run(lambda manager: manager.tag(ident, "named", "1"))
+    assert top(saved(rig, "named:1")) == [digests["index"]]
+    removed(rig, "named:1")
+
+
 def test_one_platform_goes_out(overlay: Any, registry: Any, layers: list[bytes]) -> None:
     digests, name = published(registry, layers), f"{registry.host}/a:1"
     overlay.pull(f"{registry.host}/a", everything=True)

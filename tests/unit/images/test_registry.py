@@ -201,6 +201,7 @@ def test_challenges() -> None:
         ("registry-1.docker.io", "auth.docker.io", True), ("r.org:5000", "r.org:443", True),
         ("127.0.0.1:5000", "127.0.0.1:5001", True), ("127.0.0.1", "127.0.0.2", False),
         ("a.evil.org", "b.good.org", False), ("a.co.uk", "b.co.uk", False), ("x.a.co.uk", "y.a.co.uk", True),
+        ("registry.tum.de", "gitlab.tum.de", True), ("a.com.au", "b.com.au", False),
         ("localhost", "otherhost", False), ("[::1]:5000", "[::1]:5001", True), ("org", "org.evil.net", False),
     ],
 )  # fmt: skip

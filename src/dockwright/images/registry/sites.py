@@ -8,6 +8,11 @@ from dockwright.images.registry.settings import hostname
 # As their registries answer GET /v2/.
 KNOWN = ((".scw.cloud", "api.scaleway.com"),)
 KEY = "token-servers"
+# co.uk, com.au: no registered domains, but places to register below, as countries have them (publicsuffix.org)
+_SECOND_LEVEL = frozenset(
+    "ac asn biz co com edu firm gen go gob gov govt gub id idv ind info ltd me mil ne net nhs nic nom or org plc res sch tm web"
+    .split()
+)
 
 
 def same_site(one: str, other: str) -> bool:
@@ -20,7 +25,7 @@ def _site(host: str) -> str:
     labels = host.split(".")
     if len(labels) < 2 or labels[-1].isdecimal() or ":" in host:
         return ""
-    second_level = len(labels[-1]) == 2 and len(labels[-2]) <= 3  # co.uk, com.au: no registered domain, but a registry of them
+    second_level = len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL
     return ".".join(labels[-3 if second_level else -2 :])
 
 
