@@ -3,7 +3,7 @@
 from typing import Any
 
 from dockwright.base.errors import InvalidParameter
-from dockwright.daemon.settings import BY_FLAG, BY_SHORT, FLAG, LIST, MAP, NUMBER, Setting
+from dockwright.daemon.settings import BY_FLAG, BY_SHORT, FLAG, LIST, MAP, NESTED, NUMBER, Setting
 
 TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 FALSE = {"0", "f", "F", "false", "FALSE", "False"}
@@ -76,6 +76,13 @@ def _take(setting: Setting, value: str, given: Given, shown: str) -> None:
         if not equals or not key:
             raise _misused(f'invalid argument "{value}" for "{shown}" flag: invalid argument: {value}')
         given.setdefault(setting.flag, {})[key] = item
+    elif setting.kind == NESTED:
+        root, _, pair = value.partition("=")
+        key, equals, item = pair.partition("=")
+        if not equals:
+            reason = f'invalid value "{value}" for map option, should be root-key=key=value'
+            raise _misused(f'invalid argument "{value}" for "{shown}" flag: {reason}')
+        given.setdefault(setting.flag, {}).setdefault(root, {})[key] = item
     else:
         given[setting.flag] = _converted(setting, value, shown)
 

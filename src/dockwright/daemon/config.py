@@ -4,26 +4,22 @@ A setting may stand in one of the two, not in both. The file is read again at SI
 """
 
 import dataclasses
-import ipaddress
 import json
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from dockwright.base import paths
 from dockwright.base.errors import InvalidParameter
 from dockwright.containers import logchecks
-from dockwright.daemon import defaults, tls
+from dockwright.daemon import defaults, netchecks, tls
 from dockwright.daemon.arguments import Given, parse
 from dockwright.daemon.log import JSON as JSON_LOG
 from dockwright.daemon.log import LEVELS
 from dockwright.daemon.log import TEXT as TEXT_LOG
 from dockwright.daemon.remapping import remap
-from dockwright.daemon.settings import BY_FLAG, BY_KEY, FLAG, LIST, MAP, NUMBER, TEXT, Setting
-from dockwright.networks.config import BACKENDS, PUBLISHED_PORTS
+from dockwright.daemon.settings import BY_FLAG, BY_KEY, FLAG, LIST, MAP, NESTED, NUMBER, TEXT, Setting
 from dockwright.supervisor import placement, systemd
 
-_DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
 CONFIG_FILE = "/etc/dockwright/daemon.json"
 REGISTRIES = (
     "insecure_registries", "registry_mirrors", "max_concurrent_downloads", "max_concurrent_uploads", "max_download_attempts",
@@ -32,8 +28,9 @@ REGISTRIES = (
 RELOADABLE = ("authorization_plugins", "debug", "labels", "live_restore", "shutdown_timeout", *REGISTRIES)
 MERGED = "merged configuration validation from file and command line flags failed"
 JSON_KINDS: dict[type[Any], str] = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
-ITEMS: dict[str, type[Any]] = {"features": bool, "runtimes": dict}  # what lists and maps hold, if not strings
-TYPES: dict[str, type[Any]] = {TEXT: str, NUMBER: int, FLAG: bool, LIST: list, MAP: dict}
+# what lists and maps hold, if not strings
+ITEMS: dict[str, type[Any]] = {"features": bool, "runtimes": dict, "default-network-opts": dict}
+TYPES: dict[str, type[Any]] = {TEXT: str, NUMBER: int, FLAG: bool, LIST: list, MAP: dict, NESTED: dict}
 
 
 @dataclass
@@ -43,7 +40,8 @@ class Config:
     Attributes:
         hosts: addresses to listen on; empty: the default sockets (DECISIONS 4).
         bridge: "" is docker0 or dockwright0, "none" no default network, else an existing bridge.
-        bip: address and prefix of the default bridge, "" to choose. mtu: 0 for the default.
+        bip, bip6: address and prefix of the default bridge, "" to choose. mtu: 0 for the default.
+        default_network_opts: options of new networks, by driver.
         cgroup_parent: of containers that name none. exec_opts: `native.cgroupdriver=...`.
         shutdown_timeout: seconds containers get at a shutdown that stops them.
         tls, tlsverify: None where nothing is said; see `tls`.
@@ -75,6 +73,13 @@ class Config:
     storage_opts: list[str] = field(default_factory=list)
     bridge: str = ""
     bip: str = ""
+    fixed_cidr: str = ""
+    default_gateway: str = ""
+    ipv6: bool = False
+    bip6: str = ""
+    fixed_cidr_v6: str = ""
+    default_gateway_v6: str = ""
+    default_network_opts: dict[str, dict[str, str]] = field(default_factory=dict)
     mtu: int = 0
     default_address_pools: list[Any] = field(default_factory=list)
     ip: str = "0.0.0.0"
@@ -82,6 +87,7 @@ class Config:
     ip_masq: bool = True
     icc: bool = True
     iptables: bool = True
+    ip6tables: bool = True
     firewall_backend: str = ""
     published_ports: str = "docker"
     userland_proxy: bool = True
@@ -244,10 +250,12 @@ def _typed(setting: Setting, value: Any) -> Any:
         raise _FileError(_mismatch(value, setting, setting.kind))
     if setting.key == "default-address-pools":
         return [_pool(item) for item in value]
-    if setting.attribute and setting.kind in (LIST, MAP):
-        for item in value.values() if setting.kind == MAP else value:
+    if setting.attribute and setting.kind in (LIST, MAP, NESTED):
+        for item in value if setting.kind == LIST else value.values():
             if not isinstance(item, ITEMS.get(setting.key, str)):
                 raise _FileError(_mismatch(item, setting, "string"))
+            if setting.kind == NESTED and (wrong := [each for each in item.values() if not isinstance(each, str)]):
+                raise _FileError(_mismatch(wrong[0], setting, "string"))
     return value
 
 
@@ -284,7 +292,7 @@ def _check(config: Config) -> None:
         raise InvalidParameter(f"invalid log format: {config.log_format}")
     if config.log_driver not in logchecks.OPTIONS:
         raise InvalidParameter(f'logger: no log driver named "{config.log_driver}" is registered')
-    _check_network(config)
+    netchecks.check(config)
     _check_registries(config)
     defaults.check(config)
     storage_options(config)
@@ -323,47 +331,6 @@ def _check_registries(config: Config) -> None:
     registry_settings(config)
 
 
-def _check_network(config: Config) -> None:
-    if config.bridge and config.bip:
-        raise InvalidParameter("You specified -b & --bip, mutually exclusive options. Please specify only one")
-    if config.bip:
-        try:
-            interface = ipaddress.ip_interface(config.bip)
-        except ValueError:
-            raise InvalidParameter(f"invalid CIDR address: {config.bip}") from None
-        if "/" not in config.bip or interface.version != 4:
-            raise InvalidParameter(f"invalid CIDR address: {config.bip}")
-    for address in (config.ip, config.host_gateway_ip):
-        if address and not _is_address(address):
-            raise InvalidParameter(f'failed to parse IP: "{address}"')
-    for item in config.default_address_pools:
-        pool(item)
-    if config.mtu < 0 or config.mtu > 65535:
-        raise InvalidParameter(f"invalid default MTU: {config.mtu}")
-    for name, value, allowed in (
-        ("firewall-backend", config.firewall_backend, ("", *BACKENDS)),
-        ("published-ports", config.published_ports, PUBLISHED_PORTS),
-    ):
-        if value not in allowed:
-            raise InvalidParameter(f"invalid {name}: {value}: must be one of {', '.join(filter(None, allowed))}")
-    if config.published_ports == "respect-host" and not config.userland_proxy:
-        raise InvalidParameter("published-ports=respect-host needs the userland-proxy")
-    for domain in config.dns_search:
-        if not _DOMAIN.fullmatch(domain):
-            raise InvalidParameter(f"{domain} is not a valid domain")
-    for server in config.dns:
-        if not _is_address(server):
-            raise InvalidParameter(f"invalid IP address: {server}")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def storage_options(config: Config) -> dict[str, str]:
     """`--storage-opt` by name.
 
@@ -388,22 +355,6 @@ def keeps_blobs(config: Config) -> bool:
     if config.content_retention not in ("keep", "unpacked-only"):
         raise InvalidParameter(f'invalid content retention "{config.content_retention}": it is keep or unpacked-only')
     return config.content_retention == "keep"
-
-
-def pool(text: str) -> tuple[str, int]:
-    """`base=10.0.0.0/8,size=24` as (subnet, prefix length of each network).
-
-    Raises:
-        InvalidParameter: no such pool.
-    """
-    parts = dict(part.partition("=")[::2] for part in text.split(","))
-    try:
-        base, size = ipaddress.ip_network(parts.pop("base")), int(parts.pop("size"))
-    except (KeyError, ValueError):
-        raise InvalidParameter(f"invalid default address pool: {text}") from None
-    if parts or not base.prefixlen <= size <= base.max_prefixlen:
-        raise InvalidParameter(f"invalid default address pool: {text}")
-    return str(base), size
 
 
 def _host(host: str, secured: bool = False) -> str:

@@ -7,7 +7,8 @@ never accepted and ignored.  Sources: dockerd(8) of Docker 27.5.
 from dataclasses import dataclass
 from typing import Any
 
-TEXT, NUMBER, FLAG, LIST, MAP = "string", "int", "bool", "list", "map"
+TEXT, NUMBER, FLAG, LIST, MAP, NESTED = "string", "int", "bool", "list", "map", "mapmap"
+NO_PROXY_PROGRAM = "userland-proxy-path %s: such a program does not exist here: netd carries what no rule does"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Setting:
 
     Attributes:
         flag: the long flag without dashes. short: its letter, or "".
-        key: in daemon.json; "" where dockerd has none. kind: TEXT, NUMBER, FLAG, LIST or MAP.
+        key: in daemon.json; "" where dockerd has none. kind: TEXT, NUMBER, FLAG, LIST, MAP or NESTED (a map of maps).
         attribute: of Config; "" for a setting that is refused.
         harmless: values of a refused setting that change nothing, and so are taken.
         refusal: the text for other values, which may have the value for %s; "" is `... is not implemented yet`.
@@ -71,6 +72,13 @@ CARRIED = (
     _carried("storage-opt", LIST, "storage-opts", "storage_opts"),
     _carried("bridge", short="b"),
     _carried("bip"),
+    _carried("fixed-cidr"),
+    _carried("default-gateway"),
+    _carried("ipv6", FLAG),
+    _carried("bip6"),
+    _carried("fixed-cidr-v6"),
+    _carried("default-gateway-v6"),
+    _carried("default-network-opt", NESTED, "default-network-opts", "default_network_opts"),
     _carried("mtu", NUMBER),
     _carried("default-address-pool", LIST, "default-address-pools", "default_address_pools"),
     _carried("ip"),
@@ -78,6 +86,7 @@ CARRIED = (
     _carried("ip-masq", FLAG),
     _carried("icc", FLAG),
     _carried("iptables", FLAG),
+    _carried("ip6tables", FLAG),
     _carried("firewall-backend"),
     _carried("published-ports"),
     _carried("userland-proxy", FLAG),
@@ -119,26 +128,18 @@ CARRIED = (
 REFUSED = (
     _refused("allow-nondistributable-artifacts", LIST),
     Setting("api-cors-header", TEXT, "api-cors-header", harmless=("",), refusal=NO_CORS),
-    _refused("bip6"),
     _refused("containerd"),
     _refused("containerd-namespace"),
     _refused("containerd-plugins-namespace", TEXT, "containerd-plugin-namespace"),
     _refused("cpu-rt-period", NUMBER, None, 0),
     _refused("cpu-rt-runtime", NUMBER, None, 0),
     _refused("cri-containerd", FLAG, None, False),
-    _refused("default-gateway"),
-    _refused("default-gateway-v6"),
-    _refused("default-network-opt", MAP, "default-network-opts"),
     _refused("experimental", FLAG, None, False),
-    _refused("fixed-cidr"),
-    _refused("fixed-cidr-v6"),
-    _refused("ip6tables", FLAG),
-    _refused("ipv6", FLAG, None, False),
     _refused("network-control-plane-mtu", NUMBER),
     _refused("node-generic-resource", LIST, "node-generic-resources"),
     _refused("rootless", FLAG, "", False),
     _refused("swarm-default-advertise-addr"),
-    _refused("userland-proxy-path"),
+    Setting("userland-proxy-path", TEXT, "userland-proxy-path", harmless=("",), refusal=NO_PROXY_PROGRAM),
     Setting("", MAP, "builder"),
 )
 

@@ -1,6 +1,6 @@
 """`dockwrightd --help`: the settings that are carried, in pflag's layout."""
 
-from dockwright.daemon.settings import CARRIED, FLAG, LIST, MAP, NUMBER, TEXT, Setting
+from dockwright.daemon.settings import CARRIED, FLAG, LIST, MAP, NESTED, NUMBER, TEXT, Setting
 
 HELP = {
     "host": "Address to listen on: unix://, tcp:// or fd://; may be given several times",
@@ -29,6 +29,13 @@ HELP = {
     "storage-opt": "Option of the storage driver: key=value",
     "bridge": 'An existing bridge for the default network; "none" makes none',
     "bip": "Address and prefix length of the default bridge",
+    "fixed-cidr": "Part of the default bridge's subnet that its containers get addresses of",
+    "default-gateway": "Where the default route of containers on the default bridge leads to (default: the bridge)",
+    "ipv6": "Give the default bridge IPv6 as well: an own subnet, unless --fixed-cidr-v6 or --bip6 names one",
+    "bip6": "IPv6 address and prefix length of the default bridge",
+    "fixed-cidr-v6": "IPv6 subnet of the default bridge, or with --bip6 the part of it that its containers get addresses of",
+    "default-gateway-v6": "Where their IPv6 default route leads to (default: the bridge)",
+    "default-network-opt": "Option of new networks of a driver that do not say otherwise: DRIVER=KEY=VALUE",
     "mtu": "MTU of containers on the default network",
     "default-address-pool": "Pool that networks take their subnets from: base=SUBNET,size=BITS",
     "ip": 'Host address of ports that are published without one (default "0.0.0.0")',
@@ -36,6 +43,7 @@ HELP = {
     "ip-masq": "Masquerade what leaves the default network (default true)",
     "icc": "Let containers of the default network talk to each other (default true)",
     "iptables": "Write firewall rules (default true)",
+    "ip6tables": "Write those for IPv6 as well (default true)",
     "firewall-backend": 'Who writes the firewall rules: "nftables" or "iptables" (default: the first that this host has)',
     "published-ports": 'Who reaches published ports: "docker" everybody, "respect-host" whom the host\'s own firewall lets in, '
     '"localhost" only this host unless an address is given (default "docker")',
@@ -73,7 +81,7 @@ HELP = {
     "https-proxy": "Proxy for registries with TLS (default: HTTPS_PROXY)",
     "no-proxy": "Hosts, domains and networks reached without a proxy (default: NO_PROXY)",
 }
-_KINDS = {TEXT: "string", NUMBER: "int", LIST: "list", MAP: "map", FLAG: ""}
+_KINDS = {TEXT: "string", NUMBER: "int", LIST: "list", MAP: "map", NESTED: "mapmap", FLAG: ""}
 
 
 def text() -> str:

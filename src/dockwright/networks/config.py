@@ -1,5 +1,6 @@
 """What the daemon's options say about networks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dockwright.networks.subnets import ula
@@ -36,6 +37,10 @@ class NetworkConfig:
     Attributes:
         bridge: `--bridge`: "" lets the engine choose, "none" makes no default network, else a bridge that exists.
         bip: `--bip`: address and prefix length of the default bridge, "" to choose.
+        fixed_cidr, fixed_cidr6: `--fixed-cidr`, `--fixed-cidr-v6`: what containers of the default bridge get addresses of, or "".
+        default_gateway, default_gateway6: `--default-gateway`, `--default-gateway-v6`: where their default route leads to, or "".
+        ipv6, bip6: `--ipv6`: the default bridge has IPv6; `--bip6`: its address and prefix length, "" to choose.
+        driver_options: `--default-network-opt`: by driver, options of new networks.
         mtu: `--mtu`: bytes, 0 for 1500.
         pools: `--default-address-pool`: (subnet, prefix length of each network); () for Docker's.
         engine: the engine's id, of which its IPv6 prefix is made.
@@ -43,7 +48,7 @@ class NetworkConfig:
         ip_forward: `--ip-forward`: switch forwarding on if it is off.
         ip_masq: `--ip-masq`: masquerade what leaves the bridge.
         icc: `--icc`: containers of the default bridge may talk to each other.
-        iptables: `--iptables`: write firewall rules at all.
+        iptables, ip6tables: `--iptables`, `--ip6tables`: write firewall rules at all; write those for IPv6.
         firewall_backend: `--firewall-backend`: "nftables", "iptables", or "" for the first that this host has.
         published_ports: `--published-ports`: "docker", "respect-host" or "localhost" (see `PUBLISHED_PORTS`).
         proxy: `--userland-proxy`: netd carries what no rule does.
@@ -53,6 +58,13 @@ class NetworkConfig:
 
     bridge: str = ""
     bip: str = ""
+    fixed_cidr: str = ""
+    default_gateway: str = ""
+    ipv6: bool = False
+    bip6: str = ""
+    fixed_cidr6: str = ""
+    default_gateway6: str = ""
+    driver_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     mtu: int = 0
     pools: Pools = ()
     default_ip: str = "0.0.0.0"
@@ -60,6 +72,7 @@ class NetworkConfig:
     ip_masq: bool = True
     icc: bool = True
     iptables: bool = True
+    ip6tables: bool = True
     firewall_backend: str = ""
     published_ports: str = "docker"
     proxy: bool = True

@@ -1,6 +1,6 @@
 """What a request for a network means: every check of it is made here, and its subnets are chosen. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 
 from dockwright.base.errors import EngineError, Forbidden, InvalidParameter, NotFound
@@ -61,16 +61,21 @@ def _check_depends(request: NetworkCreateRequest) -> None:
         raise Forbidden("network driver options are not supported if the network depends on a configuration network")
 
 
-def planned(request: NetworkCreateRequest, ident: str, created: str, source: Network | None = None) -> Network:
+def planned(
+    request: NetworkCreateRequest, ident: str, created: str, source: Network | None = None,
+    defaults: Mapping[str, Mapping[str, str]] | None = None,
+) -> Network:  # fmt: skip
     """The network without its subnets.
 
     Args:
-        source: the configuration it is made from.
+        source: the configuration it is made from. defaults: by driver, options of those that do not say otherwise.
 
     Raises:
         InvalidParameter: an option that cannot be, in Docker's words.
     """
     given = dict(request.Options or {})
+    if source is None and not request.ConfigOnly:
+        given = {**(defaults or {}).get(request.Driver or "bridge", {}), **given}
     ipam = request.IPAM
     if ipam and (ipam.Driver or "default") not in ("default", "null"):
         raise NotFound(f'plugin "{ipam.Driver}" not found')

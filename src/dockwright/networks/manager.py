@@ -16,7 +16,6 @@ from dockwright.networks import default_bridge, documents, files, filters, forwa
 from dockwright.networks.config import NetworkConfig
 from dockwright.networks.drivers.bridge import isolate_ports
 from dockwright.networks.firewall.firewall import Firewall
-from dockwright.networks.ipam import Pool
 from dockwright.networks.linkways import LinkWays
 from dockwright.networks.names import Names, host_addresses
 from dockwright.networks.network import BRIDGE_OPTION, PREDEFINED, Endpoint, Network, Sandbox
@@ -62,7 +61,9 @@ class NetworkManager:
         self._netd = NetdClient(
             f"{paths.exec_root}/netd/s", self._netd_lost, place=place, transparent=self._transparent
         )
-        self._firewall = Firewall(config.firewall_backend, outside, config.proxy) if config.iptables else None
+        self._firewall = (
+            Firewall(config.firewall_backend, outside, config.proxy, six=config.ip6tables) if config.iptables else None
+        )
         self._ports = Ports(self._netd, self._firewall, default_addresses(config), config.proxy)
         self.registry = Registry(store, config, self._firewall, self._owner)
         self._links = LinkWays(self.registry, self._firewall)
@@ -102,9 +103,9 @@ class NetworkManager:
         if not config.icc:
             isolate_ports()
         choice = default_bridge.set_up(config, self._owner, self.registry.holders())
-        pools = [Pool(choice.address.network, choice.address.ip)]
+        pools, options = default_bridge.pools(config, choice), self._options(choice.link, choice.mtu)
         await self.registry.add_predefined(
-            Network("", "bridge", "bridge", "", choice.link, pools, self._options(choice.link, choice.mtu))
+            Network("", "bridge", "bridge", "", choice.link, pools, options, ipv6=choice.address6 is not None)
         )
         self._host_gateway = self._host_gateway or str(choice.address.ip)
 

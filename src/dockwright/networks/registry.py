@@ -9,6 +9,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dockwright.base.errors import Conflict as Taken
 from dockwright.base.errors import EngineError, Forbidden, InvalidParameter, NotFound
@@ -130,7 +131,11 @@ class Registry:
 
     def rules(self) -> list[BridgeRules]:
         """What the firewall must know."""
-        return [rules_of(network) for network in self if network.driver == "bridge" and network.link]
+        return [self._rules_of(network) for network in self if network.driver == "bridge" and network.link]
+
+    def _rules_of(self, network: Network) -> BridgeRules:
+        rules = rules_of(network)
+        return rules if self._config.ip6tables else replace(rules, subnet6=None)
 
     # the user's
 
@@ -158,7 +163,7 @@ class Registry:
         if request.Name in self._by_name:
             raise Taken(f"network with name {request.Name} already exists")
         source = self._source(request)
-        network = creation.planned(request, new_id(), now(), source)
+        network = creation.planned(request, new_id(), now(), source, self._config.driver_options)
         if network.driver not in DRIVERS:
             raise NotFound(f'plugin "{network.driver}" not found')
         given = creation.configs(request, source)
@@ -198,7 +203,7 @@ class Registry:
         await asyncio.to_thread(self.driver(network).make, network, self._owner)
         forwarding.ensure(self._config.ip_forward, network.ipv6)
         if self._firewall and network.driver == "bridge":
-            await self._firewall.add(rules_of(network))
+            await self._firewall.add(self._rules_of(network))
 
     async def _undo(self, network: Network) -> None:
         """A creation that failed half-way."""

@@ -29,6 +29,8 @@ BRIDGED = [
     "--mtu", "1400", "--ip", "127.0.0.1", "--ip-forward=false", "--ip-masq=false", "--icc=false", "--dns", "192.0.2.53",
     "--dns-opt", "ndots:3", "--dns-search", "example.test", "--host-gateway-ip", "10.9.0.77", "--live-restore=false",
     "--shutdown-timeout", "1", "-H", "tcp://127.0.0.1:23750", "--firewall-backend", "iptables",
+    "--fixed-cidr", "10.9.0.128/25", "--default-gateway", "10.9.0.254", "--ipv6", "--bip6", "fd77::1/64",
+    "--fixed-cidr-v6", "fd77::8000/113", "--default-gateway-v6", "fd77::99",
     *(() if os.path.exists("/sys/fs/selinux/enforce") else ("--selinux-enabled",)),
 ]  # fmt: skip
 POOLED = [
@@ -38,7 +40,8 @@ POOLED = [
     "--cdi-spec-dir", "/nowhere/cdi", "--cgroup-parent", "/dwf-parent", "--insecure-registry", "registry.test:5000",
     "--registry-mirror", "http://mirror.test", "--http-proxy", "http://me:secret@proxy.test:1", "--https-proxy",
     "http://proxy.test:2", "--no-proxy", "near.test",
-    "--published-ports", "localhost",
+    "--published-ports", "localhost", "--default-network-opt", "bridge=com.docker.network.driver.mtu=1234",
+    "--default-network-opt", "bridge=com.docker.network.bridge.enable_icc=false",
 ]  # fmt: skip
 
 
@@ -153,6 +156,17 @@ def host_config(place: Place) -> dict:
     return json.loads(shown)
 
 
+def new_network(place: Place) -> tuple[dict, dict]:
+    """The options of a new network, and of one with an MTU of its own; by the last part of their names."""
+    found = []
+    for more in ([], ["-o", "com.docker.network.driver.mtu=1300"]):
+        ident = place.docker("network", "create", *more, "new").stdout.decode().strip()
+        options = json.loads(place.docker("network", "inspect", "-f", "{{json .Options}}", ident).stdout)
+        place.docker("network", "rm", ident)
+        found.append({name.rpartition(".")[2].removeprefix("enable_"): value for name, value in options.items()})
+    return found[0], found[1]
+
+
 def log_config(place: Place) -> dict:
     return host_config(place)["LogConfig"]
 
@@ -168,6 +182,12 @@ SEEN_BRIDGED: dict[str, Callable[[Place], bool]] = {
     "label": lambda p: p.info()["Labels"] == ["a=b"],
     "log-opt": lambda p: log_config(p) == {"Type": "json-file", "Config": {"max-size": "1m"}},
     "bip": lambda p: "10.9.0." in p.run("busybox", "ip", "-o", "-4", "addr", "show", "eth0"),
+    "fixed-cidr": lambda p: "inet 10.9.0.12" in p.run("busybox", "ip", "-o", "addr", "show", "eth0"),
+    "default-gateway": lambda p: "via 10.9.0.254" in p.run("busybox", "ip", "route"),
+    "ipv6": lambda p: p.docker("network", "inspect", "-f", "{{.EnableIPv6}}", "bridge").stdout == b"true\n",
+    "bip6": lambda p: b"inet6 fd77::1/64" in p.inside("ip", "-o", "addr", "show", "docker0").stdout,
+    "fixed-cidr-v6": lambda p: "inet6 fd77::80" in p.run("busybox", "ip", "-o", "addr", "show", "eth0"),
+    "default-gateway-v6": lambda p: "via fd77::99" in p.run("busybox", "ip", "-6", "route"),
     "mtu": lambda p: p.run("busybox", "cat", "/sys/class/net/eth0/mtu").strip() == "1400",
     "ip": lambda p: published(p) == "80/tcp -> 127.0.0.1:8080\n",
     "ip-forward": lambda p: p.inside("cat", "/proc/sys/net/ipv4/ip_forward").stdout == b"0\n",
@@ -190,6 +210,7 @@ def cgroups(place: Place) -> set[str]:
 
 SEEN_POOLED: dict[str, Callable[[Place], bool]] = {
     "default-address-pool": lambda p: "10.55.0." in p.run("busybox", "ip", "-o", "-4", "addr", "show", "eth0"),
+    "default-network-opt": lambda p: new_network(p) == ({"mtu": "1234", "icc": "false"}, {"mtu": "1300", "icc": "false"}),
     "log-driver": lambda p: log_config(p)["Type"] == "none",
     "storage-driver": lambda p: p.info()["Driver"] == "vfs",
     "debug": lambda p: p.info()["Debug"] is True,
@@ -211,7 +232,7 @@ SEEN_POOLED: dict[str, Callable[[Place], bool]] = {
     "no-proxy": lambda p: p.info()["NoProxy"] == "near.test",
 }
 ALONE = {
-    "userland-proxy", "exec-opt", "init-path", "feature",
+    "userland-proxy", "ip6tables", "exec-opt", "init-path", "feature",
     "live-restore", "shutdown-timeout", "bridge", "log-format", "raw-logs", "metrics-addr", "config-file", "validate",
 }  # fmt: skip
 ALONE |= {"add-runtime", "default-runtime", "storage-opt"}
@@ -261,6 +282,44 @@ def test_bridge_none_makes_no_default_network() -> None:
     with place(["--bridge", "none"]) as made:
         names = made.docker("network", "ls", "--format", "{{.Name}}").stdout.split()
         assert names == [b"host", b"none"] and b"docker0" not in made.inside("ip", "-o", "link").stdout
+
+
+SAYS_X = "while true; do nc -l -p 80 -e echo x; done"
+
+
+def test_ipv6_of_the_default_bridge_with_and_without_rules() -> None:
+    """Without a subnet named it is one of the engine's own prefix; --ip6tables=false writes no rules for it."""
+    for flags, ruled in (["--ipv6"], True), (["--ipv6", "--ip6tables=false"], False):
+        with place(flags) as made:
+            made.load()
+            subnets = made.docker("network", "inspect", "-f", "{{range .IPAM.Config}}{{.Subnet}} {{end}}", "bridge").stdout
+            assert re.fullmatch(rb"172\.17\.0\.0/16 fd[0-9a-f:]+::/64 \n", subnets)
+            made.docker("run", "-d", "--name", "web", "-p", "8080:80", "busybox", "sh", "-c", SAYS_X)
+            assert (b"table ip6 dockwright" in made.inside("nft", "list", "ruleset").stdout) is ruled
+            six = made.docker("inspect", "-f", "{{.NetworkSettings.GlobalIPv6Address}}", "web").stdout.decode().strip()
+            assert f"{six}\t" in made.docker("exec", "web", "cat", "/etc/hosts").stdout.decode()
+            deadline = time.monotonic() + 30
+            while made.inside("busybox", "nc", "-w", "5", "::1", "8080").stdout != b"x\n":
+                assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (["--bip=10.9.0.1/24", "--default-gateway=10.8.0.1"], "auxiliary address: "
+         "(DefaultGatewayIPv4:10.8.0.1) must belong to the master pool: 10.9.0.0/24"),
+        (["--bip=10.9.0.1/24", "--fixed-cidr=10.8.0.0/24"], "parent subnet 10.9.0.0/24 doesn't contain ip-range"),
+        (["--default-gateway-v6=fd78::1"], "default-gateway-v6 needs ipv6"),
+        (["--ipv6", "--fixed-cidr-v6=fd77::/64", "--default-gateway-v6=fd78::1"], "auxiliary address: "
+         "(DefaultGatewayIPv6:fd78::1) must belong to the master pool: fd77::/64"),
+    ],
+)  # fmt: skip
+def test_addresses_the_default_bridge_cannot_have(tmp_path: Path, flags: list[str], text: str) -> None:
+    roots = [f"--{name}={tmp_path}/{name}" for name in ("data-root", "exec-root", "pidfile")]
+    script = 'ip link set lo up; "$@"; ip -o link'
+    command = ["unshare", "-n", "sh", "-c", script, "sh", sys.executable, "-c", CODE, "--config-file=/dev/null"]
+    told = subprocess.run([*command, *roots, *flags, "-H", f"unix://{tmp_path}/s"], capture_output=True, text=True, check=False)
+    assert text in told.stderr and "docker0" not in told.stdout
 
 
 def test_an_init_program_of_ones_own() -> None:

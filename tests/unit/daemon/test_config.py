@@ -46,6 +46,14 @@ VALUES = {
     "storage-opt": ("size=1G", ["size=1G"]),
     "bridge": ("br9", "br9"),
     "bip": ("10.9.0.1/24", "10.9.0.1/24"),
+    "fixed-cidr": ("10.9.0.128/25", "10.9.0.128/25"),
+    "default-gateway": ("10.9.0.254", "10.9.0.254"),
+    "ipv6": ("true", True),
+    "bip6": ("fd77::1/64", "fd77::1/64"),
+    "fixed-cidr-v6": ("fd77::/80", "fd77::/80"),
+    "default-gateway-v6": ("fd77::99", "fd77::99"),
+    "default-network-opt": ("bridge=a=b=c", {"bridge": {"a": "b=c"}}),
+    "ip6tables": ("false", False),
     "mtu": ("1400", 1400),
     "default-address-pool": ("base=10.0.0.0/8,size=24", ["base=10.0.0.0/8,size=24"]),
     "ip": ("127.0.0.1", "127.0.0.1"),
@@ -142,6 +150,24 @@ def test_a_parent_must_be_a_slice_for_the_systemd_driver(monkeypatch):
 
 def sample(setting):
     return {FLAG: "true", NUMBER: "7", LIST: "x", MAP: "a=b"}.get(setting.kind, "x")
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (["--default-gateway=foo"], 'failed to parse IP: "foo"'),
+        (["--fixed-cidr-v6=foo"], "invalid fixed-cidr-v6: invalid CIDR address: foo"),
+        (["--fixed-cidr-v6=10.0.0.0/24"], "invalid fixed-cidr-v6: fixed-cidr-v6 is not an IPv6 subnet"),
+        (["--fixed-cidr=10.0.0.0"], "invalid fixed-cidr: invalid CIDR address: 10.0.0.0"),
+        (["--bip6=10.0.0.1/24", "--ipv6"], "invalid CIDR address: 10.0.0.1/24"),
+        (["--userland-proxy-path=/p"], "userland-proxy-path /p: such a program does not exist here"),
+        (["--default-network-opt=bridge=foo"], 'invalid value "bridge=foo" for map option, should be root-key=key=value'),
+    ],
+)
+def test_networks_that_cannot_be(flags, text):
+    with pytest.raises(InvalidParameter) as error:
+        load(flags)
+    assert text in error.value.message
 
 
 @pytest.mark.parametrize("setting", [s for s in REFUSED if s.flag], ids=lambda s: s.flag)

@@ -35,7 +35,7 @@ class Firewall:
 
     Args:
         backend: "nftables", "iptables", or "" for the first that this host has.
-        outside, proxy: see `model.State`.
+        outside, proxy: see `model.State`. six: there are rules for IPv6 as well.
         table: the name of our nftables tables.
 
     Attributes:
@@ -43,9 +43,9 @@ class Firewall:
     """
 
     def __init__(
-        self, backend: str = "", outside: bool = True, proxy: bool = True, table: str = "dockwright"
+        self, backend: str = "", outside: bool = True, proxy: bool = True, table: str = "dockwright", six: bool = True
     ) -> None:  # fmt: skip
-        self._backend, self._table = backend, table
+        self._backend, self._table, self._six = backend, table, six
         self._driver: Driver | None = None
         self._state = State(outside=outside, proxy=proxy)
         self._nft: Nftables | None = None  # to read and write among the rules of others
@@ -71,7 +71,7 @@ class Firewall:
         from dockwright.networks.firewall.words import IptablesWords, NftWords
 
         proxy = self._state.proxy
-        return IptablesWords(proxy) if self.driver == "iptables" else NftWords(self._table, proxy)
+        return IptablesWords(proxy, self._six) if self.driver == "iptables" else NftWords(self._table, proxy, self._six)
 
     async def whole(self) -> bool:
         """Whether what is in the kernel is what is to be there."""
@@ -139,7 +139,8 @@ class Firewall:
 
     def planned(self, published: list[Published]) -> Step:
         """What `publish` will do."""
-        return RuleStep(self._driver.text(published) if self._driver else "")
+        ruled = [item for item in published if self._six or ":" not in item[1]]
+        return RuleStep(self._driver.text(ruled) if self._driver else "")
 
     async def publish(self, published: list[Published]) -> Step:
         """Open ports; answers what was done. Raises Internal; nothing is open then."""

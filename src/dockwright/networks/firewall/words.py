@@ -8,11 +8,11 @@ class NftWords:
     """As `nft list table ip TABLE` shows them, with the element that matters.
 
     Args:
-        table: the tables' name. proxy: see `model.State`.
+        table: the tables' name. proxy: see `model.State`. six: there are rules for IPv6.
     """
 
-    def __init__(self, table: str, proxy: bool = True) -> None:
-        self._table, self._proxy = table, proxy
+    def __init__(self, table: str, proxy: bool = True, six: bool = True) -> None:
+        self._table, self._proxy, self._six = table, proxy, six
 
     def _in(self, chain: str, rule: str) -> str:
         return f"ip {self._table} {chain}: {rule}"
@@ -43,7 +43,9 @@ class NftWords:
 
     def port(self, published: Published) -> str:
         """See `mapping.Rules`."""
-        return ruleset.exchange(self._table, [family_of(published)], [], [published], self._proxy).strip()
+        family = family_of(published)
+        families = [family] if self._six or family is FOUR else []
+        return ruleset.exchange(self._table, families, [], [published], self._proxy).strip()
 
     def way(self, way: Way) -> str:
         """See `mapping.Rules`."""
@@ -51,10 +53,10 @@ class NftWords:
 
 
 class IptablesWords:
-    """As `iptables -S` shows them. `proxy`: see `model.State`."""
+    """As `iptables -S` shows them. `proxy`, `six`: as above."""
 
-    def __init__(self, proxy: bool = True) -> None:
-        self._proxy = proxy
+    def __init__(self, proxy: bool = True, six: bool = True) -> None:
+        self._proxy, self._six = proxy, six
 
     def talk(self, bridge: BridgeRules) -> str:
         """See `mapping.Rules`."""
@@ -78,7 +80,9 @@ class IptablesWords:
 
     def port(self, published: Published) -> str:
         """See `mapping.Rules`."""
-        return "\n".join(rule for rules in iptables.port_rules(family_of(published), [published], self._proxy) for rule in rules)
+        family = family_of(published)
+        both = iptables.port_rules(family, [published] if self._six or family is FOUR else [], self._proxy)
+        return "\n".join(rule for rules in both for rule in rules)
 
     def way(self, way: Way) -> str:
         """See `mapping.Rules`."""
