@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -49,8 +50,9 @@ class Guarded:
             while not self.socket.exists():
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-            named = ["--authorization-plugin", self.name]
-            self.place = settings.Place(["--bridge=none", *named, "--tlsverify", *flags, "-H", HOST])
+            self.named = Path(folder / "daemon.json")
+            self.named.write_text(json.dumps({"authorization-plugins": [self.name]}))
+            self.place = settings.Place(["--bridge=none", f"--config-file={self.named}", "--tlsverify", *flags, "-H", HOST])
             self.place.load()
         except BaseException:
             self.end()
@@ -140,6 +142,16 @@ def test_streams_and_who_asks(guarded: Guarded) -> None:
     assert (question["User"], question["UserAuthNMethod"]) == ("somebody", "TLS")
     shown = base64.b64decode(question["RequestPeerCertificates"][0]).decode()
     assert shown.strip() == certificate.read_text().strip()
+
+
+def test_a_reload_takes_plugins_away_and_brings_them_back(guarded: Guarded) -> None:
+    said, deadline = guarded.named.read_text(), time.monotonic() + 30
+    for text, status in (("{}", 200), (said, 403)):
+        guarded.named.write_text(text)
+        guarded.place.daemon.send_signal(signal.SIGHUP)
+        while guarded.ask("/version?no-request")[0] != status:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def test_info_tells(guarded: Guarded) -> None:
