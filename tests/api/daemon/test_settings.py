@@ -52,7 +52,7 @@ class Place:
         self.root = tempfile.mkdtemp(prefix="dwf", dir="/tmp")
         self.host = f"unix://{self.root}/s"
         self.namespace = subprocess.Popen(["unshare", "-n", "sh", "-c", SETTING_UP])
-        while not self.inside("ip", "link", "show", "up", "lo").stdout:
+        while not (self._is_apart() and self.inside("ip", "link", "show", "up", "lo").stdout):
             time.sleep(0.02)
         self.flags = ["-H", self.host, "--data-root", f"{self.root}/d", "--exec-root", f"{self.root}/e", *flags]
         self.flags += ["--pidfile", f"{self.root}/pid"]
@@ -62,6 +62,10 @@ class Place:
         while self.docker("version").returncode:
             assert time.monotonic() < deadline and self.daemon.poll() is None, self.log
             time.sleep(0.05)
+
+    def _is_apart(self) -> bool:
+        """Whether the namespace is made: before that the process is in ours, where lo is up too."""
+        return not os.path.samefile(f"/proc/{self.namespace.pid}/ns/net", "/proc/self/ns/net")
 
     def _enter(self) -> list[str]:
         return ["nsenter", f"--net=/proc/{self.namespace.pid}/ns/net"]
