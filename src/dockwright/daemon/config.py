@@ -11,12 +11,11 @@ from typing import Any
 from dockwright.base import paths
 from dockwright.base.errors import InvalidParameter
 from dockwright.containers import logchecks
-from dockwright.daemon import defaults, netchecks, tls
+from dockwright.daemon import defaults, netchecks, remapping, tls
 from dockwright.daemon.arguments import Given, parse
 from dockwright.daemon.log import JSON as JSON_LOG
 from dockwright.daemon.log import LEVELS
 from dockwright.daemon.log import TEXT as TEXT_LOG
-from dockwright.daemon.remapping import remap
 from dockwright.daemon.settings import BY_FLAG, BY_KEY, FLAG, LIST, MAP, NESTED, NUMBER, TEXT, Setting
 from dockwright.supervisor import placement, systemd
 
@@ -163,7 +162,10 @@ def load(arguments: list[str]) -> Config:
         config = _merged(flags, read_file(path, required="config-file" in flags))
     except _FileError as error:
         raise InvalidParameter(f"unable to configure the Docker daemon with file {path}: {error}") from None
-    if mapped := remap(config.userns_remap):
+    if config.validate:
+        return config
+    remapping.establish(config.userns_remap)
+    if mapped := remapping.remap(config.userns_remap):
         config.data_root = f"{config.data_root}/{mapped.folder}"
     return config
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from dockwright.base.errors import InvalidParameter
 from dockwright.containers.defaults import SHM_SIZE, Defaults
 from dockwright.containers.runtimes import configured
+from dockwright.daemon import remapping
 from dockwright.daemon.arguments import FALSE, TRUE
-from dockwright.daemon.remapping import remap
 from dockwright.grammar.option_values import ulimit
 from dockwright.grammar.units import ram_in_bytes
 from dockwright.host.cdi import DIRECTORIES
@@ -36,7 +36,7 @@ def container_defaults(config: "Config") -> Defaults:
         seccomp=_profile(config.seccomp_profile),
         cdi_directories=cdi_directories(config),
         runtimes=configured(config.runtimes, config.default_runtime),
-        remap=remap(config.userns_remap),
+        remap=remapping.remap(config.userns_remap),
     )
 
 
@@ -64,7 +64,7 @@ def check(config: "Config") -> None:
     for text in config.default_ulimits:
         _ulimit(text)
     configured(config.runtimes, config.default_runtime)
-    remap(config.userns_remap)
+    remapping.check(config.userns_remap)
     _size(config.default_shm_size)
     config.features = {name: _flag(name, value) for name, value in config.features.items()}
     for name, wanted in config.features.items():

@@ -1,13 +1,41 @@
 """--userns-remap: a user and a group, and the ids /etc/subuid and /etc/subgid give them (subuid(5))."""
 
-import grp
-import pwd
+from collections.abc import Callable
 
 from dockwright.base.errors import InvalidParameter
 from dockwright.containers.remap import Maps, Remap
+from dockwright.daemon import dockremap, subids
 
-DEFAULT = "dockremap"
-SUBUID, SUBGID = "/etc/subuid", "/etc/subgid"
+DEFAULT = "default"
+Named = tuple[str, int]
+
+
+def check(text: str) -> None:
+    """Raises InvalidParameter, in dockerd's words, for what cannot be. A user that a start makes may be missing."""
+    if not _unmade(text):
+        remap(text)
+
+
+def establish(text: str) -> None:
+    """Make the user that `default` stands for, if it is missing.
+
+    Raises:
+        InvalidParameter: in dockerd's words.
+    """
+    if _unmade(text):
+        dockremap.make()
+
+
+def _unmade(text: str) -> bool:
+    return _parts(text)[:1] == [DEFAULT] and subids.user(dockremap.NAME) is None
+
+
+def _parts(text: str) -> list[str]:
+    """User and perhaps group; [] for none."""
+    parts = text.split(":")
+    if text and (len(parts) > 2 or not all(parts)):
+        raise InvalidParameter(f'Invalid user/group specification in --userns-remap: "{text}"')
+    return parts if text else []
 
 
 def remap(text: str) -> Remap | None:
@@ -16,55 +44,43 @@ def remap(text: str) -> Remap | None:
     Raises:
         InvalidParameter: in dockerd's words.
     """
-    if not text:
+    parts = _parts(text)
+    if not parts:
         return None
-    parts = text.split(":")
-    if len(parts) > 2 or not all(parts):
-        raise InvalidParameter(f'Invalid user/group specification in --userns-remap: "{text}"')
-    user = _user(DEFAULT if parts[0] == "default" else parts[0])
-    group = _group(parts[1] if len(parts) == 2 else user[0], "groupname" if len(parts) == 2 else "gid")
-    return Remap(_maps(SUBUID, "subuid", *user), _maps(SUBGID, "subgid", *group))
+    user = _named(dockremap.NAME if parts[0] == DEFAULT else parts[0], subids.user, "Uid", "uid", "passwd")
+    named, what = (parts[1], "groupname") if len(parts) == 2 else (user[0], "gid")
+    group = _named(named, subids.group, "Gid", what, "group")
+    return Remap(_maps(subids.SUBUID, "subuid", *user), _maps(subids.SUBGID, "subgid", *group))
 
 
-def _user(wanted: str) -> tuple[str, int]:
-    try:
-        found = pwd.getpwuid(int(wanted)) if wanted.isdecimal() else pwd.getpwnam(wanted)
-    except KeyError:
-        missing = f'getent unable to find entry "{wanted}" in passwd database'
-        head = f"Uid {wanted} has no entry in /etc/passwd" if wanted.isdecimal() else f'Error during uid lookup for "{wanted}"'
-        raise InvalidParameter(f"{head}: {missing}") from None
-    return found.pw_name, found.pw_uid
+def _named(wanted: str, find: Callable[[str], Named | None], number: str, what: str, database: str) -> Named:
+    """Name and number in a database of the host's.
 
-
-def _group(wanted: str, what: str) -> tuple[str, int]:
-    try:
-        found = grp.getgrgid(int(wanted)) if wanted.isdecimal() else grp.getgrnam(wanted)
-    except KeyError:
-        missing = f'getent unable to find entry "{wanted}" in group database'
-        head = f"Gid {wanted} has no entry in /etc/group" if wanted.isdecimal() else f'Error during {what} lookup for "{wanted}"'
-        raise InvalidParameter(f"{head}: {missing}") from None
-    return found.gr_name, found.gr_gid
+    Args:
+        number, what: how the text of an error calls a number, and what is looked up.
+    """
+    found = find(wanted)
+    if found is None:
+        missing = f'getent unable to find entry "{wanted}" in {database} database'
+        unnamed = f"{number} {wanted} has no entry in /etc/{database}"
+        head = unnamed if wanted.isdecimal() else f'Error during {what} lookup for "{wanted}"'
+        raise InvalidParameter(f"{head}: {missing}")
+    return found
 
 
 def _maps(path: str, what: str, name: str, number: int) -> Maps:
     """The ranges of one user, one after the other from 0 on."""
     maps: Maps = []
-    for first, size in _ranges(path, name, number):
+    for held in _held(path, (name, str(number))):
         inside = maps[-1]["containerID"] + maps[-1]["size"] if maps else 0
-        maps.append({"containerID": inside, "hostID": first, "size": size})
+        maps.append({"containerID": inside, "hostID": held.first, "size": held.size})
     if not maps:
         raise InvalidParameter(f'Can\'t create ID mappings: no {what} ranges found for user "{name}"')
     return maps
 
 
-def _ranges(path: str, name: str, number: int) -> list[tuple[int, int]]:
-    found = []
+def _held(path: str, owners: tuple[str, str]) -> list[subids.Range]:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            lines = [line.split("#")[0].strip().split(":") for line in file]
+        return [held for held in subids.ranges(path) if held.owner in owners]
     except FileNotFoundError:
         return []
-    for fields in lines:
-        if len(fields) == 3 and fields[0] in (name, str(number)) and fields[1].isdecimal() and fields[2].isdecimal():
-            found.append((int(fields[1]), int(fields[2])))
-    return found

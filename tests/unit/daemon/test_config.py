@@ -6,7 +6,7 @@ import pytest
 
 from dockwright.base.errors import InvalidParameter
 from dockwright.daemon import config as module
-from dockwright.daemon import remapping, usage
+from dockwright.daemon import subids, usage
 from dockwright.daemon.config import Config, load, reload
 from dockwright.daemon.settings import CARRIED, FLAG, LIST, MAP, NUMBER, REFUSED, SETTINGS
 
@@ -16,7 +16,7 @@ def no_default_file(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "CONFIG_FILE", str(tmp_path / "absent.json"))
     (tmp_path / "ids").write_text("nobody:100000:65536\nnogroup:100000:65536\n")
     for name in ("SUBUID", "SUBGID"):
-        monkeypatch.setattr(remapping, name, str(tmp_path / "ids"))
+        monkeypatch.setattr(subids, name, str(tmp_path / "ids"))
 
 
 VALUES = {

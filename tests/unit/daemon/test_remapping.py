@@ -4,15 +4,15 @@ import pytest
 
 from dockwright.base.errors import InvalidParameter
 from dockwright.containers.remap import Remap
-from dockwright.daemon import remapping
+from dockwright.daemon import dockremap, remapping, subids
 
 
 @pytest.fixture(autouse=True)
 def ids(tmp_path, monkeypatch):
     (tmp_path / "subuid").write_text("# comment\nother:1:5\nnobody:100000:10\n\nroot:5:5\nnobody:300000:20\nbad\n")
     (tmp_path / "subgid").write_text("nogroup:200000:65536\n0:400000:10\n")
-    monkeypatch.setattr(remapping, "SUBUID", str(tmp_path / "subuid"))
-    monkeypatch.setattr(remapping, "SUBGID", str(tmp_path / "subgid"))
+    monkeypatch.setattr(subids, "SUBUID", str(tmp_path / "subuid"))
+    monkeypatch.setattr(subids, "SUBGID", str(tmp_path / "subgid"))
 
 
 def test_ranges_follow_one_another():
@@ -52,7 +52,35 @@ def test_owners_out_and_back():
 )
 def test_what_cannot_be(text, message, monkeypatch):
     if text == "root":
-        monkeypatch.setattr(remapping, "SUBGID", "/nowhere")
+        monkeypatch.setattr(subids, "SUBGID", "/nowhere")
     with pytest.raises(InvalidParameter) as caught:
         remapping.remap(text)
     assert caught.value.message.startswith(message)
+
+
+def test_what_default_stands_for(monkeypatch):
+    made = []
+    monkeypatch.setattr(subids, "user", lambda name: ("dockremap", 999) if made else None)
+    monkeypatch.setattr(dockremap, "make", lambda: made.append(1))
+    remapping.check("default")  # a start would make it
+    for text in ("", "nobody:nogroup", "default", "default"):
+        remapping.establish(text)
+    assert made == [1]
+    with pytest.raises(InvalidParameter, match="Invalid user/group specification"):
+        remapping.establish("default:a:b")
+
+
+@pytest.mark.parametrize(
+    ("held", "first"),
+    [
+        ([], 100000),
+        ([(100000, 65536)], 165536),
+        ([(165536, 65536), (100000, 65536)], 231072),
+        ([(165535, 10)], 165545),
+        ([(1, 5), (300000, 65536)], 100000),
+        ([(99999, 1)], 100000),
+        ([(99999, 2)], 100001),
+    ],
+)
+def test_the_first_free_range(held, first):
+    assert dockremap.free(held) == first
