@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 
-from dockwright.cli.failure import Failure
+from dockwright.cli.ours import ours
 from dockwright.cli.terminal import err
 from dockwright.client.errors import ApiError
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from dockwright.cli.context import Context
 
-NO_PLAN = "the daemon does not offer a plan: it is not dockwrightd\n"
 NO_TRACE = "the daemon does not offer a trace: it is not dockwrightd\n"
 WIDEST, SHORT = 120, 12
 
@@ -27,12 +26,8 @@ def plan(context: Context, query: dict[str, Any], document: dict[str, Any]) -> s
     Raises:
         ApiError, ConnectionFailed: of the daemon. Failure: it has no plans.
     """
-    try:
-        rows = context.client.request("POST", "/dockwright/v1/plan", query, document, versioned=False).json()
-    except ApiError as error:
-        if error.status == 404 and "page not found" in error.message:
-            raise Failure(NO_PLAN) from error
-        raise
+    client = context.client
+    rows = ours("plan runs", lambda: client.request("POST", "/dockwright/v1/plan", query, document, versioned=False).json())
     lines = [f"{row['Actor']:<7} {row['Kind']:<10} {row['Text']}".replace("\n", " ") for row in rows]
     return "\n".join([f"{'ACTOR':<7} {'KIND':<10} STEP", *lines]) + "\n"
 

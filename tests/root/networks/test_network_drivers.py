@@ -1,15 +1,20 @@
 """What every network driver does, in the kernel: the contract of networks/drivers/__init__.py.
 
+CNI's interfaces are made by a plug-in of the tests' own: veth pairs into a bridge that it leaves to itself.
+
 Each test is a process in a network namespace of its own, which stands for a host with one link, lan0, to a neighbour.
 """
 
+import asyncio
 import errno
+import json
 import os
 import subprocess
 import sys
 import traceback
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +22,7 @@ from dockwright.base.errors import EngineError
 from dockwright.kernel import interfaces, netlink
 from dockwright.kernel.process import CLONE_NEWNET, setns, unshare
 from dockwright.networks import plans
-from dockwright.networks.drivers import Driver
+from dockwright.networks.drivers import Driver, ExternalDriver
 from dockwright.networks.ipam import Pool
 from dockwright.networks.network import Endpoint, Network
 from dockwright.networks.registry import DRIVERS
@@ -36,8 +41,43 @@ KINDS = [
     ("ipvlan", {"parent": "lan0", "ipvlan_mode": "l3s"}),
     ("ipvlan", {}),
     ("ipvlan", {"parent": "lan0.7"}),
+    ("cni", {"conf": "TOYS"}),
 ]
 every = pytest.mark.parametrize(("kind", "options"), KINDS, ids=[f"{k}-{'-'.join(o.values()) or 'plain'}" for k, o in KINDS])
+
+
+PLACE: dict[str, str] = {}
+TOY = r"""#!/usr/bin/python3 -IS
+import json, os, subprocess, sys
+config, env = json.load(sys.stdin), os.environ
+def ip(*words, inside=False):
+    enter = ["nsenter", "--net=" + env["CNI_NETNS"]] if inside else []
+    subprocess.run([*enter, "ip", *words], check=True)
+def there(*which):
+    return bool(subprocess.run(["ip", "-o", "link", "show", *which], capture_output=True).stdout)
+host = "toy" + env["CNI_CONTAINERID"][:8]
+if env["CNI_COMMAND"] == "DEL":
+    if there(host): ip("link", "delete", host)
+    if there("cni-toys") and not there("master", "cni-toys"): ip("link", "delete", "cni-toys")
+    sys.exit(0)
+if not there("cni-toys"):
+    ip("link", "add", "cni-toys", "type", "bridge")
+    ip("addr", "add", "10.60.0.1/24", "dev", "cni-toys")
+    if config["six"]: ip("addr", "add", "fd00:60::1/64", "dev", "cni-toys", "nodad")
+    ip("link", "set", "cni-toys", "up")
+tail = env["CNI_CONTAINERID"][-1]
+ip("link", "add", host, "type", "veth", "peer", "name", "tmp" + tail)
+ip("link", "set", "tmp" + tail, "netns", env["CNI_NETNS"], "name", env["CNI_IFNAME"])
+ip("link", "set", host, "master", "cni-toys", "up")
+given = ["10.60.0." + tail + "/24"] + (["fd00:60::" + tail + "/64"] if config["six"] else [])
+for address in given: ip("addr", "add", address, "dev", env["CNI_IFNAME"], *(["nodad"] if ":" in address else []), inside=True)
+ip("link", "set", "up", "dev", env["CNI_IFNAME"], inside=True)
+ip("route", "add", "default", "via", "10.60.0.1", inside=True)
+print(json.dumps({
+    "cniVersion": config["cniVersion"], "ips": [{"address": address} for address in given],
+    "interfaces": [{"name": env["CNI_IFNAME"], "mac": "02:00:00:00:00:07", "sandbox": env["CNI_NETNS"]}],
+}))
+"""
 
 
 def on_a_host(work: Callable[[], None]) -> None:
@@ -92,6 +132,8 @@ def sh(command: str, where: int = -1) -> str:
 
 def made(kind: str, options: dict[str, str], number: int = 60) -> tuple[Network, Driver]:
     """A network of a kind, checked and made."""
+    if kind == "cni":
+        options = {"conf": f"{PLACE['toys']}/toys.conflist", "path": PLACE["toys"]}
     pools = [Pool(ip_network(f"10.{number}.0.0/24"), ip_address(f"10.{number}.0.1"))]
     if SIX:
         pools.append(Pool(ip_network(f"fd00:{number}::/64"), ip_address(f"fd00:{number}::1")))
@@ -109,6 +151,8 @@ def made(kind: str, options: dict[str, str], number: int = 60) -> tuple[Network,
 
 def sandbox(network: Network, driver: Driver, number: int) -> int:
     """A namespace with an endpoint on the network; its descriptor."""
+    if isinstance(driver, ExternalDriver):
+        return joined(network, driver, number)[1]
     tail = network.pools[0].subnet.network_address + number
     endpoint = Endpoint("e", network.id, "c", f"box{number}", address=tail, interface="eth0")  # type: ignore[arg-type]
     endpoint.address6 = network.pools[1].subnet.network_address + number if SIX else None  # type: ignore[assignment]
@@ -133,6 +177,25 @@ def sandbox(network: Network, driver: Driver, number: int) -> int:
         setns(here, CLONE_NEWNET)
         os.close(here)
     return inner
+
+
+@pytest.fixture(autouse=True)
+def _plugin(tmp_path: Path) -> None:
+    """The plug-in's list stands where the option conf says; each test has its own."""
+    (tmp_path / "toy").write_text(TOY)
+    (tmp_path / "toy").chmod(0o755)
+    document = {"cniVersion": "1.0.0", "name": "toys", "plugins": [{"type": "toy", "six": SIX}]}
+    (tmp_path / "toys.conflist").write_text(json.dumps(document))
+    PLACE["toys"] = str(tmp_path)
+
+
+def joined(network: Network, driver: ExternalDriver, number: int) -> tuple[Endpoint, int]:
+    """An endpoint that other programs have made, and its namespace, which has lo only before."""
+    endpoint = Endpoint("e", network.id, f"{number}" * 12, f"box{number}", interface="eth0")
+    inner = namespace()
+    assert driver.interface(network, endpoint) == {}
+    asyncio.run(driver.join(network, endpoint, f"/proc/{os.getpid()}/fd/{inner}"))
+    return endpoint, inner
 
 
 def links() -> set[str]:
@@ -183,13 +246,35 @@ def test_making_again_changes_nothing_and_removing_leaves_nothing(kind: str, opt
     on_a_host(work)
 
 
+def test_what_other_programs_make_is_learned_and_goes() -> None:
+    """An external driver's endpoint: addresses and MAC are theirs; `leave` takes all away, also without the namespace."""
+
+    def work() -> None:
+        before = links()
+        network, driver = made("cni", {})
+        assert isinstance(driver, ExternalDriver) and network.pools == []
+        one, inner = joined(network, driver, 5)
+        assert (str(one.address), one.mac) == ("10.60.0.5", "02:00:00:00:00:07")
+        assert [str(pool.subnet) for pool in network.pools] == ["10.60.0.0/24", *(["fd00:60::/64"] if SIX else [])]
+        other, _ = joined(network, driver, 6)
+        driver.rejoin(network, one)
+        asyncio.run(driver.leave(network, one, f"/proc/{os.getpid()}/fd/{inner}"))
+        assert "eth0" not in sh("ip -o link", inner) and "cni-toys" in links()
+        asyncio.run(driver.leave(network, other, "/nowhere"))
+        asyncio.run(driver.leave(network, other, "/nowhere"))  # it may be half made: no error
+        assert links() == before
+
+    on_a_host(work)
+
+
 @every
 def test_a_link_of_somebody_else_stays(kind: str, options: dict[str, str]) -> None:
     def work() -> None:
         network, driver = made(kind, options)
+        there = links()
         driver.make(network, "somebody else")
         driver.remove(network, "somebody else")
-        assert network.link in links()
+        assert links() == there
 
     on_a_host(work)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dockwright.cli.formatting import Table, show
+from dockwright.cli.ours import ours
 from dockwright.grammar.flags import Flags
 from dockwright.grammar.units import human_size
 
@@ -28,7 +29,8 @@ def run(context: Context, given: Given) -> int:
     query: dict[str, Any] = {"type": given.list("type"), "statement": given.flag("statement")}
     if given.text("platform"):
         query["platform"] = given.text("platform")
-    found = context.client.get(f"/dockwright/v1/images/{given.rest[0]}/attestations", query)
+    path = f"/dockwright/v1/images/{given.rest[0]}/attestations"
+    found = ours("show attestations", lambda: context.client.get(path, query))
     if given.flag("statement"):
         from dockwright.cli.terminal import out
         from dockwright.grammar.template.values import json_text

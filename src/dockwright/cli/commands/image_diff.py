@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dockwright.cli.ours import ours
 from dockwright.cli.terminal import out
 from dockwright.grammar.flags import Flags
 from dockwright.grammar.units import human_size
@@ -21,7 +22,7 @@ LETTERS = "CAD"
 def run(context: Context, given: Given) -> int:
     """Print files as docker diff does, then fields of the config."""
     old, new = given.rest
-    found = context.client.get(f"/dockwright/v1/images/{old}/diff", {"with": new})
+    found = ours("compare images", lambda: context.client.get(f"/dockwright/v1/images/{old}/diff", {"with": new}))
     if not given.flag("config") or given.flag("files"):
         for file in found["Files"]:
             sizes = f"\t{human_size(file['Before'])} -> {human_size(file['After'])}" if given.flag("size") else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dockwright.cli.formatting import Table, ellipsis, show
+from dockwright.cli.ours import ours
 from dockwright.cli.terminal import out
 from dockwright.grammar.flags import Flags
 from dockwright.grammar.units import human_size
@@ -27,7 +28,7 @@ SHORT, WIDTH = 12, 45
 def run(context: Context, given: Given) -> int:
     """Print a row for each layer, lowest first; then their sum, or with --wasted what is hidden."""
     image, form, short = given.rest[0], given.text("format"), not given.flag("no-trunc")
-    layers = context.client.get(f"/dockwright/v1/images/{image}/layers")
+    layers = ours("show layers", lambda: context.client.get(f"/dockwright/v1/images/{image}/layers"))
     rows = [_row(number, layer, short) for number, layer in enumerate(layers, 1)]
     show(Table(HEADERS, DEFAULT, "DiffID", "*formatter.layerContext"), rows, form)
     if given.flag("wasted"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dockwright.base.errors import InvalidParameter
 from dockwright.cli.credentials import header
 from dockwright.cli.failure import Failure
+from dockwright.cli.ours import ours
 from dockwright.cli.terminal import err, out
-from dockwright.client.errors import ApiError
 from dockwright.grammar.flags import Flags
 from dockwright.grammar.reference import parse
 
@@ -36,16 +36,12 @@ def run(context: Context, given: Given) -> int:
 
 def _verified(context: Context, name: str, given: Given) -> dict[str, Any]:
     keys = [_text(path) for path in given.list("key")]
-    try:
-        answer = context.client.request(
-            "POST", f"/dockwright/v1/images/{name}/verify", {"offline": given.flag("offline")}, {"Keys": keys},
-            headers=_headers(context, name), versioned=False,
-        )  # fmt: skip
-        document: dict[str, Any] = answer.json()
-    except ApiError as error:
-        if error.status == 404 and "page not found" in error.message:
-            raise Failure("the daemon does not verify images: it is not dockwrightd\n") from None
-        raise
+    path, query, headers = f"/dockwright/v1/images/{name}/verify", {"offline": given.flag("offline")}, _headers(context, name)
+    answer = ours(
+        "verify images",
+        lambda: context.client.request("POST", path, query, {"Keys": keys}, headers=headers, versioned=False),
+    )
+    document: dict[str, Any] = answer.json()
     return document
 
 

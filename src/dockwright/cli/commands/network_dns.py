@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dockwright.cli.failure import Failure
+from dockwright.cli.ours import ours
 from dockwright.cli.terminal import out
-from dockwright.client.errors import ApiError
 from dockwright.grammar.flags import Flags
 
 TYPE_CHECKING = False
@@ -21,12 +21,7 @@ ARGUMENTS = (1, 1)
 def run(context: Context, given: Given) -> int:
     """Print each asker's answer."""
     query = {"name": given.rest[0], "type": given.text("type", "A"), "container": given.text("container")}
-    try:
-        found = context.client.request("GET", "/dockwright/v1/dns", query, versioned=False).json()
-    except ApiError as error:
-        if error.status == 404 and "page not found" in error.message:
-            raise Failure("the daemon does not explain names: it is not dockwrightd\n") from None
-        raise
+    found = ours("explain names", lambda: context.client.request("GET", "/dockwright/v1/dns", query, versioned=False).json())
     if not found:
         raise Failure("no container runs on a user-defined network: nobody would ask 127.0.0.11\n")
     out("\n".join(map(text, found)))

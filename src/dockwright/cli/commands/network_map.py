@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dockwright.cli.failure import Failure
+from dockwright.cli.ours import ours
 from dockwright.cli.terminal import out
-from dockwright.client.errors import ApiError
 from dockwright.grammar.flags import Flags
 
 TYPE_CHECKING = False
@@ -20,12 +20,7 @@ ARGUMENTS = (0, 0)
 
 def run(context: Context, given: Given) -> int:
     """Draw it."""
-    try:
-        found = context.client.request("GET", "/dockwright/v1/networks/map", versioned=False).json()
-    except ApiError as error:
-        if error.status == 404:
-            raise Failure("the daemon draws no map: it is not dockwrightd\n") from None
-        raise
+    found = ours("draw maps", lambda: context.client.request("GET", "/dockwright/v1/networks/map", versioned=False).json())
     out(drawn(found, given.text("format", "text")))
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dockwright.cli.ours import ours
 from dockwright.cli.terminal import err, out
 from dockwright.grammar.flags import Flags
 
@@ -19,7 +20,7 @@ ARGUMENTS = (0, 0)
 def run(context: Context, given: Given) -> int:
     """Look, tell, and repair what can be; 1 if something is left."""
     query = {"quick": given.flag("quick"), "repair": given.flag("repair")}
-    findings = context.client.post("/dockwright/v1/system/check", query)["Findings"]
+    findings = ours("check its disk", lambda: context.client.post("/dockwright/v1/system/check", query))["Findings"]
     for finding in findings:
         out(f"{finding['Kind']}: {finding['Subject']}{_outcome(finding)}\n")
     left = sum(not finding["Repaired"] for finding in findings)

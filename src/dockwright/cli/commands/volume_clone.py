@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dockwright.cli.ours import ours
 from dockwright.cli.terminal import out
 from dockwright.client.query import quote
 from dockwright.grammar.flags import Flags
@@ -19,6 +20,6 @@ def run(context: Context, given: Given) -> int:
     """Clone it and print the new volume's name."""
     source, name = given.rest
     target = f"/dockwright/v1/volumes/{quote(source)}/clone"
-    context.client.request("POST", target, {"to": name}, versioned=False).read()
+    ours("clone volumes", lambda: context.client.request("POST", target, {"to": name}, versioned=False).read())
     out(f"{name}\n")
     return 0

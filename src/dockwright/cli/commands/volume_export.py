@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dockwright.cli import saving
+from dockwright.cli.ours import ours
 from dockwright.client.query import quote
 from dockwright.grammar.flags import Flags
 
@@ -21,6 +22,6 @@ def run(context: Context, given: Given) -> int:
     path = given.text("output")
     saving.check(path, FAILED)
     target = f"/dockwright/v1/volumes/{quote(given.rest[0])}/export"
-    answer = context.client.request("GET", target, versioned=False)
+    answer = ours("export volumes", lambda: context.client.request("GET", target, versioned=False))
     saving.write(path, answer, FAILED)
     return 0

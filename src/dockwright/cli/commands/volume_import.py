@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dockwright.cli.commands.load import open_file, pieces
 from dockwright.cli.failure import Failure
+from dockwright.cli.ours import ours
 from dockwright.cli.terminal import STDIN, is_terminal, out
 from dockwright.client.query import quote
 from dockwright.grammar.flags import Flags
@@ -24,6 +25,6 @@ def run(context: Context, given: Given) -> int:
         raise Failure("requested import from stdin, but stdin is empty\n")
     name = given.rest[0]
     target = f"/dockwright/v1/volumes/{quote(name)}/import"
-    context.client.request("POST", target, body=pieces(source), versioned=False).read()
+    ours("import volumes", lambda: context.client.request("POST", target, body=pieces(source), versioned=False).read())
     out(f"{name}\n")
     return 0

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dockwright.cli.failure import Failure
+from dockwright.cli.ours import ours
 from dockwright.cli.terminal import out
-from dockwright.client.errors import ApiError
 from dockwright.grammar.flags import Flags
 from dockwright.grammar.units import bytes_size
 
@@ -24,12 +23,7 @@ def run(context: Context, given: Given) -> int:
     """Print what is known, in sentences."""
     query = {"tail": given.number("tail")} if "tail" in given else {}
     path = f"/dockwright/v1/containers/{given.rest[0]}/why"
-    try:
-        found = context.client.request("GET", path, query, versioned=False).json()
-    except ApiError as error:
-        if error.status == 404 and "page not found" in error.message:
-            raise Failure("the daemon does not explain ends: it is not dockwrightd\n") from None
-        raise
+    found = ours("explain ends", lambda: context.client.request("GET", path, query, versioned=False).json())
     out("".join(f"{line}\n" for line in lines(found)))
     return 0
 

@@ -1,6 +1,5 @@
 """The bridge driver: one bridge link on the host, one veth pair per endpoint (made by the shim, from the plan)."""
 
-import errno
 import logging
 import os
 from ipaddress import IPv4Interface, IPv6Interface, IPv6Network
@@ -8,6 +7,7 @@ from typing import Any
 
 from dockwright.base.errors import Forbidden, Internal, InvalidParameter
 from dockwright.kernel import netlink
+from dockwright.networks.drivers import links
 from dockwright.networks.ipam import Pool
 from dockwright.networks.network import Endpoint, Network
 from dockwright.networks.options import endpoint_sysctls
@@ -81,15 +81,7 @@ class BridgeDriver:
 
     def remove(self, network: Network, owner: str) -> None:
         """Delete the bridge if it is ours; one that is already gone is no error. Raises OSError."""
-        with netlink.Netlink() as link:
-            found = netlink.link(link, network.link)
-            if found is None or found["alias"] != owner:
-                return
-            try:
-                link.batch([netlink.link_delete(found["index"])])
-            except OSError as error:
-                if error.errno != errno.ENODEV:
-                    raise
+        links.delete(network.link, owner)
 
 
 def _key(name: str) -> str:

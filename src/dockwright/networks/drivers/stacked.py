@@ -4,12 +4,12 @@ The parent is the user's, or a VLAN of it (eth0.10) that is made with the networ
 link that leads nowhere. Nothing is masqueraded, no port is published, and the host itself does not reach the containers.
 """
 
-import errno
 import logging
 from typing import Any
 
 from dockwright.base.errors import Forbidden, Internal, InvalidParameter
 from dockwright.kernel import interfaces, netlink
+from dockwright.networks.drivers import links
 from dockwright.networks.drivers.bridge import link_local, sysctls
 from dockwright.networks.network import Endpoint, Network
 
@@ -92,15 +92,7 @@ class StackedDriver:
 
     def remove(self, network: Network, owner: str) -> None:
         """Delete the parent if it is ours; one that has gone is no error. Raises OSError."""
-        with netlink.Netlink() as link:
-            found = netlink.link(link, network.link)
-            if found is None or found["alias"] != owner:
-                return
-            try:
-                link.batch([netlink.link_delete(found["index"])])
-            except OSError as error:
-                if error.errno != errno.ENODEV:
-                    raise
+        links.delete(network.link, owner)
 
 
 class MacvlanDriver(StackedDriver):

@@ -1,0 +1,18 @@
+"""Links that drivers have made on the host."""
+
+import errno
+
+from dockwright.kernel import netlink
+
+
+def delete(name: str, owner: str) -> None:
+    """Delete a link if it is marked as `owner`'s; one that has gone, or is somebody else's, is no error. Raises OSError."""
+    with netlink.Netlink() as link:
+        found = netlink.link(link, name)
+        if found is None or found["alias"] != owner:
+            return
+        try:
+            link.batch([netlink.link_delete(found["index"])])
+        except OSError as error:
+            if error.errno != errno.ENODEV:
+                raise
