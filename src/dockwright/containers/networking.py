@@ -200,34 +200,49 @@ def files(folder: str, donor: str, hostname: str, attachment: Attachment) -> dic
 
 def write_resolv_conf(folder: str, content: bytes) -> None:
     """Write resolv.conf anew at each start, unless somebody has edited it since (the hash beside it tells)."""
-    import hashlib
-
     if not _edited(folder):
+        _announce(folder, content)
         write_atomic(f"{folder}/resolv.conf", content, mode=0o644)
-        write_atomic(f"{folder}/resolv.conf.hash", hashlib.sha256(content).hexdigest().encode(), mode=0o644)
 
 
 def rewrite_resolv_conf(folder: str, content: bytes) -> None:
     """Change resolv.conf while the container runs, in place: it has the file itself. An edited one stays as it is."""
-    import hashlib
-
     if not content or _edited(folder):
         return
+    _announce(folder, content)
     with open(f"{folder}/resolv.conf", "r+b") as file:
         file.write(content)
         file.truncate()
-    write_atomic(f"{folder}/resolv.conf.hash", hashlib.sha256(content).hexdigest().encode(), mode=0o644)
+
+
+def _announce(folder: str, content: bytes) -> None:
+    """Keep the hash of what resolv.conf will be beside that of what it is: who is killed in between leaves neither as edited."""
+    import hashlib
+
+    hashes = [hashlib.sha256(content).hexdigest()]
+    if present := _digest(folder):
+        hashes.append(present)
+    write_atomic(f"{folder}/resolv.conf.hash", "\n".join(hashes).encode(), mode=0o644)
 
 
 def _edited(folder: str) -> bool:
     """Whether somebody has changed resolv.conf since it was written."""
+    try:
+        with open(f"{folder}/resolv.conf.hash", encoding="ascii") as kept:
+            return _digest(folder) not in ("", *kept.read().split())
+    except FileNotFoundError:
+        return False
+
+
+def _digest(folder: str) -> str:
+    """The hash of resolv.conf as it is, "" without one."""
     import hashlib
 
     try:
-        with open(f"{folder}/resolv.conf", "rb") as file, open(f"{folder}/resolv.conf.hash", encoding="ascii") as kept:
-            return hashlib.sha256(file.read()).hexdigest() != kept.read()
+        with open(f"{folder}/resolv.conf", "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
     except FileNotFoundError:
-        return False
+        return ""
 
 
 def add_lines(path: str, lines: str) -> None:

@@ -316,3 +316,23 @@ def test_the_hosts_own_resolver_is_asked_and_followed(own: Any) -> None:
     assert lookup(own, "inner", "a.example.org", "-type=a") == ["2.2.2.2"]
     for server in (first, second):
         server.close()
+
+
+def test_a_restart_takes_what_the_hosts_file_says_now(own: Any) -> None:
+    """Servers are followed at once, search and options at the next start, by whoever has not edited the file: as with Docker."""
+    docker(own, "network", "create", "front")
+    for name, network in (("asker", "front"), ("plain", "bridge"), ("edited", "front")):
+        run(own, name, "--network", network)
+        assert "search example" in file(own, name, "/etc/resolv.conf")
+    run(own, "fixed", "--network", "front", "--dns-search", "mine.test", "--dns-option", "timeout:9")
+    docker(own, "exec", "edited", "sh", "-c", "echo '# mine' >> /etc/resolv.conf")
+    own.conf.write_text("nameserver 192.0.2.1\nsearch other.test\noptions timeout:7\n")
+    assert "search example" in file(own, "asker", "/etc/resolv.conf")
+    docker(own, "restart", "-t", "0", "asker", "plain", "edited", "fixed")
+    for name in ("asker", "plain"):
+        lines = file(own, name, "/etc/resolv.conf")
+        assert "search other.test" in lines and any(line.startswith("options timeout:7") for line in lines)
+    assert "nameserver 192.0.2.1" in file(own, "plain", "/etc/resolv.conf")
+    assert {"search example", "# mine"} <= set(file(own, "edited", "/etc/resolv.conf"))
+    assert "search mine.test" in file(own, "fixed", "/etc/resolv.conf")
+    assert "options timeout:9 ndots:0" in file(own, "fixed", "/etc/resolv.conf")

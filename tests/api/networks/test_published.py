@@ -200,6 +200,26 @@ def test_ipv6_with_the_clients_own_address(started: Callable[..., Any], neighbou
     docker(daemon, "network", "rm", "six")
 
 
+def test_no_program_of_the_host_is_needed(daemon_class: Any) -> None:
+    """Neither ip nor nft nor iptables: the kernel is spoken to directly."""
+    made = daemon_class()
+    hide = 'mount -t tmpfs none /usr/sbin; mount --bind /dev/null "$(readlink -f "$(command -v ip)")"; exec "$@"'
+    made.through = ["unshare", "-m", "sh", "-c", hide, "sh"]
+    made.start()
+    try:
+        made.load()
+        docker(made, "network", "create", "--ipv6", "front")
+        serve(made, "web", "--network", "front", "-p", "8090:80")
+        assert ask(made.inside, "127.0.0.1", 8090)
+        docker(made, "run", "--rm", "--network", "front", "busybox", "ping", "-c", "1", "web")
+        docker(made, "network", "disconnect", "front", "web")
+        docker(made, "rm", "-f", "web")
+        docker(made, "network", "rm", "front")
+        assert "level=error" not in Path(f"{made.root}/log").read_text()
+    finally:
+        made.close()
+
+
 def test_without_a_firewall_program(started: Callable[..., Any], daemon_class: Any) -> None:
     """A driver that this host lacks: the daemon says what is missing, and does not start half."""
     made = daemon_class("--firewall-backend", "iptables")

@@ -222,7 +222,7 @@ def test_the_neighbour_on_the_parent_is_reached(kind: str, options: dict[str, st
     def work() -> None:
         network, driver = made(kind, options, 50) if options.get("parent") == "lan0" else made(kind, options)
         one = sandbox(network, driver, 5)
-        reached = " 0% packet loss" in sh("busybox ping -c1 -w2 10.50.0.2", one)
+        reached = " 0% packet loss" in sh("busybox ping -c1 -W2 -w2 10.50.0.2", one)
         routed = options.get("ipvlan_mode") in ("l3", "l3s")  # the neighbour asks for its address, and nobody answers
         assert reached == (options.get("parent") == "lan0" and not routed)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dockwright.base.errors import Internal
-from dockwright.networks.firewall import firewall, iptables
+from dockwright.networks.firewall import firewall, foreign, iptables
 from dockwright.networks.firewall.model import FOUR, SIX, BridgeRules, Refused, State
 from dockwright.networks.publish import Binding
 
@@ -138,3 +138,25 @@ def test_the_administrators_rules_stay_when_ours_go() -> None:
     assert "DOCKER-USER" not in iptables.removal(beside)
     unused = listing("*filter", ":DOCKER-USER - [0:0]", jump)
     assert {"-D FORWARD -j DOCKER-USER", "-X DOCKER-USER"} <= set(iptables.removal(unused).splitlines())
+
+
+@pytest.mark.parametrize("kind", ["legacy", "nft"])
+def test_programs_of_other_firewalls_that_are_missing_or_hang(
+    kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Their rules cannot be seen or changed then: that is told, and nothing of ours fails for it."""
+    foreign._unseen.cache_clear()
+    monkeypatch.setattr(foreign, "_legacy_in_use", lambda: True)
+    monkeypatch.setattr(foreign.spawner, "find", lambda program: "")
+    assert asyncio.run(foreign.ensure(None, "dockwright", ["br0"])) == []
+    assert asyncio.run(foreign.ensure(None, "dockwright", ["br0"])) == []
+    assert caplog.text.count("iptables-legacy is not installed") == 1
+    gone = {"legacy": FileNotFoundError(2, "No such file or directory"), "nft": TimeoutError("did not end within 10 s")}[kind]
+
+    async def fail(*_: object) -> None:
+        raise gone
+
+    monkeypatch.setattr(foreign.spawner, "find", lambda program: f"/usr/sbin/{program}")
+    monkeypatch.setattr(foreign.spawner, "run", fail)
+    assert asyncio.run(foreign.ensure(None, "dockwright", ["br0"])) == []
+    assert f"iptables-legacy -S: {gone.strerror or gone}" in caplog.text

@@ -10,6 +10,7 @@ forward hooks of others are read, and where a policy or a last rule drops, two a
 Policies are never touched. Everything is recognised by name or comment, so it can be taken away by a later daemon.
 """
 
+import functools
 import logging
 import os
 from typing import Any
@@ -33,21 +34,28 @@ async def ensure(nft: Nftables | None, own: str, links: list[str], kind: str = "
         links: the bridges.
         kind: of the iptables ("nft", "legacy") that have our own rules, and so need no other accepts; "" for none.
     """
-    done = []
+    done: list[str] = []
     for chain in _forward_chains(nft) if nft else ():
         if chain["table"].startswith(own):
             continue
         if chain["table"] == "firewalld":
-            done += await _firewalld(links)
+            done += await _firewalld(links) if spawner.find("firewall-cmd") else _unasked()
         elif (chain["family"], chain["table"], chain["name"]) == ("ip", "filter", "FORWARD") and _iptables("nft"):
             done += await _ensure_iptables(_iptables("nft"), links) if kind != "nft" else []
         elif nft and _drops(nft, chain):
             done += _ensure_chain(nft, chain, links)
-    if _legacy_in_use() and _iptables("legacy") and kind != "legacy":
-        done += await _ensure_iptables(_iptables("legacy"), links)
+    if _legacy_in_use() and kind != "legacy":
+        done += await _ensure_iptables(_iptables("legacy"), links) if _iptables("legacy") else _unseen()
     for sentence in done:
         log.info("%s", sentence)
     return done
+
+
+@functools.cache
+def _unseen() -> tuple[str, ...]:
+    """Said once."""
+    log.warning("iptables-legacy is not installed: whether its rules, which this host has, drop our packets cannot be seen")
+    return ()
 
 
 async def remove(nft: Nftables | None, own: str, links: list[str], kind: str = "") -> None:
@@ -64,6 +72,13 @@ async def remove(nft: Nftables | None, own: str, links: list[str], kind: str = "
                 nft.run(f"delete rule {_place(chain)} handle {rule['handle']}")
     if _legacy_in_use() and _iptables("legacy"):
         await _remove_iptables(_iptables("legacy"))
+
+
+@functools.cache
+def _unasked() -> tuple[str, ...]:
+    """Said once."""
+    log.warning("firewalld rules this host, and firewall-cmd is not installed: it may drop what our bridges forward")
+    return ()
 
 
 async def guards(nft: Nftables | None) -> bool:
@@ -139,8 +154,16 @@ def _legacy_in_use() -> bool:
         return False
 
 
+async def _run(argv: list[str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+    """As `spawner.run`; a program that has gone, or waits for somebody's lock too long, has failed."""
+    try:
+        return await spawner.run(argv, stdin)
+    except OSError as error:
+        return 127, b"", (error.strerror or str(error)).encode()  # TimeoutError too
+
+
 async def _listing(program: str) -> list[str]:
-    status, out, error = await spawner.run([program, "-w", "-S"])
+    status, out, error = await _run([program, "-w", "-S"])
     if status:
         log.warning("%s -S: %s", os.path.basename(program), error.decode(errors="replace").strip())
         return []
@@ -194,7 +217,7 @@ async def _ensure_iptables(program: str, links: list[str]) -> list[str]:
         if "-" not in os.path.basename(program)
         else (f"{program}-restore")
     )
-    status, _, error = await spawner.run([restore, "-w", "--noflush"], restore_text(listing, links).encode())
+    status, _, error = await _run([restore, "-w", "--noflush"], restore_text(listing, links).encode())
     if status:
         log.warning("%s: %s", os.path.basename(restore), error.decode(errors="replace").strip())
         return []
@@ -204,10 +227,10 @@ async def _ensure_iptables(program: str, links: list[str]) -> list[str]:
 async def _remove_iptables(program: str) -> None:
     listing = await _listing(program)
     for _ in range(listing.count(f"-A FORWARD -j {CHAIN}")):
-        await spawner.run([program, "-w", "-D", "FORWARD", "-j", CHAIN])
+        await _run([program, "-w", "-D", "FORWARD", "-j", CHAIN])
     if f"-N {CHAIN}" in listing:
-        await spawner.run([program, "-w", "-F", CHAIN])
-        await spawner.run([program, "-w", "-X", CHAIN])
+        await _run([program, "-w", "-F", CHAIN])
+        await _run([program, "-w", "-X", CHAIN])
 
 
 async def _firewalld(links: list[str], remove: bool = False) -> list[str]:
@@ -217,10 +240,13 @@ async def _firewalld(links: list[str], remove: bool = False) -> list[str]:
         return []
     done = []
     for link in links:
-        status, out, _ = await spawner.run([program, f"--get-zone-of-interface={link}"])
+        status, out, _ = await _run([program, f"--get-zone-of-interface={link}"])
         there = status == 0 and out.strip() == b"trusted"
         if there == remove:
             verb = "--remove-interface" if remove else "--change-interface"
-            await spawner.run([program, "--zone=trusted", f"{verb}={link}"])
+            status, _, error = await _run([program, "--zone=trusted", f"{verb}={link}"])
+            if status:
+                log.warning("firewalld: %s: %s", link, error.decode(errors="replace").strip())
+                continue
             done.append(f"firewalld: {link} {'taken from' if remove else 'put into'} zone trusted")
     return done
