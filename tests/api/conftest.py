@@ -86,7 +86,7 @@ def daemon() -> Iterator[Daemon]:
     daemon.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def daemon_class() -> type[Daemon]:
     """For daemons that a test starts itself."""
     return Daemon

@@ -11,6 +11,7 @@ from dockwright.volumes.store import Volume
 Filters = dict[str, list[str]]
 LIST = ("dangling", "driver", "label", "name")
 PRUNE = ("all", "label", "label!")
+ZERO = "0001-01-01T00:00:00Z"  # Go's zero time
 _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
 
 
@@ -21,6 +22,12 @@ def document(volume: Volume, mountpoint: str, scope: str = "local") -> dict[str,
         "CreatedAt": created, "Driver": volume.driver, "Labels": volume.labels, "Mountpoint": mountpoint, "Name": volume.name,
         "Options": volume.options, "Scope": scope,
     }  # fmt: skip
+
+
+def told(volume: Volume, scope: str, said: dict[str, Any]) -> dict[str, Any]:
+    """One volume, with what its plug-in says of it; without a row nobody knows more, not even when it was made."""
+    shown = document(volume, "", scope)
+    return {**shown, **({} if volume.created else {"CreatedAt": ZERO}), **said}
 
 
 def check(filters: Filters, known: Sequence[str]) -> None:

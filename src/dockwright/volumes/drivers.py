@@ -36,7 +36,8 @@ class Drivers:
         self.local = Local(paths)
         self._directories = directories
         self._plugged: dict[str, Plugged] = {}
-        self._greeting = asyncio.Lock()
+        self._others: set[str] = set()
+        self._greeting: dict[str, asyncio.Lock] = {}
 
     def check(self, name: str) -> None:
         """See that there is such a driver. Raises NotFound in Docker's words."""
@@ -52,15 +53,27 @@ class Drivers:
         Raises:
             NotFound: there is none. Internal: it does not answer.
         """
-        if name == LOCAL:
-            return self.local
-        async with self._greeting:
+        return self.local if name == LOCAL else await self.plugged(name)
+
+    async def plugged(self, name: str) -> Plugged:
+        """The plug-in called `name`; each is greeted once, and by itself: one that hangs holds up nobody else.
+
+        Raises:
+            NotFound: there is none, or none for volumes. Internal: it does not answer.
+        """
+        async with self._greeting.setdefault(name, asyncio.Lock()):
             if name not in self._plugged:
                 try:
                     self._plugged[name] = await plugged(self._directories, name)
                 except NotFound as error:
+                    self._others.add(name)
                     raise error.prefixed(f"error looking up volume plugin {name}: ") from None
+            self._others.discard(name)
             return self._plugged[name]
+
+    def found(self) -> list[str]:
+        """The plug-ins there are, but for those that have said that they have no volumes."""
+        return [name for name in self._directories.names() if name not in self._others]
 
     def known(self, name: str) -> "Driver | None":
         """The driver called `name`, if it has been greeted already."""

@@ -15,6 +15,7 @@ from dockwright.metadata import Database, references
 from dockwright.plugins.client import Answered
 from dockwright.plugins.discovery import Directories as PluginDirectories
 from dockwright.volumes import documents, options, store
+from dockwright.volumes.asking import Asking, Known
 from dockwright.volumes.checking import KIND, Checker
 from dockwright.volumes.drivers import Driver, Drivers
 from dockwright.volumes.local import LOCAL
@@ -39,6 +40,7 @@ class VolumeManager:
     ) -> None:  # fmt: skip
         self._database, self._events = database, events
         self._drivers = Drivers(paths, plugins or PluginDirectories())
+        self._asking = Asking(self._drivers)
         self._directories = self._drivers.local.directories
         self.findings = Checker(database, self._directories).findings
         self._lock = asyncio.Lock()
@@ -72,11 +74,14 @@ class VolumeManager:
         return self._document(volume)
 
     async def inspect(self, name: str) -> dict[str, Any]:
-        """GET /volumes/{name}; a plug-in is asked what it knows.
+        """GET /volumes/{name}; a plug-in is asked what it knows, all of them if there is no row.
 
         Raises:
             NotFound: in Docker's words.
         """
+        volume = store.find(self._database.read(), name)
+        if volume is None and (holder := await self._asking.holder(name)):
+            return self._told(Volume(name, 0, None, None, holder[0]), holder[1])
         volume = self.find(name)
         driver = await self._drivers.of(volume.driver)
         try:
@@ -84,11 +89,19 @@ class VolumeManager:
         except Answered:
             raise NotFound(f"get {name}: no such volume") from None
 
-    def list(self, filters: Filters) -> dict[str, Any]:
-        """GET /volumes."""
+    async def list(self, filters: Filters) -> dict[str, Any]:
+        """GET /volumes: what we know of, and what plug-ins say they have; one that does not answer is a warning."""
+        documents.check(filters, documents.LIST)
+        plugged = await self._asking.known(filters.get("driver") or ())
         connection = self._database.read()
-        chosen = documents.listed(store.every(connection), filters, lambda name: bool(store.users(connection, name)))
-        return {"Volumes": [self._document(volume) for volume in chosen], "Warnings": None}
+        volumes = _united(store.every(connection), plugged)
+        chosen = documents.listed(volumes, filters, lambda name: bool(store.users(connection, name)))
+        said = plugged.volumes
+        rows = [
+            self._told(one, said[key]) if (key := (one.driver, one.name)) in said else self._document(one) for one in chosen
+        ]
+        warnings = [f"list {driver}: {reason}" for driver, reason in sorted(plugged.failures.items())]
+        return {"Volumes": rows, "Warnings": warnings or None}
 
     async def measured(self) -> Sequence[dict[str, Any]]:
         """All volumes with their size and how many containers use them: a part of GET /system/df."""
@@ -113,6 +126,7 @@ class VolumeManager:
         Raises:
             NotFound, Conflict: in Docker's words.
         """
+        await self._adopt([name])
         try:
             self.find(name)
         except NotFound:
@@ -320,6 +334,7 @@ class VolumeManager:
                 references.add(connection, "container", container, "volume", name)
             return found
 
+        await self._adopt([one.name for one in requests if not one.driver and ANONYMOUS not in (one.labels or {})])
         async with self._lock:
             named = [request.name for request in requests if ANONYMOUS not in (request.labels or {})]
             keeps = any(store.find(self._database.read(), name) is None for name in named)
@@ -334,6 +349,16 @@ class VolumeManager:
             if new:
                 self._tell(volume, "create")
         return made
+
+    async def _adopt(self, names: Sequence[str]) -> None:
+        """Volumes that are named without a driver, and that only a plug-in knows, are taken for its own from now on."""
+        connection = self._database.read()
+        for name in names:
+            if store.find(connection, name) is None and (holder := await self._asking.holder(name)):
+                await self._note(Request(name, driver=holder[0]))
+
+    async def _note(self, request: Request) -> None:
+        await self._database.write(lambda c: store.ensure(c, request, int(time.time())), grows=True)
 
     async def _driver(self, volume: Volume, action: str) -> Driver:
         """The driver of a volume to be created or removed. Raises EngineError in Docker's words."""
@@ -386,6 +411,11 @@ class VolumeManager:
             log.warning("%s", error.message)
             return ""
 
+    def _told(self, volume: Volume, said: dict[str, Any]) -> dict[str, Any]:
+        """A plug-in's volume, with what it says of it."""
+        driver = self._drivers.known(volume.driver)
+        return documents.told(volume, driver.scope if driver else "local", said)
+
     def _document(self, volume: Volume) -> dict[str, Any]:
         driver = self._drivers.known(volume.driver)
         path, scope = (driver.path(volume), driver.scope) if driver else ("", "local")
@@ -395,3 +425,11 @@ class VolumeManager:
         """Its bytes; -1 if nobody knows them."""
         driver = self._drivers.known(volume.driver)
         return await driver.size(volume) if driver else -1
+
+
+def _united(rows: list[Volume], plugged: Known) -> list[Volume]:
+    """Our rows and what plug-ins have, by name. What a plug-in that answers does not list is not shown, as with Docker."""
+    ours = {(one.driver, one.name): one for one in rows}
+    kept = {key: one for key, one in ours.items() if one.driver not in plugged.answered or key in plugged.volumes}
+    others = [Volume(name, 0, None, None, driver) for driver, name in plugged.volumes if (driver, name) not in kept]
+    return sorted([*kept.values(), *others], key=lambda one: one.name)

@@ -36,12 +36,16 @@ class Plugged:
             Answered: it knows no such volume. Internal: it does not answer.
         """
         known = (await self._call("Get", Name=volume.name)).get("Volume") or {}
-        return {key: known[key] for key in ("CreatedAt", "Mountpoint", "Status") if known.get(key)}
+        return _said(known)
 
-    async def listed(self) -> dict[str, str]:
-        """The paths of all its volumes by name, made here or not."""
+    async def listed(self) -> dict[str, dict[str, Any]]:
+        """What it says of all its volumes, by name, made here or not: Mountpoint, CreatedAt, Status.
+
+        Raises:
+            Answered: it does not list them. Internal: it does not answer.
+        """
         rows = (await self._call("List")).get("Volumes") or []
-        return {str(row["Name"]): str(row.get("Mountpoint") or "") for row in rows if row.get("Name")}
+        return {str(row["Name"]): _said(row) for row in rows if isinstance(row, dict) and row.get("Name")}
 
     async def make(self, volume: Volume) -> None:
         """Raises EngineError in Docker's words."""
@@ -105,6 +109,11 @@ class Plugged:
 
     async def _call(self, method: str, **document: Any) -> dict[str, Any]:
         return await self._plugin.call(f"{SUBSYSTEM}.{method}", document)
+
+
+def _said(row: dict[str, Any]) -> dict[str, Any]:
+    """What is shown of an answer about a volume."""
+    return {key: row[key] for key in ("CreatedAt", "Mountpoint", "Status") if row.get(key)}
 
 
 async def plugged(directories: Directories, name: str) -> Plugged:

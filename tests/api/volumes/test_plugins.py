@@ -1,8 +1,12 @@
-"""Volumes of a plug-in, as docker's client makes, uses and removes them."""
+"""Volumes of a plug-in, as docker's client makes, uses and removes them.
+
+The daemon sees a /run/docker/plugins of its own: every Docker on this host asks the plug-ins in the host's for their
+volumes, and one that removes all volumes it is told of (tests/sidebyside does) would remove these.
+"""
 
 import json
 import os
-import secrets
+import socket
 import subprocess
 import sys
 import time
@@ -16,12 +20,11 @@ PLUGIN = Path(__file__).parents[2] / "volume_plugin.py"
 
 
 class Toy:
-    """tests/volume_plugin.py under a name of its own, in the place where plug-ins are looked for."""
+    """tests/volume_plugin.py, in the place where its daemon looks for plug-ins."""
 
-    def __init__(self, directory: Path) -> None:
-        self.name, self.directory = f"dwtoy{secrets.token_hex(4)}", directory
-        os.makedirs("/run/docker/plugins", exist_ok=True)
-        self.socket = f"/run/docker/plugins/{self.name}.sock"
+    def __init__(self, directory: Path, place: Path) -> None:
+        self.name, self.directory = "dwtoy", directory
+        self.socket = str(place / "dwtoy.sock")
         self.start()
 
     def start(self) -> None:
@@ -41,14 +44,31 @@ class Toy:
         return (self.directory / "asked").read_text().splitlines()
 
 
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the daemon sees as /run/docker/plugins."""
+    return tmp_path_factory.mktemp("plugins")
+
+
+@pytest.fixture(scope="module")
+def daemon(daemon_class: Any, plugins: Path) -> Iterator[Any]:
+    made = daemon_class()
+    shown = f"mkdir -p /run/docker; mount -t tmpfs plugins /run/docker; ln -s {plugins} /run/docker/plugins; "
+    made.through = ["unshare", "-m", "sh", "-ec", shown + 'exec "$@"', "sh"]
+    made.start()
+    made.load()
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def toy(daemon: Any, tmp_path: Path) -> Iterator[Toy]:
-    made = Toy(tmp_path)
+def toy(daemon: Any, tmp_path: Path, plugins: Path) -> Iterator[Toy]:
+    made = Toy(tmp_path, plugins)
     try:
         yield made
         _forget(daemon, made)
     finally:
-        made.end()  # or every dockerd on this host would ask it, and wait
+        made.end()
 
 
 def _forget(daemon: Any, made: Toy) -> None:
@@ -56,7 +76,7 @@ def _forget(daemon: Any, made: Toy) -> None:
     for ident in daemon.docker("ps", "-aq").stdout.decode().split():
         daemon.docker("rm", "-f", ident)
     for name in daemon.docker("volume", "ls", "-q", "--filter", f"driver={made.name}").stdout.decode().split():
-        for file in (made.directory / name).iterdir():
+        for file in (made.directory / name).glob("*"):
             file.unlink()
         daemon.docker("volume", "rm", name)
 
@@ -92,7 +112,7 @@ def test_a_volume_over_its_life(daemon: Any, toy: Toy) -> None:
     assert not (toy.directory / "things").exists()
     calls = [line.split()[0].partition(".")[2] for line in toy.asked]
     assert calls == [
-        "Activate", "Capabilities", "Create", "Path", "Get", "Mount", "Unmount", "Remove", "Mount", "Unmount", "Remove"
+        "Activate", "Capabilities", "Create", "Path", "Get", "List", "Mount", "Unmount", "Remove", "Mount", "Unmount", "Remove"
     ]  # fmt: skip
 
 
@@ -144,3 +164,46 @@ def test_after_a_restart_of_the_daemon(daemon: Any, toy: Toy) -> None:
     assert users(daemon, "held") == 1
     daemon.docker("rm", "-f", "held")
     assert users(daemon, "held") == 0
+
+
+def listed(daemon: Any, *filters: str) -> list[str]:
+    options = [word for text in filters for word in ("--filter", text)]
+    return [str(line) for line in daemon.docker("volume", "ls", "-q", *options).stdout.decode().split()]
+
+
+def test_volumes_that_only_the_plugin_knows(daemon: Any, toy: Toy) -> None:
+    for name in ("elsewhere", "used", "unused"):
+        (toy.directory / name).mkdir()
+    (toy.directory / "used/file").write_text("theirs")
+    daemon.docker("volume", "create", "here")
+    assert listed(daemon) == ["elsewhere", "here", "unused", "used"]
+    assert listed(daemon, "driver=local") == ["here"]
+    assert listed(daemon, f"driver={toy.name}", "name=use") == ["unused", "used"]
+    assert listed(daemon, "dangling=false") == []
+    shown = json.loads(daemon.docker("volume", "inspect", "elsewhere").stdout)[0]
+    assert shown == {
+        "CreatedAt": "0001-01-01T00:00:00Z", "Driver": toy.name, "Labels": None, "Mountpoint": f"{toy.directory}/elsewhere",
+        "Name": "elsewhere", "Options": None, "Scope": "global", "Status": {"users": 0},
+    }  # fmt: skip
+    assert run(daemon, "-v", "used:/t", "busybox", "cat", "/t/file").stdout == b"theirs"
+    assert daemon.docker("volume", "rm", "unused", "here").stdout == b"unused\nhere\n"
+    assert not (toy.directory / "unused").exists()
+    assert "no such volume" in daemon.docker("volume", "rm", "unused").stderr.decode()
+    (toy.directory / "elsewhere").rmdir()
+    assert listed(daemon) == ["used"], "what the plug-in lists no more has gone"
+
+
+def test_a_plugin_that_hangs_holds_up_no_list_for_ever(daemon: Any, toy: Toy, plugins: Path) -> None:
+    daemon.docker("volume", "create", "-d", toy.name, "quick")
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(plugins / "silent.sock"))
+        silent.listen(16)
+        try:
+            begun = time.monotonic()
+            assert listed(daemon) == ["quick"]
+            assert time.monotonic() - begun < 25, "the deadline of other requests to plug-ins is 30 s"
+            command = ["curl", "-s", "--unix-socket", f"{daemon.root}/s", "http://d/v1.47/volumes"]
+            answer = json.loads(subprocess.run(command, capture_output=True, timeout=30, check=True).stdout)
+            assert answer["Warnings"] == ["list silent: no answer within 5 s"]
+        finally:
+            (plugins / "silent.sock").unlink()

@@ -11,9 +11,12 @@ import pytest
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.metadata import Database
+from dockwright.plugins.discovery import Directories as PluginDirectories
 from dockwright.volumes.directories import Directories
 from dockwright.volumes.manager import VolumeManager
 from dockwright.volumes.store import Request, fresh
+
+NOWHERE = PluginDirectories((), ())
 
 
 class Killed(BaseException):
@@ -63,7 +66,7 @@ async def life(manager):
 def test_killed_before_step(tmp_path, monkeypatch, steps):
     paths = Paths(str(tmp_path), f"{tmp_path}/run")
     database = Database.open(paths.database)
-    manager = VolumeManager(database, paths, EventBus())
+    manager = VolumeManager(database, paths, EventBus(), NOWHERE)
     with monkeypatch.context() as patch:
         fuse = Fuse(patch, steps)
         try:
@@ -74,10 +77,10 @@ def test_killed_before_step(tmp_path, monkeypatch, steps):
     database.close()
 
     database = Database.open(paths.database)
-    manager = VolumeManager(database, paths, EventBus())
+    manager = VolumeManager(database, paths, EventBus(), NOWHERE)
     asyncio.run(manager.start())
     asyncio.run(manager.forget_strangers(set()))
-    rows = {volume["Name"] for volume in manager.list({})["Volumes"]}
+    rows = {volume["Name"] for volume in asyncio.run(manager.list({}))["Volumes"]}
     assert set(os.listdir(paths.volumes)) <= rows, "a directory that nothing knows of"
     assert os.listdir(paths.trash) == []
     assert rows <= {"named", "other", "doomed"}, "an anonymous volume that nobody uses"

@@ -9,6 +9,7 @@ from dockwright.base.errors import Conflict, InvalidParameter, NotFound
 from dockwright.base.paths import Paths
 from dockwright.events import EventBus
 from dockwright.metadata import Database
+from dockwright.plugins.discovery import Directories
 from dockwright.volumes.manager import VolumeManager
 from dockwright.volumes.store import ANONYMOUS, Request, fresh
 
@@ -23,7 +24,7 @@ class Room:
 
     def reopen(self):
         self.database = Database.open(self.paths.database)
-        self.manager = VolumeManager(self.database, self.paths, self.events)
+        self.manager = VolumeManager(self.database, self.paths, self.events, Directories((), ()))
         return self
 
     def heard(self):
@@ -80,7 +81,7 @@ def test_refusals(room, name, driver, options, kind, message):
     with pytest.raises(kind) as caught:
         run(room.manager.create(name, driver, options, None))
     assert caught.value.message.startswith(message)
-    assert room.manager.list({})["Volumes"] == []
+    assert run(room.manager.list({}))["Volumes"] == []
 
 
 def test_a_used_volume_stays(room):
@@ -92,7 +93,7 @@ def test_a_used_volume_stays(room):
         await room.manager.release("c1", [volume.name])
 
     run(life())
-    assert room.manager.list({})["Volumes"] == []
+    assert run(room.manager.list({}))["Volumes"] == []
 
 
 def test_filters_and_prune(room):
@@ -101,15 +102,18 @@ def test_filters_and_prune(room):
         await room.manager.create("two", "", None, None)
         (anonymous, _), *_ = await room.manager.acquire("c1", [fresh(None), Request("two")], False)
         await room.manager.create("", "", None, None)
-        names = lambda **f: [v["Name"] for v in room.manager.list(f)["Volumes"]]  # noqa: E731
-        assert names(name=["^o"]) == ["one"]
-        assert names(label=["a=b"]) == ["one"]
-        assert names(label=["a", "c"]) == []
-        assert names(dangling=["false"]) == sorted(["two", anonymous.name])
-        assert names(driver=["other"]) == []
+
+        async def names(**f):
+            return [v["Name"] for v in (await room.manager.list(f))["Volumes"]]
+
+        assert await names(name=["^o"]) == ["one"]
+        assert await names(label=["a=b"]) == ["one"]
+        assert await names(label=["a", "c"]) == []
+        assert await names(dangling=["false"]) == sorted(["two", anonymous.name])
+        assert await names(driver=["other"]) == []
         for filters, message in (({"foo": ["x"]}, "foo"), ({"dangling": ["x"]}, r"dangling=\[x\]")):
             with pytest.raises(InvalidParameter, match=f"invalid filter '{message}'"):
-                room.manager.list(filters)
+                await room.manager.list(filters)
         first = await room.manager.prune({}, everything=False)
         assert len(first["VolumesDeleted"]) == 1
         assert len(first["VolumesDeleted"][0]) == 64
@@ -163,7 +167,7 @@ def test_references_of_containers_that_never_came_to_be(room):
     run(room.manager.acquire("ghost", [Request("named"), fresh(None)], True))
     run(room.manager.acquire("real", [fresh(None)], True))
     run(room.manager.forget_strangers({"real"}))
-    rest = room.manager.list({})["Volumes"]
+    rest = run(room.manager.list({}))["Volumes"]
     assert len(rest) == 2
     run(room.manager.remove("named", force=False))
 
@@ -173,5 +177,5 @@ def test_a_name_that_cannot_be_a_directory_is_rolled_back(room):
         pass
     with pytest.raises(OSError):
         run(room.manager.create("file", "", None, None))
-    assert room.manager.list({})["Volumes"] == []
+    assert run(room.manager.list({}))["Volumes"] == []
     assert os.path.isfile(f"{room.paths.volumes}/file")

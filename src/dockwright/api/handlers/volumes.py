@@ -22,7 +22,7 @@ class CreateOptions(msgspec.Struct):
 
 async def list_(exchange: Exchange) -> Answer:
     """GET /volumes."""
-    return document(exchange.managers.volumes.list(exchange.query.filters()))
+    return document(await exchange.managers.volumes.list(exchange.query.filters()))
 
 
 async def create(exchange: Exchange) -> Answer:
