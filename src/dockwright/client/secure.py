@@ -85,6 +85,8 @@ class SecureSocket:
             data = self._sock.recv(READ)
             if not data:
                 raise ConnectionError(0, "EOF")
+            if data.startswith(b"HTTP/"):
+                raise ConnectionError(0, "http: server gave HTTP response to HTTPS client")
             self._receive(data)
         self._sock.sendall(self._end.take())
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dockwright.base.tls import TlsEnd
+from dockwright.client.errors import ConnectionFailed
 from dockwright.client.secure import SecureSocket, Trust
 
 
@@ -55,6 +56,14 @@ def test_what_is_not_taken_waits(pair: Any) -> None:
         heard += end.receive(its.recv(1 << 16))
         secure.send(b"")
     assert heard == data[:sent] and not secure.unsent
+
+
+def test_a_daemon_without_tls(tmp_path: Path) -> None:
+    ours, its = socket.socketpair()
+    its.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n400 Bad Request")
+    with its, pytest.raises(ConnectionFailed, match="error during connect: http: server gave HTTP response to HTTPS client"):
+        SecureSocket(ours, Trust("", "", "", False), "localhost")
+    assert ours.fileno() < 0
 
 
 def test_all_that_has_come_is_given_at_once(pair: Any) -> None:
