@@ -142,22 +142,23 @@ class Archive:
         found = Found(config, [self.blob(name) for name in entry.Layers or ()], [_tag(t) for t in entry.RepoTags or ()])
         if not self._fits(config):
             return self._instead(found)
-        for descriptor in self._manifests():
-            manifest = self._kept(descriptor, config)
-            if manifest:
-                found.manifest, found.layers = manifest
-                break
+        if kept := self._kept(config):
+            found.manifest, found.layers = kept
         if not self.wanted:
             found.trees = [(each, own) for each, own in self._standing_for(found.names) if _leads(each, config.digest)]
         return found
 
     def _standing_for(self, names: Sequence[reference.Reference]) -> list[tuple[Tree, list[reference.Reference]]]:
         """The indexes that some of `names` stand for, with those; of an image without names those that have none either."""
-        named = [(each, _annotated(each.top.descriptor)) for each in self._indexes]
         if not names:
-            return [(each, []) for each, own in named if not own]
-        found = [(each, [name for name in own if name in names]) for each, own in named]
+            return [(each, []) for each, own in self._names if not own]
+        found = [(each, [name for name in own if name in names]) for each, own in self._names]
         return [(each, own) for each, own in found if own]
+
+    @cached_property
+    def _names(self) -> list[tuple[Tree, list[reference.Reference]]]:
+        """What stands for each index."""
+        return [(each, _annotated(each.top.descriptor)) for each in self._indexes]
 
     def _fits(self, config: Blob) -> bool:
         """Whether an image is for the platform that is wanted."""
@@ -182,21 +183,28 @@ class Archive:
         shown = platforms.shown(self.wanted or platforms.host())
         return NotFound(f"image with reference {name} was found but does not provide the specified platform ({shown})")
 
-    def _kept(self, descriptor: oci.Descriptor, config: Blob) -> tuple[Blob, list[Blob]] | None:
-        """The manifest behind `descriptor` and its layers, if it is complete and of this config."""
-        try:
-            blob = self._described(descriptor)
-            manifest = oci.manifest(blob.read(oci.LARGEST_DOCUMENT))
-            if manifest.config.digest != config.digest:
-                return None
-            return blob, [self._described(layer) for layer in manifest.layers]
-        except InvalidParameter:
-            return None  # an archive for old clients is not refused for what only new ones read
+    def _kept(self, config: Blob) -> tuple[Blob, list[Blob]] | None:
+        """The manifest of a config with its layers, if it is here and complete."""
+        for document, manifest in self._manifests.get(config.digest, ()):
+            try:
+                return document, [self._described(layer) for layer in manifest.layers]
+            except InvalidParameter:
+                continue  # an archive for old clients is not refused for what only new ones read
+        return None
 
-    def _manifests(self) -> list[oci.Descriptor]:
-        """Of the OCI form: those index.json names, and those below the indexes it names."""
+    @cached_property
+    def _manifests(self) -> dict[str, list[tuple[Blob, oci.Manifest]]]:
+        """Of the OCI form, by the config they name: the manifests of index.json, and those below its indexes."""
+        found: dict[str, list[tuple[Blob, oci.Manifest]]] = {}
         below = [branch.descriptor for each in self._indexes for branch in each.branches]
-        return [entry for entry in [*self._top(), *below] if oci.is_manifest(entry)]
+        for entry in filter(oci.is_manifest, [*self._top(), *below]):
+            try:
+                document = self._described(entry)
+                manifest = oci.manifest(document.read(oci.LARGEST_DOCUMENT))
+            except InvalidParameter:
+                continue
+            found.setdefault(manifest.config.digest, []).append((document, manifest))
+        return found
 
     def _top(self) -> list[oci.Descriptor]:
         if "/" + INDEX not in self.members:
