@@ -8,8 +8,9 @@ from dockwright.api.errors import reason
 from dockwright.api.versions import ENGINE, NEWEST, text
 
 COMMON = (
-    f"Api-Version: {text(NEWEST)}\r\nDocker-Experimental: false\r\nOstype: linux\r\nServer: Docker/{ENGINE} (linux)\r\n"
+    f"Api-Version: {text(NEWEST)}\r\nDocker-Experimental: %s\r\nOstype: linux\r\nServer: Docker/{ENGINE} (linux)\r\n"
 )
+_common = [COMMON % "false"]
 JSON = "application/json"
 RAW_STREAM = "application/vnd.docker.raw-stream"
 MULTIPLEXED_STREAM = "application/vnd.docker.multiplexed-stream"
@@ -42,12 +43,17 @@ def failure(status: int, message: str) -> Answer:
     return nothing(304) if status == 304 else document({"message": message}, status)
 
 
+def announce(experimental: bool) -> None:
+    """Let the heads of all answers from now on say whether the daemon has its experimental features."""
+    _common[0] = COMMON % ("true" if experimental else "false")
+
+
 def head(status: int, content_type: str, fields: Fields, phrase: str = "") -> bytes:
     """The head of an answer, with the fields that each of them carries."""
     kind = f"Content-Type: {content_type}\r\n" if content_type else ""
     own = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return (
-        f"HTTP/1.1 {status} {phrase or reason(status)}\r\n{COMMON}{kind}Date: {_date()}\r\n{own}\r\n".encode("latin-1")
+        f"HTTP/1.1 {status} {phrase or reason(status)}\r\n{_common[0]}{kind}Date: {_date()}\r\n{own}\r\n".encode("latin-1")
     )
 
 

@@ -38,7 +38,7 @@ class Exchange:
         self.target = target
         self.fields = fields
         self.path = ""
-        self.name = ""
+        self.name = self.second = ""
         self.version: Version = NEWEST
         self.query = Query("")
         self.body: Body = Body(connection, "", None)

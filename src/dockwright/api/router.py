@@ -18,7 +18,7 @@ Handler = Callable[[Exchange], Awaitable[Answer | None]]
 
 _VERSION = re.compile(r"/v([0-9][0-9.]*)(/.*)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-VARIABLE = "{name}"
+VARIABLE, SECOND = "{name}", "{second}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,12 @@ class Router:
     def _match(self, exchange: Exchange, method: str, path: str) -> Route | None:
         for route in self._open.get((method, _first(path)), ()):
             prefix, suffix = route.prefix, route.suffix
-            if path.startswith(prefix) and path.endswith(suffix) and len(path) > len(prefix) + len(suffix):
+            if suffix.endswith(SECOND):
+                name, found, second = path[len(prefix) :].rpartition(suffix.removesuffix(SECOND))
+                if path.startswith(prefix) and found and name and second:
+                    exchange.name, exchange.second = name, second
+                    return route
+            elif path.startswith(prefix) and path.endswith(suffix) and len(path) > len(prefix) + len(suffix):
                 exchange.name = path[len(prefix) : len(path) - len(suffix)]
                 return route
         return None

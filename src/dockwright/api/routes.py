@@ -1,6 +1,7 @@
 """Every path of the Engine API: what is served, and what is refused by name."""
 
 from dockwright.api.handlers import (
+    checkpoints,
     containers,
     execs,
     files,
@@ -41,6 +42,9 @@ SERVED = [
     Route("POST", "/containers/{name}/update", containers.update),
     Route("POST", "/containers/{name}/wait", containers.wait, streams=True),
     Route("DELETE", "/containers/{name}", containers.remove),
+    Route("POST", "/containers/{name}/checkpoints", checkpoints.create),
+    Route("GET", "/containers/{name}/checkpoints", checkpoints.list_),
+    Route("DELETE", "/containers/{name}/checkpoints/{second}", checkpoints.remove),
     Route("HEAD", "/containers/{name}/archive", files.path_stat),
     Route("GET", "/containers/{name}/archive", files.get_archive, streams=True),
     Route("PUT", "/containers/{name}/archive", files.put_archive),
@@ -106,8 +110,6 @@ NOT_YET = _refused(
     unimplemented.not_yet,
     "POST /build /build/cancel",
     "POST /session /grpc /containers/{name}/copy",
-    "POST /containers/{name}/checkpoints",
-    "GET /containers/{name}/checkpoints",
 )
 
 SWARM = _refused(

@@ -6,7 +6,7 @@ import logging
 import socket
 import ssl
 
-from dockwright.api.answers import failure
+from dockwright.api.answers import announce, failure
 from dockwright.api.authorization import Authorizer
 from dockwright.api.connection import Connection
 from dockwright.api.errors import ClientGone, StreamBroken, translate
@@ -38,6 +38,7 @@ class ApiServer:
         self._managers = managers
         self._config = config
         self._secure, self._authorizer = secure, authorizer
+        announce(bool(getattr(config, "experimental", False)))
         self._router = Router(ROUTES)
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()

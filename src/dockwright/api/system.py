@@ -35,6 +35,7 @@ class Settings(Protocol):
     seccomp_profile: str
     no_new_privileges: bool
     userns_remap: str
+    experimental: bool
 
     @property
     def cdi_directories(self) -> tuple[str, ...]:
@@ -73,6 +74,11 @@ class System:
         self._events = events
         self._runtimes = runtimes
 
+    @property
+    def experimental(self) -> bool:
+        """Whether the daemon has its experimental features."""
+        return self._config.experimental
+
     async def version(self) -> dict[str, Any]:
         """The document of /version."""
         facts = host.read()
@@ -87,14 +93,15 @@ class System:
             "KernelVersion": facts.kernel,
             "BuildTime": "",
         }
-        details = {**engine, "Experimental": "false"}
+        details = {**engine, "Experimental": str(self.experimental).lower()}
         del details["Version"]
         own = [
             {"Name": name, "Version": __version__, "Details": {"GitCommit": ""}}
             for name in ("dockwright", "dockwright-runc")
         ]
+        own_mode = {"Experimental": True} if self.experimental else {}  # Docker leaves it out else
         components = [{"Name": "Engine", "Version": ENGINE, "Details": details}, *own]
-        return {"Platform": {"Name": f"Dockwright {__version__}"}, "Components": components, **engine}
+        return {"Platform": {"Name": f"Dockwright {__version__}"}, "Components": components, **engine, **own_mode}
 
     async def info(self) -> dict[str, Any]:
         """The document of /info, keys in Docker's order."""
@@ -124,7 +131,7 @@ class System:
             **_proxies(self._config),
             "Name": facts.name,
             "Labels": self._config.labels,
-            "ExperimentalBuild": False,
+            "ExperimentalBuild": self.experimental,
             "ServerVersion": ENGINE,
             "Runtimes": self._runtimes[0],
             "DefaultRuntime": self._runtimes[1],

@@ -11,7 +11,7 @@ from dockwright.base.measures import CONTAINER_ACTIONS, timed
 from dockwright.base.paths import Paths
 from dockwright.base.steps import Step
 from dockwright.base.times import now, rfc3339, seconds
-from dockwright.containers import groups, links, networking, remap, restarts, starting
+from dockwright.containers import checkpoints, groups, links, networking, remap, restarts, starting
 from dockwright.containers.blame import Cause, ended_by
 from dockwright.containers.container import Container
 from dockwright.containers.defaults import Defaults
@@ -41,10 +41,15 @@ class Life:
     ) -> None:  # fmt: skip
         self._store, self._paths, self._images, self._supervisor = store, paths, images, supervisor
         self._networks, self._mounting, self.health = networks, mounting, HealthChecks(store, execs, self.act_on_failure)
+        self._checkpoints = checkpoints.Places(paths)
         self._execs, self._stopping, self._removal, self._defaults = execs, stopping, removal, defaults
 
-    async def start(self, ref: str) -> None:
-        """POST /containers/{id}/start."""
+    async def start(self, ref: str, checkpoint: str = "", directory: str = "") -> None:
+        """POST /containers/{id}/start.
+
+        Args:
+            checkpoint: the name of one it goes on from, kept in `directory` if that is not "".
+        """
         container = self._store.find(ref)
         async with container.lock:
             if container.state.paused:
@@ -54,10 +59,19 @@ class Life:
             if container.state.removing:
                 raise Conflict("container is marked for removal and cannot be started")
             container.state.restart_count, container.state.stopped_by_hand, container.delay = 0, False, 0.0
-            await self._start(container)
+            await self._start(container, await self._checkpoint(container, checkpoint, directory))
+
+    async def _checkpoint(self, container: Container, name: str, directory: str) -> dict[str, str] | None:
+        """What a start goes on from; that it cannot is shown by inspect too."""
+        try:
+            return self._checkpoints.wanted(container, name, directory) if name else None
+        except EngineError as error:
+            container.state.error = error.message
+            await self._store.save(container)
+            raise
 
     @timed(CONTAINER_ACTIONS, "start")
-    async def _start(self, container: Container) -> None:
+    async def _start(self, container: Container, checkpoint: dict[str, str] | None = None) -> None:
         container.last_run, container.state.signals = False, []
         if container.task:
             await container.task.delete()
@@ -82,13 +96,15 @@ class Life:
             spec = starting.task_spec(
                 container, self._paths, self._images.layers, attachment, self._store, self._defaults, linked
             )
+            checkpoints.fit(spec, checkpoint)
         except EngineError as error:
             await asyncio.wait([prepared])
             await self._failed(container, NOT_STARTED, error)
         try:
             opened, steps = await self._make(container, task, spec, prepared)
         except EngineError as error:
-            await self._failed(container, *starting.explained(error, container.host.Runtime or ""))
+            explained = checkpoints.explained if checkpoint else starting.explained
+            await self._failed(container, *explained(error, container.host.Runtime or ""))
         state = container.state
         state.running, state.restarting, state.started_at = True, False, now()
         state.exit_code, state.error, state.oom_killed, state.ended_by = 0, "", False, ""

@@ -10,6 +10,7 @@ from dockwright.base.paths import Paths
 from dockwright.containers import logopts
 from dockwright.containers.archives import Archives
 from dockwright.containers.checking import Checker
+from dockwright.containers.checkpoints import Checkpoints
 from dockwright.containers.commits import Commits
 from dockwright.containers.connecting import Connecting
 from dockwright.containers.container import Container
@@ -84,6 +85,9 @@ class ContainerManager:
         self.findings, self.owned = checker.findings, checker.owned
         files = VolumeFiles(volumes)
         self.export_volume, self.import_volume, self.clone_volume = files.export, files.import_, files.clone
+        checkpoints = Checkpoints(store, paths)
+        self.checkpoint, self.checkpoints = checkpoints.create, checkpoints.list
+        self.remove_checkpoint = checkpoints.remove
         self.commit = Commits(store, images, life).commit
         self.why = Explaining(store, paths).why
         self.trace, self.restore, self.shutdown = seeing.trace, restoring.restore, restoring.shutdown

@@ -106,6 +106,7 @@ class Config:
     selinux_enabled: bool = False
     cdi_spec_dirs: list[str] = field(default_factory=list)
     image_policy: str = ""
+    experimental: bool = False
     features: dict[str, bool] = field(default_factory=dict)
     log_driver: str = "json-file"
     log_opts: dict[str, str] = field(default_factory=dict)

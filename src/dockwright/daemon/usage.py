@@ -65,6 +65,7 @@ HELP = {
     "seccomp-profile": 'Seccomp profile of containers: a file, "builtin" or "unconfined" (default "builtin")',
     "selinux-enabled": "Refused where the kernel has SELinux, which containers get no labels of yet; else a warning",
     "cdi-spec-dir": "Directory of files that describe devices (default /etc/cdi and /var/run/cdi)",
+    "experimental": "Enable experimental features",
     "feature": "Switch a feature: cdi=false looks for no described devices",
     "cgroup-parent": "Parent of the cgroups of containers that name none",
     "exec-opt": "native.cgroupdriver=cgroupfs or systemd, which gives each container a scope",

@@ -9,7 +9,8 @@ init is cloned with CLONE_PARENT: it is the shim's own child.
                     {"op": "go"}                                        -> {"pid", "trace", "oom", "pids"} [+ console]
                     {"op": "exec", "id", "directory", "pid", "process"} + stdio -> {"pid"} [+ console]
                     {"op": "command", "id", "directory", "arguments"}   -> {}
-    any answer may be {"kind", "error"} instead; after one of the last three the maker ends
+                    {"op": "checkpoint", "id", "directory", "pid", "checkpoint", "stays"} -> {}
+    any answer may be {"kind", "error"} instead; after one of the last four the maker ends
 
 A container whose plan names a runtime that is not ours is made by that one (external.py).
 """
@@ -28,9 +29,10 @@ from dockwright.kernel import process as k
 from dockwright.runtime import console, container, execute
 from dockwright.runtime.cgroups import oom
 from dockwright.runtime.cgroups.group import Cgroup
+from dockwright.runtime.criu.restore import Restored
 from dockwright.runtime.failure import RuntimeFailure
 from dockwright.runtime.plan import CgroupCreate
-from dockwright.supervisor import frames, lastwords, plan, published, warmup
+from dockwright.supervisor import checkpoints, frames, lastwords, plan, published, warmup
 from dockwright.supervisor.external import External
 from dockwright.supervisor.sandbox import Sandbox, Spare
 
@@ -150,6 +152,7 @@ class _Work:
         self.sandbox: Sandbox | None = None
         self.init: container.Init | None = None
         self.external: External | None = None
+        self.restore: checkpoints.Restore | None = None
         self.group: CgroupCreate | None = None
         self.failure: Message = {}
         self.directory = ""
@@ -177,14 +180,17 @@ class _Work:
         if operation == "make":
             self.failure = self._guarded(lambda: self._make_init(message, tuple(fds)))
             return False
-        last = {"go": self._go, "command": lambda: self._command(message)}
+        last = {
+            "go": self._go, "command": lambda: self._command(message), "checkpoint": lambda: self._checkpoint(message),
+        }  # fmt: skip
         answer = self._guarded(last.get(operation) or (lambda: self._exec(message, tuple(fds))))
         frames.send_descriptors(self.sock, answer, (self.console,) if self.console >= 0 and "pid" in answer else ())
-        if operation == "go" and self.init and "pid" in answer:
-            self._publish(self.init)
+        made = self.init or (self.restore and self.restore.made)
+        if operation == "go" and made and "pid" in answer:
+            self._publish(made)
         return True
 
-    def _publish(self, init: container.Init) -> None:
+    def _publish(self, init: container.Init | Restored) -> None:
         """Let `dockwright-runc` know the container, if it outlives its start: many do not, and this is nobody's hurry."""
         if self.sandbox:
             self.sandbox.close()  # or the namespace would wait for us
@@ -231,6 +237,10 @@ class _Work:
     def _make_init(self, message: Message, stdio: tuple[int, ...]) -> Message:
         self.directory = message["directory"]
         task = plan.read(self.directory)
+        if task.get("checkpoint"):
+            network = self.sandbox.path if self.sandbox else ""
+            self.restore = checkpoints.Restore(message["id"], self.directory, task, network, _three(stdio))
+            return {}
         spec = self._with_sandbox(task["spec"])
         if task["runtime"]:
             self.external = External(task["runtime"], message["id"], self.directory)
@@ -262,6 +272,8 @@ class _Work:
             return self.failure
         if self.external:
             return self._go_external(self.external)
+        if self.restore:
+            return self._go_restored(self.restore)
         init, sandbox = self.init, self.sandbox
         if init is None or sandbox is None:
             raise RuntimeFailure("the task is not in a state to be started")
@@ -288,6 +300,23 @@ class _Work:
         trace = marshal.dumps([step.record() for step in (*self.sandbox.steps, self.group)])
         own = any(n["type"] == "pid" for n in spec["linux"]["namespaces"])
         return {"pid": external.pid, "trace": trace, "oom": before, "pids": own}
+
+    def _go_restored(self, step: checkpoints.Restore) -> Message:
+        """The same from a checkpoint. What criu makes is our child, and the shim's when we end."""
+        assert self.sandbox and self.group
+        before = oom.kills(self.group.group)
+        perform([step])
+        assert step.made
+        self.console = step.made.master
+        trace = marshal.dumps([each.record() for each in (*self.sandbox.steps, self.group, step)])
+        own = any(n["type"] == "pid" for n in step.made.spec["linux"]["namespaces"])
+        return {"pid": step.made.pid, "trace": trace, "oom": before, "pids": own}
+
+    def _checkpoint(self, message: Message) -> Message:
+        """Write the running container down."""
+        spec = plan.read(message["directory"])["spec"]
+        checkpoints.write(_Target(message["id"], message["pid"], spec), message["checkpoint"], message["stays"])
+        return {}
 
     def _command(self, message: Message) -> Message:
         """A command of a runtime that is not ours."""

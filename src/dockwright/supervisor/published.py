@@ -14,6 +14,7 @@ from dockwright.supervisor import plan
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dockwright.runtime.container import Init
+    from dockwright.runtime.criu.restore import Restored
 
 
 def root(directory: str) -> str:
@@ -21,7 +22,7 @@ def root(directory: str) -> str:
     return os.path.join(os.path.dirname(os.path.dirname(directory)), "runc")
 
 
-def publish(directory: str, init: Init) -> None:
+def publish(directory: str, init: Init | Restored) -> None:
     """Make a container that has been started known."""
     where = root(directory)
     made = state.of_init(where, init.id, init.spec, init.context.bundle, init.pid, init.group.path)

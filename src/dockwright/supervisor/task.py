@@ -22,6 +22,7 @@ from dockwright.supervisor import frames, plan, record
 log = logging.getLogger("dockwright.supervisor")
 DEADLINE = 10.0  # seconds for a shim's answer; a start may wait for hooks and mounts, so it has more
 START_DEADLINE = 120.0
+CHECKPOINT_DEADLINE = 3600.0  # all its memory is written to a disk
 SHIM_DIED = "the container's shim died"
 
 
@@ -33,6 +34,7 @@ class TaskSpec:
         spec: OCI runtime spec. bundle: directory of the task.
         rootfs: mount that becomes the root. overlay_base: where relative lowerdirs start.
         runtime: {"path", "args", "root"} of a runtime that is not ours.
+        checkpoint: what it is made from instead of its program (supervisor.checkpoints).
     """
 
     spec: dict[str, Any]
@@ -41,6 +43,7 @@ class TaskSpec:
     overlay_base: str = "/"
     seccomp_cache: str = ""
     runtime: dict[str, Any] | None = None
+    checkpoint: dict[str, str] | None = None
 
 
 @dataclass
@@ -92,7 +95,7 @@ class Task:
         self.cgroup = cgroup
         self.hello: dict[str, Any] = {}
         self.shim = 0
-        self.ended = False
+        self.ended = self.restores = False
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
         self._callbacks: list[Callable[[ExitEvent], None]] = []
@@ -157,9 +160,10 @@ class Task:
         """Have init made in the prepared task, up to its execve. What goes wrong with it is told by `start`."""
         task = {
             "spec": spec.spec, "bundle": spec.bundle, "rootfs": spec.rootfs, "overlay_base": spec.overlay_base,
-            "seccomp_cache": spec.seccomp_cache, "runtime": spec.runtime,
+            "seccomp_cache": spec.seccomp_cache, "runtime": spec.runtime, "checkpoint": spec.checkpoint,
         }  # fmt: skip
         write_atomic(os.path.join(self.directory, plan.NAME), marshal.dumps(task, 4))
+        self.restores = bool(spec.checkpoint)
         await self.call("make", runtime=spec.runtime, poststop=bool((spec.spec.get("hooks") or {}).get("poststop")))
 
     async def start(self) -> tuple[int, list[Any]]:
@@ -168,12 +172,20 @@ class Task:
         Returns:
             init's pid, and the step records of sandbox and runtime.
         """
-        answer = await self.call("start", deadline=START_DEADLINE)
+        answer = await self.call("start", deadline=CHECKPOINT_DEADLINE if self.restores else START_DEADLINE)
         return int(answer["pid"]), list(marshal.loads(answer["trace"]))
 
     async def kill(self, signal: int, exec_id: str = "", everything: bool = False) -> None:
         """Signal init, an exec, or with `everything` kill all."""
         await self.call("kill", signal=signal, exec=exec_id, all=everything)
+
+    async def checkpoint(self, wanted: dict[str, str], stays: bool) -> None:
+        """Write the container down; it ends by that unless it `stays`. RuntimeFailure comes as Internal.
+
+        Args:
+            wanted: {"images", "work", "criu"} (supervisor.checkpoints).
+        """
+        await self.call("checkpoint", deadline=CHECKPOINT_DEADLINE, checkpoint=wanted, stays=stays)
 
     async def pause(self) -> None:
         """Freeze all processes."""

@@ -6,7 +6,7 @@ import _signal  # type: ignore[import-not-found]
 import os
 from time import time_ns
 
-from dockwright.base.errors import Conflict, InvalidParameter, NotFound
+from dockwright.base.errors import Conflict, InvalidParameter, NotFound, NotSupported
 from dockwright.kernel.libc import libc
 from dockwright.runtime.cgroups import oom
 from dockwright.runtime.cgroups.group import Cgroup
@@ -106,7 +106,9 @@ class Task:
         Raises:
             EngineError: with the text for the user. OSError: from the kernel.
         """
-        slow = {"prepare": self.prepare_task, "start": self.start, "exec": self.execute}.get(operation)
+        slow = {"prepare": self.prepare_task, "start": self.start, "exec": self.execute, "checkpoint": self.checkpoint}.get(
+            operation
+        )
         if self.runtime and operation in ("kill", "pause", "resume") and not message.get("all") and not message.get("exec"):
             return self._command(operation, message, reply)
         quick = self._quick().get(operation)
@@ -289,6 +291,20 @@ class Task:
             self._begin(process, answer["pid"], fds)
 
         process.maker.ask({**request, "process": message["process"]}, process.stdio.given, started, last=True)
+
+    def checkpoint(self, message: Message, reply: Reply) -> None:
+        """Write the container down; it ends by that unless it `stays`."""
+        main = self._alive("")
+        if self.runtime:
+            raise NotSupported("checkpoints of containers of another runtime are not supported")
+        maker = Maker(self.loop)
+
+        def done(answer: Message, _fds: list[int]) -> None:
+            maker.close()
+            reply(answer if "error" in answer else {"ok": None})
+
+        request = {"op": "checkpoint", "id": self.id, "directory": self.directory, "pid": main.pid}
+        maker.ask({**request, "checkpoint": message["checkpoint"], "stays": message["stays"]}, (), done, last=True)
 
     def prepare_exec(self, message: Message) -> None:
         """Make the streams of an exec, so that clients can be attached before it starts."""

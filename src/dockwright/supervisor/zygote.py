@@ -26,7 +26,8 @@ def preload() -> None:
     import resource  # noqa: F401
 
     import dockwright.kernel.bpf
-    import dockwright.kernel.seccomp  # noqa: F401
+    import dockwright.kernel.seccomp
+    import dockwright.supervisor.checkpoints  # noqa: F401
 
 
 def main(fd: int) -> None:

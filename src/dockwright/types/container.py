@@ -213,6 +213,14 @@ class NetworkingConfig(msgspec.Struct):
     EndpointsConfig: dict[str, EndpointSettings | None] | None = None
 
 
+class CheckpointCreateRequest(msgspec.Struct):
+    """What a checkpoint is called and where it goes; `Exit`: the container ends by it."""
+
+    CheckpointID: str = ""
+    CheckpointDir: str = ""
+    Exit: bool = False
+
+
 class CreateRequest(msgspec.Struct):
     """The configuration that travels with an image, and what is beside it in the body."""
 

@@ -242,6 +242,7 @@ ALONE = {
 ALONE |= {"add-runtime", "default-runtime", "storage-opt"}
 ELSEWHERE = {
     "userns-remap": "tests/api/hostconfig/test_remap.py",
+    "experimental": "tests/api/containers/test_checkpoints.py",
     "content-retention": "tests/root/images/test_retention.py", "image-policy": "tests/api/images/test_signed.py",
     "token-server": "tests/root/images/test_pull.py",
     "max-concurrent-downloads": "tests/root/images/test_registry_limits.py",

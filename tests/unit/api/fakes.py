@@ -171,6 +171,8 @@ class Networks:
 
 
 class System:
+    experimental = False
+
     async def version(self):
         return {"Version": "27.5.1", "Platform": {"Name": "x"}, "Components": []}
 

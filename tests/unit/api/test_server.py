@@ -12,6 +12,9 @@ import pytest
 _spec = importlib.util.spec_from_file_location("api_fakes", pathlib.Path(__file__).with_name("fakes.py"))
 fakes = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(fakes)
+DISABLED = (
+    "This experimental feature is disabled by default. Start the Docker daemon in experimental mode in order to enable it."
+)
 parts, request, running = fakes.parts, fakes.request, fakes.running
 
 
@@ -73,7 +76,7 @@ def test_head_ping_has_no_body(tmp_path):
         ("/containers/json?filters={%22a%22:1}", 400, "invalid filter"),
         ("/events?since=10&until=5", 400, "`since` time (10) cannot be after `until` time (5)"),
         ("/containers/web/logs", 400, "Bad parameters: you must choose at least one stream"),
-        ("/containers/web/checkpoints", 501, "GET /containers/web/checkpoints is not implemented yet"),
+        ("/containers/web/checkpoints", 501, DISABLED),
         ("/images/get?names=nope", 404, "No such image: nope:latest"),
     ],
 )

@@ -37,6 +37,7 @@ VALUES = {
     "pidfile": ("/p", "/p"),
     "log-level": ("debug", "debug"),
     "debug": ("true", True),
+    "experimental": ("true", True),
     "validate": ("true", True),
     "storage-driver": ("vfs", "vfs"),
     "content-retention": ("unpacked-only", "unpacked-only"),

@@ -50,9 +50,10 @@ async def start(exchange: Exchange) -> Answer:
     """POST /containers/{id}/start; a body is tolerated up to Docker's seven bytes (`null`, `{}`)."""
     if "transfer-encoding" in exchange.fields or int(exchange.fields.get("content-length", "0")) > 7:
         raise InvalidParameter(START_BODY)
-    if exchange.query.text("checkpoint"):
+    checkpoint = exchange.query.text("checkpoint")
+    if checkpoint and not exchange.managers.system.experimental:
         raise InvalidParameter("checkpoint is only supported in experimental mode")
-    await exchange.managers.containers.start(exchange.name)
+    await exchange.managers.containers.start(exchange.name, checkpoint, exchange.query.text("checkpoint-dir"))
     return nothing()
 
 

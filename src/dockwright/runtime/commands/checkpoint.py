@@ -30,8 +30,6 @@ def run(options: Options, env: Globals) -> int:
     status = found.status()
     if status in ("created", "stopped"):
         raise RuntimeFailure(f"Container cannot be checkpointed in {status} state")
-    if status == "paused":
-        raise RuntimeFailure("a paused container cannot be checkpointed: resume it first")
     stays = options.on("leave-running") or options.on("pre-dump")
     dump(
         found, wanted, given_network=_given(found.spec), leave_running=stays, parent=options.text("parent-path"),

@@ -20,12 +20,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
+    from dockwright.runtime.cgroups.group import Cgroup
+
     class Target(Protocol):
         """A running container."""
 
         id: str
         pid: int
         spec: dict[str, Any]
+        group: Cgroup
+
 
 LOG = "dump.log"
 
@@ -84,6 +88,8 @@ def refuse(spec: dict[str, Any]) -> None:
 def _target(target: Target, given_network: bool) -> rpc.Fields:
     root = os.path.join("/proc", str(target.pid), "root")
     fields: rpc.Fields = [(rpc.PID, target.pid), (rpc.ROOT, root)]
+    if target.group.frozen():  # criu thaws it and freezes it again
+        fields.append((rpc.FREEZER, target.group.file("freezer", "").rstrip("/")))
     context = Context(target.id, "/", {})
     fields += [(rpc.EXT_MOUNT, rpc.pair(*mount)) for mount in external.of_process(target.pid, target.spec, context)]
     if given_network:

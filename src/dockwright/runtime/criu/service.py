@@ -9,6 +9,7 @@ from _struct import Struct
 from dockwright.runtime import channel
 from dockwright.runtime.criu import rpc
 from dockwright.runtime.failure import RuntimeFailure, words
+from dockwright.runtime.init import default_signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class Service:
     def _become(self, sock: int, fds: tuple[int, ...], report: int) -> None:
         """In the child: into the cgroup, then criu. It never returns."""
         try:
+            default_signals()  # it ends helpers of its own by SIGTERM, which a shim ignores
             if self.group:
                 self.group.take(os.getpid())
             for fd in (sock, *fds):
