@@ -22,6 +22,7 @@ class Defaults:
         no_new_privileges: as the security option. seccomp: "builtin", "unconfined" or a profile's JSON text.
         cdi_directories: where devices are described; none when that is switched off.
         runtimes: the OCI runtimes there are. remap: the ids of containers' users.
+        rt_period, rt_runtime: of the parents of containers' cgroups, in microseconds; 0 is left as it is.
     """
 
     log: LogConfig
@@ -36,6 +37,8 @@ class Defaults:
     cdi_directories: tuple[str, ...] = DIRECTORIES
     runtimes: Runtimes = field(default_factory=Runtimes)
     remap: Remap | None = None
+    rt_period: int = 0
+    rt_runtime: int = 0
 
     def fill_in(self, host: HostConfig, cgroup_v2: bool) -> None:
         """Give `host` what it does not say."""

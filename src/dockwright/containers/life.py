@@ -11,7 +11,7 @@ from dockwright.base.measures import CONTAINER_ACTIONS, timed
 from dockwright.base.paths import Paths
 from dockwright.base.steps import Step
 from dockwright.base.times import now, rfc3339, seconds
-from dockwright.containers import checkpoints, groups, links, networking, remap, restarts, starting
+from dockwright.containers import checkpoints, groups, links, networking, realtime, remap, restarts, starting
 from dockwright.containers.blame import Cause, ended_by
 from dockwright.containers.container import Container
 from dockwright.containers.defaults import Defaults
@@ -24,6 +24,7 @@ from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
 from dockwright.networks import Attachment, NetworkManager
 from dockwright.supervisor.manager import Supervisor
+from dockwright.supervisor.placement import whole
 from dockwright.supervisor.task import ExitEvent, Task, TaskSpec
 from dockwright.types.container import RestartPolicy
 
@@ -76,6 +77,8 @@ class Life:
         if container.task:
             await container.task.delete()
         await groups.settle(container, self._supervisor.placement)
+        if self._defaults.rt_period or self._defaults.rt_runtime:
+            await self._allow_realtime(container)
         spawning = asyncio.ensure_future(self._supervisor.spawn(container.id))
         try:
             streams = starting.streams(container, self._paths)
@@ -112,6 +115,15 @@ class Life:
         self._store.save_soon(container)
         container.trace = [*(step.record() for step in (*scoped, *opened)), *steps]
         self._store.event(container, "start")
+
+    async def _allow_realtime(self, container: Container) -> None:
+        """What the daemon gives the parents of its cgroup."""
+        period, runtime = self._defaults.rt_period, self._defaults.rt_runtime
+        try:
+            await asyncio.to_thread(realtime.allow, whole(container.cgroup), period, runtime)
+        except EngineError as error:
+            container.task = None
+            await self._failed(container, NOT_STARTED, error)
 
     async def _make(
         self, container: Container, task: Task, spec: TaskSpec, prepared: "asyncio.Task[str]"

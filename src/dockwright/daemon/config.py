@@ -111,6 +111,8 @@ class Config:
     log_driver: str = "json-file"
     log_opts: dict[str, str] = field(default_factory=dict)
     cgroup_parent: str = ""
+    cpu_rt_period: int = 0
+    cpu_rt_runtime: int = 0
     exec_opts: list[str] = field(default_factory=list)
     live_restore: bool = True
     shutdown_timeout: int = 15

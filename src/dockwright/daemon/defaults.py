@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from dockwright.base.errors import InvalidParameter
+from dockwright.containers import realtime
 from dockwright.containers.defaults import SHM_SIZE, Defaults
 from dockwright.containers.runtimes import configured
 from dockwright.daemon import remapping
@@ -22,8 +23,9 @@ def container_defaults(config: "Config") -> Defaults:
     """What `config` says about new containers.
 
     Raises:
-        InvalidParameter: in dockerd's words; the seccomp profile cannot be read, or is none.
+        InvalidParameter: in dockerd's words; the seccomp profile cannot be read, or is none; the kernel has no such scheduler.
     """
+    realtime.check(config.cpu_rt_period, config.cpu_rt_runtime)
     return Defaults(
         log=LogConfig(config.log_driver, config.log_opts),
         ulimits=tuple(map(_ulimit, config.default_ulimits)),
@@ -37,6 +39,8 @@ def container_defaults(config: "Config") -> Defaults:
         cdi_directories=cdi_directories(config),
         runtimes=configured(config.runtimes, config.default_runtime),
         remap=remapping.remap(config.userns_remap),
+        rt_period=config.cpu_rt_period,
+        rt_runtime=config.cpu_rt_runtime,
     )
 
 

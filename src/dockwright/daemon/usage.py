@@ -68,6 +68,8 @@ HELP = {
     "experimental": "Enable experimental features",
     "feature": "Switch a feature: cdi=false looks for no described devices",
     "cgroup-parent": "Parent of the cgroups of containers that name none",
+    "cpu-rt-period": "CPU real-time period of the parents of containers' cgroups, in microseconds (cgroup v1)",
+    "cpu-rt-runtime": "CPU real-time runtime of the parents of containers' cgroups, in microseconds (cgroup v1)",
     "exec-opt": "native.cgroupdriver=cgroupfs or systemd, which gives each container a scope",
     "image-policy": "File that says whose signatures images need (default /etc/dockwright/policy.json, if it is there)",
     "live-restore": "Leave containers running when the daemon ends (default true)",

@@ -249,6 +249,7 @@ ELSEWHERE = {
     "max-concurrent-uploads": "tests/root/images/test_registry_limits.py",
     "max-download-attempts": "tests/root/images/test_registry_limits.py",
     "authorization-plugin": "tests/api/daemon/test_authorization.py",
+    **dict.fromkeys(("cpu-rt-period", "cpu-rt-runtime"), "tests/api/daemon/test_realtime.py"),
     **dict.fromkeys(("tls", "tlsverify", "tlscacert", "tlscert", "tlskey"), "tests/api/daemon/test_tls.py"),
     "": "tests/unit/daemon/test_config.py",  # proxies, of daemon.json only
 }  # fmt: skip

@@ -88,6 +88,8 @@ VALUES = {
     "cdi-spec-dir": ("/cdi", ["/cdi"]),
     "log-format": ("json", "json"),
     "raw-logs": ("true", True),
+    "cpu-rt-period": ("1000", 1000),
+    "cpu-rt-runtime": ("500", 500),
     "selinux-enabled": ("true", True),
     "authorization-plugin": ("p", ["p"]),
     "metrics-addr": ("127.0.0.1:9323", "127.0.0.1:9323"),
