@@ -69,6 +69,21 @@ class Context:
                 text = f'"--{flag}" requires API version {version}, but the Docker daemon API version is {theirs}\n'
                 raise Failure(text)
 
+    def require_experimental(self, *wanted: str) -> None:
+        """Refuse what only a daemon in experimental mode has.
+
+        Args:
+            wanted: the command, or flags in quotes.
+
+        Raises:
+            Failure: in docker's words.
+        """
+        if wanted and self.client.negotiate().get("docker-experimental") != "true":
+            from dockwright.cli.failure import Failure
+
+            only = "is only supported on a Docker daemon with experimental features enabled\n"
+            raise Failure("".join(f"{what} {only}" for what in wanted))
+
     def platform(self, given: Given) -> str:
         """--platform of `save` and `load` as the parameter the API takes, "" if it was not given.
 

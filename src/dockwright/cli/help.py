@@ -14,6 +14,7 @@ NARROWEST = 24
 BLOCK_INDENT = 16
 NAME_WIDTH = 10
 ABOUT = {
+    "checkpoint": "Manage checkpoints",
     "container": "Manage containers",
     "image": "Manage images",
     "manifest": "Manage Docker image manifests and manifest lists",

@@ -39,6 +39,7 @@ def daemon(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     (folder / "SECCOMP").write_text('{ "defaultAction": "SCMP_ACT_ALLOW" }')
     with recording.recorder(str(folder / "s"), request.param) as made:
         made.folder = folder
+        made.experimental = request.param == "1.47"  # so that both are seen
         yield made
 
 
@@ -115,6 +116,12 @@ rename a b
 pause a b
 start a
 start a b
+start --checkpoint one --checkpoint-dir /kept web
+checkpoint create --leave-running --checkpoint-dir /kept web one
+checkpoint create web one
+checkpoint ls web
+checkpoint ls --checkpoint-dir /kept web
+checkpoint rm --checkpoint-dir /kept web one
 wait a
 tag a b:c
 tag a reg:5000/b

@@ -154,6 +154,28 @@ def test_a_failure_of_criu_leaves_everything_as_it_was(engine: Engine, name: str
     assert engine("start", name) == name
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["checkpoint create --leave-running NAME one", "checkpoint create NAME x", "checkpoint ls NAME", "checkpoint rm NAME none",
+     "checkpoint rm NAME one", "start --checkpoint none NAME", "start --checkpoint one a b"],
+)  # fmt: skip
+def test_our_command_line_says_the_same(engine: Engine, words: str) -> None:
+    name = "same"
+    engine.daemon.docker("run", "-d", "--name", name, "--network", "none", "busybox", "sh", "-c", COUNT)  # type: ignore[attr-defined]
+    if words.startswith("start"):
+        engine("kill", name)
+    outcomes = []
+    for program in ("docker", str(criu.PLACE.parents[1] / "bin/dockwright")):
+        engine.daemon.docker("checkpoint", "rm", name, "one")  # type: ignore[attr-defined]
+        if "rm NAME one" in words or "ls" in words:
+            engine("checkpoint", "create", "--leave-running", name, "one")
+        command = [program, "-H", engine.daemon.host, *words.replace("NAME", name).split()]  # type: ignore[attr-defined]
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        outcomes.append((done.returncode, done.stdout, done.stderr))
+    engine("rm", "-f", name)
+    assert outcomes[0] == outcomes[1]
+
+
 def test_the_mode_is_shown(engine: Engine) -> None:
     assert engine("info", "--format", "{{.ExperimentalBuild}}") == "true"
     assert engine("version", "--format", "{{.Server.Experimental}}") == "true"

@@ -20,6 +20,7 @@ class Recorder:
     def __init__(self, path: str, version: str = "1.47") -> None:
         self.host = f"unix://{path}"
         self.version = version
+        self.experimental = False
         self.asked: list[tuple[str, str, Any]] = []
         self.progress: list[dict[str, Any]] = []
         self._listener = socket.socket(socket.AF_UNIX)
@@ -77,10 +78,13 @@ class Recorder:
         status, document = self._document(method, target)
         payload = json.dumps(document).encode() if document is not None and method != "HEAD" else b""
         head = f"HTTP/1.1 {status}\r\nApi-Version: {self.version}\r\nOstype: linux\r\nContent-Type: application/json\r\n"
+        head += "Docker-Experimental: true\r\n" if self.experimental else ""
         connection.sendall(f"{head}Content-Length: {len(payload)}\r\n\r\n".encode() + payload)
         return False
 
     def _document(self, method: str, target: str) -> tuple[str, Any]:
+        if method == "GET" and "/checkpoints" in target:
+            return "200 OK", []
         if target.startswith(("/containers/create", "/networks/create", "/commit")):
             return "201 Created", {"Id": IDENT, "Warnings": []}
         if target.startswith("/volumes/create"):

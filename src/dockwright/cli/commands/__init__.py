@@ -10,6 +10,7 @@ COMMANDS = {
     ).split()
 }
 GROUPS = {
+    "checkpoint": {name: f"checkpoint_{name}" for name in "create ls rm".split()},
     "container": {
         **{
             name: name
@@ -45,6 +46,7 @@ GROUPS = {
     "volume": {name: f"volume_{name}" for name in "clone create export import inspect ls prune rm".split()},
 }
 ALIASES = {
+    "checkpoint": {"list": "ls", "remove": "rm"},
     "container": {"list": "ls", "ps": "ls", "remove": "rm"},
     "image": {"list": "ls", "remove": "rm"},
     "network": {"list": "ls", "remove": "rm"},

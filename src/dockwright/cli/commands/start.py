@@ -22,14 +22,27 @@ ARGUMENTS = (1, -1)
 
 def run(context: Context, given: Given) -> int:
     """Start each, or start one and stay with it."""
-    for flag in ("checkpoint", "checkpoint-dir"):
-        if flag in given:
-            raise Failure(f"--{flag} is not supported: there are no checkpoints yet\n")
+    context.require_experimental(*(f'"--{flag}"' for flag in ("checkpoint", "checkpoint-dir") if flag in given))
+    if not (given.flag("attach") or given.flag("interactive")) and given.text("checkpoint"):
+        return _restore(context, given)
     if not (given.flag("attach") or given.flag("interactive")):
         return _start_all(context, given.rest)
     if len(given.rest) > 1:
         raise Failure("you cannot start and attach multiple containers at once\n")
     return _start_attached(context, given)
+
+
+def _query(given: Given) -> dict[str, object]:
+    """The checkpoint to go on from, if there is one."""
+    return {flag: given.text(flag) for flag in ("checkpoint", "checkpoint-dir") if given.text(flag)}
+
+
+def _restore(context: Context, given: Given) -> int:
+    """Start one from a checkpoint; of its success nothing is said."""
+    if len(given.rest) > 1:
+        raise Failure("you cannot restore multiple containers at once\n")
+    context.client.request("POST", f"/containers/{quote(given.rest[0])}/start", _query(given)).read()
+    return 0
 
 
 def _start_all(context: Context, names: list[str]) -> int:
@@ -63,7 +76,7 @@ def _start_attached(context: Context, given: Given) -> int:
     session = Session(stream, config["Tty"], stdin, True, keys, forward, resizer(context, ident))
     try:
         waiting.ready()
-        client.request("POST", f"/containers/{ident}/start").read()
+        client.request("POST", f"/containers/{ident}/start", _query(given)).read()
     except BaseException:
         session.restore()
         raise
