@@ -45,7 +45,7 @@ def ask(where: list[str], address: str, port: int = 80) -> str:
 
 
 def pings(where: list[str], address: str) -> bool:
-    return subprocess.run([*where, "busybox", "ping", "-c1", "-w1", address], capture_output=True, check=False).returncode == 0
+    return subprocess.run([*where, "busybox", "ping", "-c1", "-W2", address], capture_output=True, check=False).returncode == 0
 
 
 @pytest.fixture

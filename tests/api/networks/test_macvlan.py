@@ -27,7 +27,7 @@ def lan(daemon: Any, neighbour_of: Any) -> Iterator[list[str]]:
 
 
 def pings(daemon: Any, container: str, address: str) -> bool:
-    return daemon.docker("exec", container, "ping", "-c1", "-w2", address).returncode == 0
+    return daemon.docker("exec", container, "ping", "-c1", "-W2", address).returncode == 0
 
 
 def test_a_container_on_the_lan(daemon: Any, lan: list[str]) -> None:

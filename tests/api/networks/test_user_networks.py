@@ -41,7 +41,7 @@ def networks(daemon: Any, name: str) -> dict[str, Any]:
 
 
 def pings(daemon: Any, container: str, address: str) -> bool:
-    return daemon.docker("exec", container, "ping", "-c1", "-w1", address).returncode == 0
+    return daemon.docker("exec", container, "ping", "-c1", "-W2", address).returncode == 0
 
 
 def answers(daemon: Any, container: str, address: str, port: int = 80) -> str:
