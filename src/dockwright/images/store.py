@@ -53,6 +53,11 @@ MIGRATIONS = [
     """,
     "ALTER TABLE blob ADD COLUMN passing INTEGER NOT NULL DEFAULT 0",  # made again for somebody's lease, and gone with it
     "CREATE INDEX image_listed ON image (id, created, labels, parent, size)",  # a list reads no configs
+    """
+    CREATE INDEX image_layer_blob ON image_layer (blob);
+    CREATE INDEX image_manifest ON image (manifest);
+    CREATE INDEX image_tag_target ON image_tag (target)
+    """,
 ]
 _HEX = re.compile(r"[0-9a-f]{1,64}")
 LEASE = "lease"
@@ -415,6 +420,17 @@ _USED_BLOBS = """
         UNION SELECT blob_child.child FROM blob_child JOIN used ON blob_child.parent = used.digest)
     SELECT digest FROM used
 """
+# What images have themselves is used, and mostly there is nothing else: only where there is, all that is used is worked out.
+_MORE_LAYERS = (
+    "SELECT 1 FROM layer WHERE state = 'ready' AND driver = ?"
+    " AND NOT EXISTS (SELECT 1 FROM image_layer WHERE image_layer.chain = layer.chain) LIMIT 1"
+)
+_MORE_BLOBS = (
+    "SELECT 1 FROM blob WHERE state = 'ready' AND NOT EXISTS (SELECT 1 FROM image WHERE id = digest)"
+    " AND NOT EXISTS (SELECT 1 FROM image_layer WHERE blob = digest)"
+    " AND NOT EXISTS (SELECT 1 FROM image WHERE manifest = digest)"
+    " AND NOT EXISTS (SELECT 1 FROM image_tag WHERE target = digest) LIMIT 1"
+)
 _LEASED = "SELECT target FROM reference WHERE owner_kind = 'lease' AND target_kind ="
 
 
@@ -426,9 +442,11 @@ def settle(connection: sqlite3.Connection, driver: str) -> list[tuple[str, str]]
     """
     removing = "SET state = 'removing' WHERE state"
     connection.execute(f"UPDATE layer {removing} = 'creating' AND driver = ? AND chain NOT IN ({_LEASED} 'layer')", (driver,))
-    connection.execute(f"UPDATE layer {removing} = 'ready' AND driver = ? AND chain NOT IN ({_USED_LAYERS})", (driver,))
+    if connection.execute(_MORE_LAYERS, (driver,)).fetchone():
+        connection.execute(f"UPDATE layer {removing} = 'ready' AND driver = ? AND chain NOT IN ({_USED_LAYERS})", (driver,))
     connection.execute(f"UPDATE blob {removing} = 'creating' AND digest NOT IN ({_LEASED} 'blob')")
-    connection.execute(f"UPDATE blob {removing} = 'ready' AND digest NOT IN ({_USED_BLOBS})")
+    if connection.execute(_MORE_BLOBS).fetchone():
+        connection.execute(f"UPDATE blob {removing} = 'ready' AND digest NOT IN ({_USED_BLOBS})")
     connection.execute(f"UPDATE blob {removing} = 'ready' AND passing AND digest NOT IN ({_LEASED} 'blob')")
     rows = connection.execute("SELECT key, chain FROM layer WHERE state = 'removing' AND driver = ?", (driver,))
     return [(row["key"], row["chain"]) for row in rows]
