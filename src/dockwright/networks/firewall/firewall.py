@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dockwright.networks.firewall.words import IptablesWords, NftWords
 
 log = logging.getLogger("dockwright.firewall")
+FORGET_AFTER = 0.5  # seconds until others are told of bridges that have gone: many may go at once
 LOOK_EVERY = 30.0  # seconds between looks at rules whose changes the kernel does not tell (iptables-legacy)
 
 
@@ -53,6 +54,9 @@ class Firewall:
         self._repairing: asyncio.Task[None] | None = None
         self._looking: asyncio.TimerHandle | None = None
         self._lock = asyncio.Lock()
+        self._forgetting: asyncio.TimerHandle | None = None
+        self._due = False  # something has changed since the last look
+        self._gone: list[str] = []  # bridges whose accepts among others' rules are still there
         self.passed_by = False
 
     @property
@@ -132,10 +136,16 @@ class Firewall:
         await self._among_others()
 
     async def remove(self, link: str) -> None:
-        """A bridge goes. Raises Internal."""
+        """A bridge goes; what others were told of it follows later. Raises Internal."""
         bridge = self._state.bridges.pop(link, None)
         if bridge is not None:
             await self._change(lambda driver: driver.remove(self._state, bridge))
+            self._gone.append(link)
+            self._forgetting = self._forgetting or asyncio.get_running_loop().call_later(FORGET_AFTER, self._forget)
+
+    def _forget(self) -> None:
+        self._forgetting = None
+        self._changed()
 
     def planned(self, published: list[Published]) -> Step:
         """What `publish` will do."""
@@ -182,12 +192,14 @@ class Firewall:
         for monitor in self._monitors:
             monitor.close()
         self._monitors = []
-        if self._looking is not None:
-            self._looking.cancel()
+        for timer in (self._looking, self._forgetting):
+            if timer is not None:
+                timer.cancel()
         if self._repairing is not None:
             await asyncio.gather(self._repairing, return_exceptions=True)
         if self._driver is None:
             return
+        await foreign.forget(self._nft, self._table, self._gone)
         if cleanup:
             await foreign.remove(self._nft, self._table, self._links, self._own_kind)
             try:
@@ -211,6 +223,9 @@ class Firewall:
     async def _among_others(self) -> None:
         if not self._state.outside:
             wayback.ensure()
+        while self._gone:
+            gone, self._gone = [link for link in self._gone if link not in self._state.bridges], []
+            await foreign.forget(self._nft, self._table, gone)
         await foreign.ensure(self._nft, self._table, self._links, self._own_kind)
         self.passed_by = self._state.outside and await foreign.guards(self._nft)
 
@@ -238,17 +253,21 @@ class Firewall:
             raise Internal(f"firewall: {error}") from None
 
     def _changed(self) -> None:
-        """Somebody changed the rules (perhaps we): look after both ours and our accepts."""
+        """Somebody changed the rules (perhaps we): look after both ours and our accepts, once more if that is under way."""
+        self._due = True
         if self._repairing is None or self._repairing.done():
             self._repairing = asyncio.get_running_loop().create_task(self._repair())
 
     async def _repair(self) -> None:
-        if self._driver is None:
-            return
+        while self._due and self._driver is not None:
+            self._due = False
+            await self._repair_once(self._driver)
+
+    async def _repair_once(self, driver: Driver) -> None:
         try:
             async with self._lock:
-                if not await self._do(self._driver.whole, self._state):
-                    log.warning("our %s rules were changed by another program: written again", self._driver.name)
+                if not await self._do(driver.whole, self._state):
+                    log.warning("our %s rules were changed by another program: written again", driver.name)
                     await self._write()
             await self._among_others()
         except (Internal, Refused, NftablesError, OSError, TimeoutError) as error:

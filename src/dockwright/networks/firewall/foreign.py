@@ -74,6 +74,22 @@ async def remove(nft: Nftables | None, own: str, links: list[str], kind: str = "
         await _remove_iptables(_iptables("legacy"))
 
 
+async def forget(nft: Nftables | None, own: str, links: list[str]) -> None:
+    """Take away what was put among others' rules for bridges that have gone; iptables' chain is written anew by `ensure`."""
+    for chain in _forward_chains(nft) if nft and links else ():
+        if chain["table"] == "firewalld":
+            await _firewalld(links, remove=True)
+        elif nft and not chain["table"].startswith(own):
+            for rule in _own_rules(nft, chain):
+                if any(_names(rule, link) for link in links):
+                    nft.run(f"delete rule {_place(chain)} handle {rule['handle']}")
+
+
+def _names(rule: dict[str, Any], link: str) -> bool:
+    """Whether a rule of ours is about `link`."""
+    return any(word.get("match", {}).get("right") == link for word in rule.get("expr", []))
+
+
 @functools.cache
 def _unasked() -> tuple[str, ...]:
     """Said once."""
