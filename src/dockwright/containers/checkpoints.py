@@ -94,15 +94,17 @@ class Checkpoints:
             if not valid(name):
                 raise Internal(f"Invalid checkpoint ID ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
             path = self._made(container, name, request.CheckpointDir)
-            ending = container.next_exit()
+            ending = container.next_exit() if request.Exit else None
             before, container.last_run = container.last_run, container.last_run or request.Exit
             try:
                 await container.task.checkpoint(self._places.described(container, path), not request.Exit)
             except EngineError as error:
                 container.last_run = before
+                if ending:
+                    ending.cancel()
                 await asyncio.to_thread(shutil.rmtree, path)
                 raise Internal(f"Cannot checkpoint container {ref}: {_DUMP}{error.message}: unknown") from None
-        if request.Exit:
+        if ending:
             await ending
         self._store.event(container, "checkpoint")
 
