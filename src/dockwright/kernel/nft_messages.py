@@ -10,7 +10,7 @@ import _socket
 import os
 from _struct import Struct
 
-from dockwright.kernel.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, NLMSG_ERROR, attribute
+from dockwright.kernel.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NLMSG_ERROR, attribute
 
 NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES = 12, 10
 NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END = 0x10, 0x11
@@ -46,9 +46,9 @@ def _expression(name: str, *parts: bytes) -> bytes:
     return _nested(NFTA_LIST_ELEM, _string(NFTA_EXPR_NAME, name), _nested(NFTA_EXPR_DATA, *parts))
 
 
-def table(name: str) -> Message:
-    """add table ip NAME."""
-    return NFT_MSG_NEWTABLE, NLM_F_CREATE, _string(NFTA_TABLE_NAME, name)
+def table(name: str, fresh: bool = False) -> Message:
+    """add table ip NAME. `fresh`: EEXIST if it is there."""
+    return NFT_MSG_NEWTABLE, NLM_F_CREATE | (NLM_F_EXCL if fresh else 0), _string(NFTA_TABLE_NAME, name)
 
 
 def delete_table(name: str) -> Message:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dockwright.kernel import nft_messages
-from dockwright.supervisor.netd.dns import message, resolver, upstream
+from dockwright.supervisor.netd.dns import message, redirect, resolver, upstream
 from dockwright.supervisor.netd.dns.message import REFUSED, SERVFAIL
 
 from .conftest import OWN, Stage, question, saying
@@ -47,6 +47,23 @@ def test_the_container_can_have_a_dns_server_of_its_own(stage: Stage) -> None:
         with stage.container.inside(lambda kind=kind: socket.socket(socket.AF_INET, kind)) as own:
             own.bind(("0.0.0.0", 53))
     assert rcode(stage.ask(question("web"))) == 0
+
+
+def test_a_redirect_that_a_dead_netd_has_left_is_replaced(stage: Stage) -> None:
+    """Only then is a table deleted: the kernel waits for a grace period, which each start would pay."""
+    shown = ["nsenter", f"--net={stage.container.path}", "nft", "list", "table", "ip", redirect.TABLE]
+    before = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
+    stage.container.inside(lambda: redirect.redirect(OWN[0], 4001, 4002))
+    after = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
+    assert before.count("dnat to") == after.count("dnat to") == 2
+    assert f"dnat to {OWN[0]}:4001" in after and f"dnat to {OWN[0]}:4002" in after
+
+
+def test_the_first_redirect_deletes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[list[nft_messages.Message]] = []
+    monkeypatch.setattr(nft_messages, "run", sent.append)
+    redirect.redirect(OWN[0], 4001, 4002)
+    assert [kind for kind, _, _ in sent[0]].count(nft_messages.NFT_MSG_DELTABLE) == 0 and len(sent) == 1
 
 
 def test_without_nf_tables_port_53_itself_is_taken(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

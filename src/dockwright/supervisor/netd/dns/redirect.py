@@ -16,16 +16,17 @@ PORT = 53
 def redirect(address: str, udp: int, tcp: int) -> None:
     """Lead port 53 of `address`, in this network namespace, to the ports `udp` and `tcp` of the same address.
 
+    What a netd that died has left is replaced; deleting waits for a grace period of the kernel (10 ms), so only then.
+
     Raises:
         OSError: the kernel refused, or has no nf_tables.
     """
-    nft_messages.run(
-        [
-            nft_messages.table(TABLE),  # of a netd that died
-            nft_messages.delete_table(TABLE),
-            nft_messages.table(TABLE),
-            nft_messages.output_nat_chain(TABLE, CHAIN),
-            nft_messages.redirect(TABLE, CHAIN, _socket.IPPROTO_UDP, address, PORT, udp),
-            nft_messages.redirect(TABLE, CHAIN, _socket.IPPROTO_TCP, address, PORT, tcp),
-        ]
-    )
+    rest = [
+        nft_messages.output_nat_chain(TABLE, CHAIN),
+        nft_messages.redirect(TABLE, CHAIN, _socket.IPPROTO_UDP, address, PORT, udp),
+        nft_messages.redirect(TABLE, CHAIN, _socket.IPPROTO_TCP, address, PORT, tcp),
+    ]
+    try:
+        nft_messages.run([nft_messages.table(TABLE, fresh=True), *rest])
+    except FileExistsError:
+        nft_messages.run([nft_messages.delete_table(TABLE), nft_messages.table(TABLE), *rest])
