@@ -56,10 +56,26 @@ class Daemon:
             ["docker", "-H", self.host, *arguments], input=stdin, capture_output=True, timeout=60, check=False
         )
 
-    def load(self) -> None:
+    def says(self, *arguments: str) -> str:
+        """What a docker command says, which succeeds."""
+        done = self.docker(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode().strip()
+
+    def refuses(self, *arguments: str) -> str:
+        """What a docker command says that fails."""
+        done = self.docker(*arguments)
+        assert done.returncode != 0, done.stdout
+        return done.stderr.decode().strip()
+
+    @staticmethod
+    def archive() -> bytes:
+        """An image, busybox:latest, as `docker save` writes it."""
         made = images()
-        archive = made.docker_archive([made.busybox_layer()], ["busybox:latest"])
-        loaded = self.docker("load", stdin=archive)
+        return bytes(made.docker_archive([made.busybox_layer()], ["busybox:latest"]))
+
+    def load(self) -> None:
+        loaded = self.docker("load", stdin=self.archive())
         assert loaded.stdout == b"Loaded image: busybox:latest\n", loaded
 
     def end(self, number: int = signal.SIGTERM) -> None:

@@ -1,6 +1,5 @@
 """userns-remap: root of a container is nobody of the host's, and files keep their owners on the disk."""
 
-import importlib.util
 import os
 import subprocess
 import tarfile
@@ -17,25 +16,14 @@ IDS = 'echo nobody:{0}:{1} >{2}/subuid; echo nogroup:{0}:{1} >{2}/subgid; mount 
 IDS += 'mount --bind {2}/subgid /etc/subgid; exec "$@"'
 
 
-def _base() -> Any:
-    path = Path(__file__).parents[1] / "conftest.py"
-    spec = importlib.util.spec_from_file_location("api_conftest", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module", params=["overlay2", "vfs"])
-def daemon(request: pytest.FixtureRequest) -> Iterator[Any]:
-    base = _base()
-    daemon = base.Daemon("--userns-remap", "nobody:nogroup", "-s", request.param)
+def daemon(request: pytest.FixtureRequest, daemon_class: Any) -> Iterator[Any]:
+    daemon = daemon_class("--userns-remap", "nobody:nogroup", "-s", request.param)
     for name in ("subuid", "subgid"):
         Path(f"/etc/{name}").touch()
     daemon.inside = [*daemon.inside, "unshare", "-m", "sh", "-c", IDS.format(FIRST, SIZE, daemon.root), "sh"]
     daemon.start()
-    made = base.images()
-    daemon.docker("load", stdin=made.docker_archive([made.busybox_layer()], ["busybox:latest"]))
+    daemon.load()
     yield daemon
     daemon.close()
 

@@ -1,6 +1,5 @@
 """The daemon around images: killed in the middle of a load, left by its client, on vfs, beside a real dockerd."""
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -18,19 +17,10 @@ import pytest
 HERE = Path(__file__)
 
 
-def daemon_class() -> Any:
-    """Daemon of tests/api/conftest.py."""
-    spec = importlib.util.spec_from_file_location("api_conftest", HERE.parents[1] / "conftest.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.Daemon
-
-
 @pytest.fixture
-def own(request: pytest.FixtureRequest) -> Iterator[Any]:
+def own(request: pytest.FixtureRequest, daemon_class: Any) -> Iterator[Any]:
     """A daemon for one test, with the flags it is parametrized by."""
-    daemon = daemon_class()(*getattr(request, "param", ()))
+    daemon = daemon_class(*getattr(request, "param", ()))
     daemon.start()
     yield daemon
     daemon.close()
@@ -150,8 +140,8 @@ def test_vfs_from_end_to_end(own: Any, images: Any) -> None:
         time.sleep(0.05)
 
 
-def test_an_unknown_storage_driver_ends_the_daemon() -> None:
-    daemon = daemon_class()("--storage-driver", "aufs")
+def test_an_unknown_storage_driver_ends_the_daemon(daemon_class: Any) -> None:
+    daemon = daemon_class("--storage-driver", "aufs")
     with pytest.raises(AssertionError, match="driver not supported"):
         daemon.start()
     subprocess.run(["ip", "netns", "delete", daemon.netns], check=True)

@@ -1,7 +1,6 @@
 """A daemon that may be killed, what it keeps in the kernel and on disk, and questions to it."""
 
 import http.client
-import importlib.util
 import json
 import os
 import socket
@@ -14,15 +13,6 @@ from typing import Any
 import pytest
 
 NONE = ("--network", "none")
-
-
-def _base() -> Any:
-    path = Path(__file__).parents[1] / "conftest.py"
-    spec = importlib.util.spec_from_file_location("api_conftest", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class _Raw(http.client.HTTPConnection):
@@ -146,22 +136,20 @@ def alive(pid: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def started() -> Iterator[Subject]:
-    yield from _started()
+def started(daemon_class: Any) -> Iterator[Subject]:
+    yield from _started(daemon_class)
 
 
 @pytest.fixture
-def own() -> Iterator[Subject]:
+def own(daemon_class: Any) -> Iterator[Subject]:
     """A daemon that stops its containers when it ends."""
-    yield from _started("--live-restore=false")
+    yield from _started(daemon_class, "--live-restore=false")
 
 
-def _started(*options: str) -> Iterator[Subject]:
-    base = _base()
-    daemon = base.Daemon(*options)
+def _started(daemon_class: Any, *options: str) -> Iterator[Subject]:
+    daemon = daemon_class(*options)
     daemon.start()
-    made = base.images()
-    daemon.docker("load", stdin=made.docker_archive([made.busybox_layer()], ["busybox:latest"]))
+    daemon.load()
     subject = Subject(daemon)
     daemon.docker("run", "--rm", *NONE, "busybox", "true")  # the first one leaves the image its init layer
     while (left := subject.footprint())["shims"] or left["cgroups"] or left["exec/tasks"] or left["data/containers"]:

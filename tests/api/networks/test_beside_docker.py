@@ -1,6 +1,5 @@
 """Beside a real dockerd in one network namespace: both publish ports, neither breaks the other (DECISIONS 4, 5)."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -12,23 +11,13 @@ from typing import Any
 import pytest
 
 
-def _base() -> Any:
-    path = Path(__file__).parents[1] / "conftest.py"
-    spec = importlib.util.spec_from_file_location("api_conftest", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module", params=["nftables", "iptables"])
-def both(request: Any) -> Iterator[tuple[list[str], Any]]:
+def both(request: Any, daemon_class: Any) -> Iterator[tuple[list[str], Any]]:
     """A docker command for a dockerd, and a daemon of ours that was started beside it in the same network namespace."""
     if not os.path.exists("/usr/sbin/dockerd"):
         report = pytest.fail if request.config.getoption("--require-peers") else pytest.skip
         report("needs a real dockerd")
-    base = _base()
-    daemon = base.Daemon("--firewall-backend", request.param)
+    daemon = daemon_class("--firewall-backend", request.param)
     root = f"{daemon.root}/peer"
     os.mkdir(root)
     theirs = ["docker", "-H", f"unix://{root}/s"]
@@ -43,11 +32,9 @@ def both(request: Any) -> Iterator[tuple[list[str], Any]]:
     while subprocess.run([*theirs, "version"], capture_output=True, check=False).returncode:
         assert process.poll() is None and time.monotonic() < deadline, Path(root, "log").read_text()
         time.sleep(0.1)
-    made = base.images()
-    archive = made.docker_archive([made.busybox_layer()], ["busybox:latest"])
-    subprocess.run([*theirs, "load"], input=archive, capture_output=True, check=True)
+    subprocess.run([*theirs, "load"], input=daemon.archive(), capture_output=True, check=True)
     daemon.start()
-    daemon.docker("load", stdin=archive)
+    daemon.load()
     yield theirs, daemon
     idents = subprocess.run([*theirs, "ps", "-aq"], capture_output=True, check=True).stdout.decode().split()
     if idents:

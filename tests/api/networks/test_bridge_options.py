@@ -13,25 +13,19 @@ BRIDGE = "com.docker.network.bridge."
 TELL = "import socket; s=socket.create_server(('', 7000)); c, a = s.accept(); c.sendall(a[0].encode()); c.close()"
 
 
-def docker(daemon: Any, *arguments: str) -> str:
-    done = daemon.docker(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.decode().strip()
-
-
 def network(daemon: Any, *options: str, **labels: str) -> None:
     """Network n on 10.71.0.0/24; labels with _ for . behind com.docker.network."""
     given = [f"-o=com.docker.network.{key.replace('__', '.')}={value}" for key, value in labels.items()]
-    docker(daemon, "network", "create", "--subnet", "10.71.0.0/24", *options, *given, "n")
+    daemon.says("network", "create", "--subnet", "10.71.0.0/24", *options, *given, "n")
 
 
 def run(daemon: Any, name: str, *options: str) -> None:
-    docker(daemon, "run", "-d", "--name", name, "--network", "n", *options, *SLEEP)
+    daemon.says("run", "-d", "--name", name, "--network", "n", *options, *SLEEP)
 
 
 def serve(daemon: Any, name: str, *options: str) -> None:
     loop = f"while true; do echo {name} | nc -l -p 80; done"
-    docker(daemon, "run", "-d", "--name", name, "--network", "n", *options, "busybox", "sh", "-c", loop)
+    daemon.says("run", "-d", "--name", name, "--network", "n", *options, "busybox", "sh", "-c", loop)
 
 
 def ask(where: list[str], address: str, port: int = 80) -> str:
@@ -64,10 +58,10 @@ def lan(daemon: Any, neighbour_of: Any) -> Iterator[list[str]]:
 @pytest.fixture(autouse=True)
 def _clean(daemon: Any) -> Iterator[None]:
     yield
-    for name in docker(daemon, "ps", "-aq").split():
+    for name in daemon.says("ps", "-aq").split():
         daemon.docker("rm", "-f", name)
-    for name in docker(daemon, "network", "ls", "-q", "-f", "type=custom").split():
-        docker(daemon, "network", "rm", name)
+    for name in daemon.says("network", "ls", "-q", "-f", "type=custom").split():
+        daemon.says("network", "rm", name)
 
 
 def source_seen(daemon: Any, lan: list[str], name: str) -> str:
@@ -97,13 +91,13 @@ def test_masquerading_and_a_given_source(daemon: Any, lan: list[str]) -> None:
     network(daemon)
     run(daemon, "one")
     assert source_seen(daemon, lan, "one") == "10.96.0.1"
-    docker(daemon, "rm", "-f", "one")
-    docker(daemon, "network", "rm", "n")
+    daemon.says("rm", "-f", "one")
+    daemon.says("network", "rm", "n")
     network(daemon, bridge__enable_ip_masquerade="false")
     run(daemon, "one", "--ip", "10.71.0.11")
     assert source_seen(daemon, lan, "one") == "10.71.0.11"
-    docker(daemon, "rm", "-f", "one")
-    docker(daemon, "network", "rm", "n")
+    daemon.says("rm", "-f", "one")
+    daemon.says("network", "rm", "n")
     subprocess.run([*daemon.inside, "ip", "addr", "add", "10.96.0.77/24", "dev", "lan0"], check=True)
     network(daemon, host_ipv4="10.96.0.77")
     run(daemon, "one")
@@ -115,13 +109,13 @@ def test_containers_are_closed_to_direct_routing_unless_said_otherwise(daemon: A
     serve(daemon, "one", "--ip", "10.71.0.11", "-p", "8071:80")
     assert ask(lan, "10.96.0.1", 8071) == "one"
     assert ask(lan, "10.71.0.11") == ""
-    docker(daemon, "rm", "-f", "one")
-    docker(daemon, "network", "rm", "n")
+    daemon.says("rm", "-f", "one")
+    daemon.says("network", "rm", "n")
     network(daemon, bridge__trusted_host_interfaces="lan0")
     serve(daemon, "one", "--ip", "10.71.0.11")
     assert ask(lan, "10.71.0.11") == "one"
-    docker(daemon, "rm", "-f", "one")
-    docker(daemon, "network", "rm", "n")
+    daemon.says("rm", "-f", "one")
+    daemon.says("network", "rm", "n")
     network(daemon, bridge__gateway_mode_ipv4="nat-unprotected")
     serve(daemon, "one", "--ip", "10.71.0.11")
     assert ask(lan, "10.71.0.11") == "one"
@@ -134,15 +128,15 @@ def test_the_mode_routed(daemon: Any, lan: list[str]) -> None:
     assert pings(lan, "10.71.0.11") and pings(lan, "fd71::11")
     assert ask(lan, "10.96.0.1", 8072) == ""
     assert source_seen(daemon, lan, "one") == "10.71.0.11"
-    found = json.loads(docker(daemon, "inspect", "one"))[0]["NetworkSettings"]["Ports"]
+    found = json.loads(daemon.says("inspect", "one"))[0]["NetworkSettings"]["Ports"]
     assert found == {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": ""}, {"HostIp": "::", "HostPort": ""}]}
-    assert docker(daemon, "ps", "--format", "{{.Ports}}") == "80/tcp"
+    assert daemon.says("ps", "--format", "{{.Ports}}") == "80/tcp"
     serve(daemon, "two", "--ip", "10.71.0.12")
     assert ask(lan, "10.71.0.12") == ""
     daemon.end(9)
     daemon.start()
     assert ask(lan, "10.71.0.11") == "one"
-    docker(daemon, "rm", "-f", "one")
+    daemon.says("rm", "-f", "one")
     assert "10.71.0.11" not in subprocess.run([*daemon.inside, "nft", "list", "ruleset"], capture_output=True).stdout.decode()
 
 
@@ -150,7 +144,7 @@ def test_ipv6_routed_and_ipv4_not(daemon: Any, lan: list[str]) -> None:
     network(daemon, "--ipv6", "--subnet", "fd71::/64", bridge__gateway_mode_ipv6="routed")
     serve(daemon, "one", "--ip6", "fd71::11", "-p", "8073:80")
     assert ask(lan, "fd71::11") == "one" == ask(lan, "10.96.0.1", 8073)
-    found = json.loads(docker(daemon, "inspect", "one"))[0]["NetworkSettings"]["Ports"]["80/tcp"]
+    found = json.loads(daemon.says("inspect", "one"))[0]["NetworkSettings"]["Ports"]["80/tcp"]
     assert found == [{"HostIp": "0.0.0.0", "HostPort": "8073"}, {"HostIp": "::", "HostPort": ""}]
 
 
@@ -168,7 +162,7 @@ def test_the_mode_isolated(daemon: Any) -> None:
 def test_where_ports_are_published_that_name_no_address(daemon: Any, lan: list[str]) -> None:
     network(daemon, bridge__host_binding_ipv4="127.0.0.1")
     serve(daemon, "one", "-p", "8074:80")
-    found = json.loads(docker(daemon, "inspect", "one"))[0]["NetworkSettings"]["Ports"]
+    found = json.loads(daemon.says("inspect", "one"))[0]["NetworkSettings"]["Ports"]
     assert found == {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8074"}]}
     assert ask(daemon.inside, "127.0.0.1", 8074) == "one"
     assert ask(lan, "10.96.0.1", 8074) == ""
@@ -177,7 +171,7 @@ def test_where_ports_are_published_that_name_no_address(daemon: Any, lan: list[s
 def test_names_mtu_and_a_bridge_without_an_address(daemon: Any) -> None:
     network(daemon, bridge__name="br-named", driver__mtu="1300", container_iface_prefix="lan", bridge__inhibit_ipv4="true")
     run(daemon, "one")
-    shown = docker(daemon, "exec", "one", "ip", "addr", "show", "lan0")
+    shown = daemon.says("exec", "one", "ip", "addr", "show", "lan0")
     assert "mtu 1300" in shown and "10.71.0.2/24" in shown
     bridge = subprocess.run([*daemon.inside, "ip", "addr", "show", "br-named"], capture_output=True, check=True).stdout
     assert b"mtu 1300" in bridge and b"10.71.0.1" not in bridge
@@ -188,24 +182,24 @@ def test_options_of_an_endpoint(daemon: Any) -> None:
     wanted = "name=n,driver-opt=com.docker.network.endpoint.ifname=lan9,driver-opt=" + (
         "com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.log_martians=1"
     )
-    docker(daemon, "run", "-d", "--name", "one", "--network", wanted, *SLEEP)
-    assert "10.71.0.2/24" in docker(daemon, "exec", "one", "ip", "addr", "show", "lan9")
-    assert docker(daemon, "exec", "one", "cat", "/proc/sys/net/ipv4/conf/lan9/log_martians") == "1"
+    daemon.says("run", "-d", "--name", "one", "--network", wanted, *SLEEP)
+    assert "10.71.0.2/24" in daemon.says("exec", "one", "ip", "addr", "show", "lan9")
+    assert daemon.says("exec", "one", "cat", "/proc/sys/net/ipv4/conf/lan9/log_martians") == "1"
 
 
 def test_addresses_that_are_on_the_link_only(daemon: Any) -> None:
     network(daemon)
     run(daemon, "one", "--link-local-ip", "169.254.7.7")
-    assert "169.254.7.7/16" in docker(daemon, "exec", "one", "ip", "addr", "show", "eth0")
+    assert "169.254.7.7/16" in daemon.says("exec", "one", "ip", "addr", "show", "eth0")
 
 
 def test_a_network_with_ipv6_only(daemon: Any) -> None:
-    docker(daemon, "network", "create", "--ipv6", "-o", "com.docker.network.enable_ipv4=false", "n")
+    daemon.says("network", "create", "--ipv6", "-o", "com.docker.network.enable_ipv4=false", "n")
     run(daemon, "one")
     run(daemon, "two")
-    shown = docker(daemon, "exec", "one", "ip", "addr", "show", "eth0")
+    shown = daemon.says("exec", "one", "ip", "addr", "show", "eth0")
     assert "inet6 fd" in shown and "inet " not in shown
-    other = json.loads(docker(daemon, "inspect", "two"))[0]["NetworkSettings"]["Networks"]["n"]["GlobalIPv6Address"]
+    other = json.loads(daemon.says("inspect", "two"))[0]["NetworkSettings"]["Networks"]["n"]["GlobalIPv6Address"]
     assert daemon.docker("exec", "one", "ping", "-6", "-c1", "-w2", other).returncode == 0
 
 

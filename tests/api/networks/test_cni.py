@@ -35,12 +35,6 @@ if env["CNI_COMMAND"] == "ADD":
 """
 
 
-def docker(daemon: Any, *arguments: str) -> str:
-    done = daemon.docker(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.decode().strip()
-
-
 @pytest.fixture
 def toy(tmp_path: Path, daemon: Any) -> Iterator[Callable[..., list[dict[str, Any]]]]:
     """Make network `toys` of a list with these plug-ins; the answer reads what they were called with."""
@@ -53,29 +47,29 @@ def toy(tmp_path: Path, daemon: Any) -> Iterator[Callable[..., list[dict[str, An
     def make(*plugins: dict[str, Any]) -> Callable[[], list[dict[str, Any]]]:
         conf = tmp_path / "toys.conflist"
         conf.write_text(json.dumps({"cniVersion": "1.0.0", "name": "toys", "plugins": plugins}))
-        docker(daemon, "network", "create", "-d", "cni", "-o", f"conf={conf}", "-o", f"path={tmp_path}", "toys")
+        daemon.says("network", "create", "-d", "cni", "-o", f"conf={conf}", "-o", f"path={tmp_path}", "toys")
         return lambda: [json.loads(line) for line in log.read_text().splitlines()]
 
     yield make  # type: ignore[misc]
-    for name in docker(daemon, "ps", "-aq").split():
+    for name in daemon.says("ps", "-aq").split():
         daemon.docker("rm", "-f", name)
-    for name in docker(daemon, "network", "ls", "-q", "-f", "type=custom").split():
-        docker(daemon, "network", "rm", name)
+    for name in daemon.says("network", "ls", "-q", "-f", "type=custom").split():
+        daemon.says("network", "rm", name)
 
 
 def test_plugins_are_called_in_order_and_back(daemon: Any, toy: Any) -> None:
     calls = toy({"type": "first"}, {"type": "second"})
-    docker(daemon, "run", "-d", "--name", "one", "--network", "toys", *SLEEP)
-    found = json.loads(docker(daemon, "inspect", "one"))[0]["NetworkSettings"]
+    daemon.says("run", "-d", "--name", "one", "--network", "toys", *SLEEP)
+    found = json.loads(daemon.says("inspect", "one"))[0]["NetworkSettings"]
     network = found["Networks"]["toys"]
     assert (network["IPAddress"], network["IPPrefixLen"], network["Gateway"]) == ("10.61.0.7", 24, "10.61.0.1")
     assert network["MacAddress"] == "02:00:00:00:00:07"
-    assert "10.61.0.7/24" in docker(daemon, "exec", "one", "ip", "addr", "show", "eth0")
-    assert "10.61.0.7\t" in docker(daemon, "exec", "one", "cat", "/etc/hosts")
+    assert "10.61.0.7/24" in daemon.says("exec", "one", "ip", "addr", "show", "eth0")
+    assert "10.61.0.7\t" in daemon.says("exec", "one", "cat", "/etc/hosts")
     assert [(call["CNI_COMMAND"], call["type"], call["prev"]) for call in calls()] == [
         ("ADD", "first", False), ("ADD", "second", True),
     ]  # fmt: skip
-    docker(daemon, "rm", "-f", "one")
+    daemon.says("rm", "-f", "one")
     assert [(call["CNI_COMMAND"], call["type"]) for call in calls()[2:]] == [("DEL", "second"), ("DEL", "first")]
     assert {call["CNI_NETNS"] for call in calls()} == {found["SandboxKey"]}
 
@@ -86,21 +80,21 @@ def test_a_plugin_that_fails_is_told_and_undone(daemon: Any, toy: Any) -> None:
     assert refused.returncode == 125
     assert b'plugin type="second" failed (add): not today' in refused.stderr
     assert [call["CNI_COMMAND"] for call in calls()] == ["ADD", "ADD", "DEL", "DEL"]
-    assert json.loads(docker(daemon, "inspect", "one"))[0]["State"]["Status"] == "created"
+    assert json.loads(daemon.says("inspect", "one"))[0]["State"]["Status"] == "created"
 
 
 def test_a_running_container_joins_and_leaves(daemon: Any, toy: Any) -> None:
     calls = toy({"type": "first"})
-    docker(daemon, "run", "-d", "--name", "one", *SLEEP)
-    docker(daemon, "network", "connect", "toys", "one")
-    assert "10.61.0.7/24" in docker(daemon, "exec", "one", "ip", "addr", "show", "eth1")
-    docker(daemon, "network", "disconnect", "toys", "one")
+    daemon.says("run", "-d", "--name", "one", *SLEEP)
+    daemon.says("network", "connect", "toys", "one")
+    assert "10.61.0.7/24" in daemon.says("exec", "one", "ip", "addr", "show", "eth1")
+    daemon.says("network", "disconnect", "toys", "one")
     assert [(call["CNI_COMMAND"], call["CNI_IFNAME"]) for call in calls()] == [("ADD", "eth1"), ("DEL", "eth1")]
 
 
 def test_an_end_that_no_daemon_saw(daemon: Any, toy: Any) -> None:
     calls = toy({"type": "first"})
-    docker(daemon, "run", "-d", "--name", "one", "--network", "toys", "busybox", "sleep", "1")
+    daemon.says("run", "-d", "--name", "one", "--network", "toys", "busybox", "sleep", "1")
     daemon.end(9)
     subprocess.run(["sleep", "2"], check=True)
     daemon.start()
@@ -130,11 +124,11 @@ def test_the_plugins_of_debian(daemon: Any, toy: Any, tmp_path: Path) -> None:
     bridge = {"type": "bridge", "bridge": "cni9", "isGateway": True, "ipam": ipam}
     conf = tmp_path / "real.conflist"
     conf.write_text(json.dumps({"cniVersion": "1.0.0", "name": "real", "plugins": [bridge]}))
-    docker(daemon, "network", "create", "-d", "cni", "-o", f"conf={conf}", "real")
+    daemon.says("network", "create", "-d", "cni", "-o", f"conf={conf}", "real")
     for name in ("one", "two"):
-        docker(daemon, "run", "-d", "--name", name, "--network", "real", *SLEEP)
-    other = json.loads(docker(daemon, "inspect", "two"))[0]["NetworkSettings"]["Networks"]["real"]["IPAddress"]
+        daemon.says("run", "-d", "--name", name, "--network", "real", *SLEEP)
+    other = json.loads(daemon.says("inspect", "two"))[0]["NetworkSettings"]["Networks"]["real"]["IPAddress"]
     assert daemon.docker("exec", "one", "ping", "-c1", "-w2", other).returncode == 0
-    docker(daemon, "rm", "-f", "one", "two")
+    daemon.says("rm", "-f", "one", "two")
     assert [name for name in os.listdir(tmp_path / "real") if name[0].isdigit()] == []
     subprocess.run([*daemon.inside, "ip", "link", "delete", "cni9"], check=True)

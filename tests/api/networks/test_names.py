@@ -16,15 +16,8 @@ import pytest
 SLEEP = ("busybox", "sleep", "300")
 
 
-def docker(daemon: Any, *arguments: str) -> str:
-    """What a docker command says, which succeeds."""
-    done = daemon.docker(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.decode().strip()
-
-
 def run(daemon: Any, name: str, *options: str) -> None:
-    docker(daemon, "run", "-d", "--name", name, *options, *SLEEP)
+    daemon.says("run", "-d", "--name", name, *options, *SLEEP)
 
 
 def lookup(daemon: Any, container: str, name: str, *options: str) -> list[str]:
@@ -37,20 +30,20 @@ def lookup(daemon: Any, container: str, name: str, *options: str) -> list[str]:
 
 
 def address(daemon: Any, container: str, network: str) -> str:
-    found = json.loads(docker(daemon, "inspect", container))[0]["NetworkSettings"]["Networks"][network]
+    found = json.loads(daemon.says("inspect", container))[0]["NetworkSettings"]["Networks"][network]
     return str(found["IPAddress"])
 
 
 def file(daemon: Any, container: str, path: str) -> list[str]:
-    return docker(daemon, "exec", container, "cat", path).splitlines()
+    return daemon.says("exec", container, "cat", path).splitlines()
 
 
 @pytest.fixture(autouse=True)
 def _clean(daemon: Any) -> Iterator[None]:
     yield
-    for ident in docker(daemon, "ps", "-aq").split():
+    for ident in daemon.says("ps", "-aq").split():
         daemon.docker("rm", "-f", ident)
-    docker(daemon, "network", "prune", "-f")
+    daemon.says("network", "prune", "-f")
 
 
 @pytest.fixture
@@ -71,34 +64,34 @@ def netd(daemon: Any) -> Callable[[], int]:
 
 
 def test_names_short_ids_aliases_and_hostnames(daemon: Any) -> None:
-    docker(daemon, "network", "create", "front")
+    daemon.says("network", "create", "front")
     run(daemon, "web", "--network", "front", "--network-alias", "www", "--hostname", "hoster")
     run(daemon, "asker", "--network", "front", "--network-alias", "www")
     web, asker = address(daemon, "web", "front"), address(daemon, "asker", "front")
-    ident = docker(daemon, "inspect", "-f", "{{.Id}}", "web")[:12]
+    ident = daemon.says("inspect", "-f", "{{.Id}}", "web")[:12]
     for name in ("web", "WEB", "web.front", ident, "hoster", "hoster.front"):
         assert lookup(daemon, "asker", name) == [web], name
     assert lookup(daemon, "asker", "www") == sorted([web, asker])
-    assert docker(daemon, "exec", "asker", "ping", "-c1", "-W2", "web")
+    assert daemon.says("exec", "asker", "ping", "-c1", "-W2", "web")
     pointer = daemon.docker("exec", "asker", "nslookup", web).stdout.decode()
     assert "name = web.front" in pointer
-    docker(daemon, "rm", "-f", "web")
+    daemon.says("rm", "-f", "web")
     assert lookup(daemon, "asker", "www") == [asker]
     assert lookup(daemon, "asker", "web") != [web]
 
 
 def test_a_container_is_known_before_its_program_runs(daemon: Any) -> None:
-    docker(daemon, "network", "create", "front")
+    daemon.says("network", "create", "front")
     for number in range(5):
         name = f"self{number}"
-        found = docker(daemon, "run", "--rm", "--name", name, "--network", "front", "busybox", "nslookup", f"{name}.front")
+        found = daemon.says("run", "--rm", "--name", name, "--network", "front", "busybox", "nslookup", f"{name}.front")
         assert "Address: 172." in found
 
 
 def test_links_are_private_and_may_come_first(daemon: Any) -> None:
-    docker(daemon, "network", "create", "front")
+    daemon.says("network", "create", "front")
     run(daemon, "asker")
-    docker(daemon, "network", "connect", "--link", "later:db", "front", "asker")
+    daemon.says("network", "connect", "--link", "later:db", "front", "asker")
     run(daemon, "other", "--network", "front")
     run(daemon, "later", "--network", "front")
     assert lookup(daemon, "asker", "db") == [address(daemon, "later", "front")]
@@ -107,71 +100,71 @@ def test_links_are_private_and_may_come_first(daemon: Any) -> None:
 
 def test_names_by_network(daemon: Any) -> None:
     for network in ("front", "back"):
-        docker(daemon, "network", "create", network)
+        daemon.says("network", "create", network)
     run(daemon, "web", "--network", "front")
     run(daemon, "asker", "--network", "back")
     assert lookup(daemon, "asker", "web.front") != [address(daemon, "web", "front")]
-    docker(daemon, "network", "connect", "--alias", "both", "front", "asker")
+    daemon.says("network", "connect", "--alias", "both", "front", "asker")
     assert lookup(daemon, "asker", "web.front") == [address(daemon, "web", "front")]
     assert lookup(daemon, "web", "both") == [address(daemon, "asker", "front")]
     assert lookup(daemon, "asker", "asker.back") == [address(daemon, "asker", "back")]
     hosts = file(daemon, "asker", "/etc/hosts")
     assert sum(line.startswith("172.") for line in hosts) == 2
-    docker(daemon, "network", "disconnect", "front", "asker")
+    daemon.says("network", "disconnect", "front", "asker")
     assert lookup(daemon, "asker", "web") != [address(daemon, "web", "front")]
     assert sum(line.startswith("172.") for line in file(daemon, "asker", "/etc/hosts")) == 1
 
 
 def test_the_host_has_a_name_on_each_network(daemon: Any) -> None:
-    docker(daemon, "network", "create", "--subnet", "10.77.0.0/24", "front")
+    daemon.says("network", "create", "--subnet", "10.77.0.0/24", "front")
     run(daemon, "asker", "--network", "front", "--add-host", "me:host-gateway")
     assert lookup(daemon, "asker", "host.docker.internal") == ["10.77.0.1"]
     assert "10.77.0.1\tme" in file(daemon, "asker", "/etc/hosts")
 
 
 def test_a_container_of_the_default_bridge_gets_the_resolver_when_it_joins(daemon: Any) -> None:
-    docker(daemon, "network", "create", "front")
+    daemon.says("network", "create", "front")
     run(daemon, "web", "--network", "front")
     run(daemon, "plain")
     assert "nameserver 127.0.0.11" not in file(daemon, "plain", "/etc/resolv.conf")
-    docker(daemon, "network", "connect", "front", "plain")
+    daemon.says("network", "connect", "front", "plain")
     assert "nameserver 127.0.0.11" in file(daemon, "plain", "/etc/resolv.conf")
     assert lookup(daemon, "plain", "web") == [address(daemon, "web", "front")]
-    docker(daemon, "network", "disconnect", "front", "plain")
+    daemon.says("network", "disconnect", "front", "plain")
     assert lookup(daemon, "plain", "web") == ["SERVFAIL"]
     run(daemon, "edited")
-    docker(daemon, "exec", "edited", "sh", "-c", "echo '# mine' >> /etc/resolv.conf")
-    docker(daemon, "network", "connect", "front", "edited")
+    daemon.says("exec", "edited", "sh", "-c", "echo '# mine' >> /etc/resolv.conf")
+    daemon.says("network", "connect", "front", "edited")
     assert file(daemon, "edited", "/etc/resolv.conf")[-1] == "# mine"
 
 
 def test_resolv_conf_is_dockers(daemon: Any) -> None:
-    docker(daemon, "network", "create", "front")
+    daemon.says("network", "create", "front")
     given = ("--dns", "9.9.9.9", "--dns-search", "lan", "--dns-option", "ndots:2", "--dns-option", "timeout:3")
-    shown = docker(daemon, "run", "--rm", "--network", "front", *given, "busybox", "cat", "/etc/resolv.conf")
+    shown = daemon.says("run", "--rm", "--network", "front", *given, "busybox", "cat", "/etc/resolv.conf")
     assert shown.splitlines()[4:] == [
         "nameserver 127.0.0.11", "search lan", "options ndots:2 timeout:3", "",
         "# Based on host file: '/etc/resolv.conf' (internal resolver)", "# ExtServers: [9.9.9.9]",
         "# Overrides: [nameservers search options]", "# Option ndots from: override",
     ]  # fmt: skip
-    plain = docker(daemon, "run", "--rm", "--network", "front", "--dns-search", ".", "busybox", "cat", "/etc/resolv.conf")
+    plain = daemon.says("run", "--rm", "--network", "front", "--dns-search", ".", "busybox", "cat", "/etc/resolv.conf")
     assert "options ndots:0\n" in plain and "search" not in plain.partition("# Based")[0]
     assert plain.endswith("# Overrides: [search]\n# Option ndots from: internal")
 
 
 def test_ndots_keeps_single_labels_here(daemon: Any) -> None:
-    docker(daemon, "network", "create", "front")
+    daemon.says("network", "create", "front")
     run(daemon, "dots", "--network", "front", "--dns-option", "ndots:1")
     shown = daemon.docker("exec", "dots", "nslookup", "nobody").stdout.decode()
     assert "NXDOMAIN" not in shown and "SERVFAIL" not in shown
 
 
 def test_names_work_while_the_daemon_is_away(daemon: Any, netd: Callable[[], int]) -> None:
-    docker(daemon, "network", "create", "front")
+    daemon.says("network", "create", "front")
     run(daemon, "web", "--network", "front")
     run(daemon, "asker", "--network", "front")
     web = address(daemon, "web", "front")
-    pid = json.loads(docker(daemon, "inspect", "asker"))[0]["State"]["Pid"]
+    pid = json.loads(daemon.says("inspect", "asker"))[0]["State"]["Pid"]
     ask = ["nsenter", "-t", str(pid), "-n", "-m", "/bin/busybox", "nslookup", "web", "127.0.0.11"]
     daemon.end(signal.SIGKILL)
     assert web.encode() in subprocess.run(ask, capture_output=True, timeout=20, check=False).stdout
@@ -185,7 +178,7 @@ def test_names_work_while_the_daemon_is_away(daemon: Any, netd: Callable[[], int
 
 
 def test_a_killed_netd_is_replaced(daemon: Any, netd: Callable[[], int]) -> None:
-    docker(daemon, "network", "create", "front")
+    daemon.says("network", "create", "front")
     run(daemon, "web", "--network", "front", "-p", "8077:80")
     run(daemon, "asker", "--network", "front")
     web = address(daemon, "web", "front")
@@ -195,7 +188,7 @@ def test_a_killed_netd_is_replaced(daemon: Any, netd: Callable[[], int]) -> None
         while lookup(daemon, "asker", "web") != [web]:
             assert time.monotonic() < deadline
             time.sleep(0.1)
-    docker(daemon, "rm", "-f", "web")
+    daemon.says("rm", "-f", "web")
     run(daemon, "web", "--network", "front", "-p", "8077:80")
     daemon.end(signal.SIGKILL)
     os.kill(netd(), signal.SIGKILL)
@@ -205,7 +198,7 @@ def test_a_killed_netd_is_replaced(daemon: Any, netd: Callable[[], int]) -> None
 
 def test_an_answer_is_explained(daemon: Any, dockwright: Callable[..., Any]) -> None:
     assert "nobody would ask" in dockwright("network", "dns", "web").stderr
-    docker(daemon, "network", "create", "front")
+    daemon.says("network", "create", "front")
     run(daemon, "web", "--network", "front")
     shown = dockwright("network", "dns", "web")
     found = address(daemon, "web", "front")
@@ -222,20 +215,20 @@ def test_an_answer_is_explained(daemon: Any, dockwright: Callable[..., Any]) -> 
 
 
 def test_a_renamed_container_is_found_by_its_new_name(daemon: Any) -> None:
-    docker(daemon, "network", "create", "front")
+    daemon.says("network", "create", "front")
     run(daemon, "old", "--network", "front")
     run(daemon, "asker", "--network", "front")
-    docker(daemon, "rename", "old", "new")
+    daemon.says("rename", "old", "new")
     assert lookup(daemon, "asker", "new") == [address(daemon, "new", "front")]
     assert lookup(daemon, "asker", "old") != [address(daemon, "new", "front")]
 
 
 def test_nothing_holds_a_namespace_when_its_container_has_ended(daemon: Any, netd: Callable[[], int]) -> None:
-    docker(daemon, "network", "create", "front")
+    daemon.says("network", "create", "front")
     run(daemon, "stays", "--network", "front")
     before = len(os.listdir(f"/proc/{netd()}/fd"))
     for number in range(6):
-        docker(daemon, "run", "--rm", "--network", "front", "--name", f"gone{number}", "busybox", "true")
+        daemon.says("run", "--rm", "--network", "front", "--name", f"gone{number}", "busybox", "true")
     assert len(os.listdir(f"/proc/{netd()}/fd")) == before
 
 
@@ -299,8 +292,8 @@ def own(daemon_class: Any, tmp_path: Any) -> Iterator[Any]:
 
 def test_the_hosts_own_resolver_is_asked_and_followed(own: Any) -> None:
     first, second = Server(own, "127.0.0.53", "1.1.1.1"), Server(own, "127.0.0.54", "2.2.2.2")
-    docker(own, "network", "create", "front")
-    docker(own, "network", "create", "--internal", "in")
+    own.says("network", "create", "front")
+    own.says("network", "create", "--internal", "in")
     run(own, "asker", "--network", "front")
     assert "search example" in file(own, "asker", "/etc/resolv.conf")
     assert "# ExtServers: [host(127.0.0.53)]" in file(own, "asker", "/etc/resolv.conf")
@@ -312,7 +305,7 @@ def test_the_hosts_own_resolver_is_asked_and_followed(own: Any) -> None:
     seen = first.seen + second.seen
     assert lookup(own, "inner", "a.example.org", "-type=a") == ["SERVFAIL"]
     assert first.seen + second.seen == seen
-    docker(own, "network", "connect", "front", "inner")
+    own.says("network", "connect", "front", "inner")
     assert lookup(own, "inner", "a.example.org", "-type=a") == ["2.2.2.2"]
     for server in (first, second):
         server.close()
@@ -320,15 +313,15 @@ def test_the_hosts_own_resolver_is_asked_and_followed(own: Any) -> None:
 
 def test_a_restart_takes_what_the_hosts_file_says_now(own: Any) -> None:
     """Servers are followed at once, search and options at the next start, by whoever has not edited the file: as with Docker."""
-    docker(own, "network", "create", "front")
+    own.says("network", "create", "front")
     for name, network in (("asker", "front"), ("plain", "bridge"), ("edited", "front")):
         run(own, name, "--network", network)
         assert "search example" in file(own, name, "/etc/resolv.conf")
     run(own, "fixed", "--network", "front", "--dns-search", "mine.test", "--dns-option", "timeout:9")
-    docker(own, "exec", "edited", "sh", "-c", "echo '# mine' >> /etc/resolv.conf")
+    own.says("exec", "edited", "sh", "-c", "echo '# mine' >> /etc/resolv.conf")
     own.conf.write_text("nameserver 192.0.2.1\nsearch other.test\noptions timeout:7\n")
     assert "search example" in file(own, "asker", "/etc/resolv.conf")
-    docker(own, "restart", "-t", "0", "asker", "plain", "edited", "fixed")
+    own.says("restart", "-t", "0", "asker", "plain", "edited", "fixed")
     for name in ("asker", "plain"):
         lines = file(own, name, "/etc/resolv.conf")
         assert "search other.test" in lines and any(line.startswith("options timeout:7") for line in lines)

@@ -8,12 +8,6 @@ import time
 from typing import Any
 
 
-def docker(daemon: Any, *arguments: str) -> str:
-    done = daemon.docker(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.decode().strip()
-
-
 def netds(daemon: Any) -> list[int]:
     """The pids of the daemon's netd: none or one."""
     found = []
@@ -46,9 +40,9 @@ class Killer(threading.Thread):
 
 
 def test_netd_is_killed_at_any_moment(daemon: Any) -> None:
-    docker(daemon, "network", "create", "front")
-    docker(daemon, "run", "-d", "--name", "stays", "--network", "front", "-p", "8270:80", "busybox", "sleep", "300")
-    address = docker(daemon, "inspect", "-f", "{{.NetworkSettings.Networks.front.IPAddress}}", "stays")
+    daemon.says("network", "create", "front")
+    daemon.says("run", "-d", "--name", "stays", "--network", "front", "-p", "8270:80", "busybox", "sleep", "300")
+    address = daemon.says("inspect", "-f", "{{.NetworkSettings.Networks.front.IPAddress}}", "stays")
     killer = Killer(daemon)
     killer.start()
     outcomes = []
@@ -62,12 +56,12 @@ def test_netd_is_killed_at_any_moment(daemon: Any) -> None:
     killer.ended.set()
     killer.join()
     assert killer.kills > 3 and len(netds(daemon)) <= 1
-    assert docker(daemon, "ps", "-a", "--format", "{{.Names}}") == "stays"
+    assert daemon.says("ps", "-a", "--format", "{{.Names}}") == "stays"
     deadline = time.monotonic() + 10
     while address not in daemon.docker("exec", "stays", "nslookup", "stays.front").stdout.decode():
         assert time.monotonic() < deadline, "names are not told again"
         time.sleep(0.1)
-    assert docker(daemon, "run", "--rm", "--network", "front", "-p", "8271:80", "busybox", "echo", "ran") == "ran"
+    assert daemon.says("run", "--rm", "--network", "front", "-p", "8271:80", "busybox", "echo", "ran") == "ran"
     taken = daemon.docker("run", "--rm", "-p", "8270:80", "busybox", "true")
     assert b"port is already allocated" in taken.stderr
     bind = "import socket, sys; socket.create_server(('', int(sys.argv[1])))"
@@ -75,5 +69,5 @@ def test_netd_is_killed_at_any_moment(daemon: Any) -> None:
     assert [done.returncode for done in free] == [1, 0]  # what is published is held, nothing else
     rules = subprocess.run([*daemon.inside, "nft", "list", "ruleset"], capture_output=True, check=True).stdout
     assert b"8270" in rules and b"8271" not in rules
-    docker(daemon, "rm", "-f", "stays")
-    docker(daemon, "network", "rm", "front")
+    daemon.says("rm", "-f", "stays")
+    daemon.says("network", "rm", "front")

@@ -30,64 +30,58 @@ def small() -> Iterator[Any]:
     daemon.close()
 
 
-def docker(daemon: Any, *arguments: str) -> str:
-    done = daemon.docker(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.decode().strip()
-
-
 @pytest.fixture(autouse=True)
 def _clean(small: Any) -> Iterator[None]:
     yield
-    for name in docker(small, "ps", "-aq").split():
+    for name in small.says("ps", "-aq").split():
         small.docker("rm", "-f", name)
-    for name in docker(small, "network", "ls", "-q", "-f", "type=custom").split():
-        docker(small, "network", "rm", name)
+    for name in small.says("network", "ls", "-q", "-f", "type=custom").split():
+        small.says("network", "rm", name)
 
 
 def subnet(daemon: Any, name: str, at: int = 0) -> str:
-    return str(json.loads(docker(daemon, "network", "inspect", name))[0]["IPAM"]["Config"][at]["Subnet"])
+    return str(json.loads(daemon.says("network", "inspect", name))[0]["IPAM"]["Config"][at]["Subnet"])
 
 
 def test_pools_keep_away_from_routes_and_are_used_again(small: Any) -> None:
     for name in ("one", "two", "three"):
-        docker(small, "network", "create", name)
+        small.says("network", "create", name)
     assert [subnet(small, name) for name in ("bridge", "one", "two", "three")] == [
         "10.40.0.0/24", "10.40.1.0/24", "10.40.3.0/24", "10.41.0.0/24",
     ]  # fmt: skip
-    docker(small, "network", "rm", "two")
-    docker(small, "network", "create", "again")
+    small.says("network", "rm", "two")
+    small.says("network", "create", "again")
     assert subnet(small, "again") == "10.40.3.0/24"
 
 
 def test_exhausted_pools_say_who_holds_what(small: Any) -> None:
     for name in ("one", "two", "three"):
-        docker(small, "network", "create", name)
+        small.says("network", "create", name)
     refused = small.docker("network", "create", "four")
     assert refused.returncode == 1
     text = refused.stderr.decode()
     assert "all predefined address pools have been fully subnetted (" in text
     for part in ("10.40.0.0/24 is network bridge's", "10.41.0.0/24 is network three's", "10.40.2.0/24 is the route by tun9's"):
         assert part in text
-    assert "four" not in docker(small, "network", "ls", "--format", "{{.Name}}").split()
+    assert "four" not in small.says("network", "ls", "--format", "{{.Name}}").split()
 
 
 def test_pools_of_ipv6(small: Any) -> None:
-    docker(small, "network", "create", "--ipv6", "six")
+    small.says("network", "create", "--ipv6", "six")
     assert subnet(small, "six", 1) == "fd40::/64"
 
 
 def test_addresses_run_out_and_come_back(small: Any) -> None:
-    docker(small, "network", "create", "--subnet", "10.77.0.0/30", "tiny")
-    docker(small, "run", "-d", "--name", "one", "--network", "tiny", *SLEEP)
+    small.says("network", "create", "--subnet", "10.77.0.0/30", "tiny")
+    small.says("run", "-d", "--name", "one", "--network", "tiny", *SLEEP)
     refused = small.docker("run", "--rm", "--network", "tiny", *SLEEP)
     assert b"no available IPv4 addresses on this network's address pools: tiny (" in refused.stderr
-    docker(small, "rm", "-f", "one")
-    docker(small, "run", "--rm", "--network", "tiny", "--ip", "10.77.0.2", "busybox", "true")
+    small.says("rm", "-f", "one")
+    small.says("run", "--rm", "--network", "tiny", "--ip", "10.77.0.2", "busybox", "true")
 
 
 def test_the_mtu_of_the_way_out(small: Any) -> None:
-    docker(small, "network", "create", "one")
-    docker(small, "network", "create", "-o", "com.docker.network.driver.mtu=1500", "two")
+    small.says("network", "create", "one")
+    small.says("network", "create", "-o", "com.docker.network.driver.mtu=1500", "two")
     for network, mtu in (("bridge", "1380"), ("one", "1380"), ("two", "1500")):
-        assert docker(small, "run", "--rm", "--network", network, "busybox", "cat", "/sys/class/net/eth0/mtu") == mtu
+        assert small.says("run", "--rm", "--network", network, "busybox", "cat", "/sys/class/net/eth0/mtu") == mtu

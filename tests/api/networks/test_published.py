@@ -19,12 +19,6 @@ table inet host { chain input { type filter hook input priority 0; policy drop;
 """
 
 
-def docker(daemon: Any, *arguments: str) -> str:
-    done = daemon.docker(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.decode().strip()
-
-
 def command_line(daemon: Any, *arguments: str) -> str:
     """What our own command line says."""
     command = [str(Path(sys.executable).with_name("dockwright")), "-H", daemon.host, *arguments]
@@ -67,7 +61,7 @@ def started(daemon_class: Any) -> Iterator[Callable[..., Any]]:
 
 
 def serve(daemon: Any, name: str, *options: str) -> None:
-    docker(daemon, "run", "-d", "--name", name, *options, "busybox", "sh", "-c", WHO)
+    daemon.says("run", "-d", "--name", name, *options, "busybox", "sh", "-c", WHO)
 
 
 @contextmanager
@@ -100,7 +94,7 @@ def test_iptables_as_the_driver(started: Callable[..., Any], neighbour_of: Any) 
     saved = inside(daemon, "iptables-save").splitlines()
     drawn = [line.strip("│ ") for line in shown.splitlines() if "-A DOCKWRIGHT" in line]
     assert len(drawn) >= 4 and set(drawn) <= set(saved)  # each rule on the map is in the kernel
-    docker(daemon, "rm", "-f", "web")
+    daemon.says("rm", "-f", "web")
     assert "8090" not in inside(daemon, "iptables-save")
     daemon.end()
     assert "DOCK" not in inside(daemon, "iptables-save") + inside(daemon, "ip6tables-save")
@@ -118,19 +112,19 @@ def test_a_host_that_is_respected(started: Callable[..., Any], neighbour_of: Any
     inside(daemon, "ip", "rule", "flush")  # which somebody's network manager may do
     inside(daemon, "ip", "rule", "add", "priority", "32766", "lookup", "main")
     assert b"0200630A" in ask(other, "10.99.0.1", 8091)
-    docker(daemon, "run", "-d", "--name", "asker", "busybox", "sleep", "100")
+    daemon.says("run", "-d", "--name", "asker", "busybox", "sleep", "100")
     assert ask(["docker", "-H", daemon.host, "exec", "asker"], "172.17.0.1", 8090)
     shown = command_line(daemon, "network", "map")
     assert "published ports: respect-host" in shown
     assert "whom the host's firewall lets in ──▶ container web: 0.0.0.0:8090 to 80/tcp" in shown
     assert "80/tcp (as the host's firewall allows)" in command_line(daemon, "ps")
-    assert "as the host" not in docker(daemon, "ps")
+    assert "as the host" not in daemon.says("ps")
     inside(daemon, "nft", "flush chain inet host input")
     assert closed(other, "10.99.0.1", 8091)
     inside(daemon, "nft", "delete table inet host")
     assert b"0200630A" in ask(other, "10.99.0.1", 8090)
     assert "0x2000" in inside(daemon, "ip", "rule")
-    docker(daemon, "rm", "-f", "web", "asker")
+    daemon.says("rm", "-f", "web", "asker")
     daemon.end()
     assert "0x2000" not in inside(daemon, "ip", "rule") + inside(daemon, "ip", "-6", "rule")
     assert "local" not in inside(daemon, "ip", "route", "show", "table", "8192")
@@ -154,8 +148,8 @@ def test_ports_for_this_host_only(started: Callable[..., Any], neighbour_of: Any
     daemon = started("--published-ports", "localhost")
     other = neighbour_of(daemon, "10.99.0")
     serve(daemon, "web", "-p", "8090:80", "-p", "0.0.0.0:8091:80")
-    assert sorted(docker(daemon, "port", "web", "80").splitlines()) == ["0.0.0.0:8091", "127.0.0.1:8090", "[::1]:8090"]
-    assert "127.0.0.1:8090->80/tcp" in docker(daemon, "ps")
+    assert sorted(daemon.says("port", "web", "80").splitlines()) == ["0.0.0.0:8091", "127.0.0.1:8090", "[::1]:8090"]
+    assert "127.0.0.1:8090->80/tcp" in daemon.says("ps")
     assert ask(daemon.inside, "127.0.0.1", 8090) and ask(daemon.inside, "::1", 8090)
     assert closed(other, "10.99.0.1", 8090)
     assert ask(other, "10.99.0.1", 8091)
@@ -166,19 +160,19 @@ def test_without_a_proxy(started: Callable[..., Any], neighbour_of: Any, backend
     daemon = started("--userland-proxy=false", "--firewall-backend", backend)
     other = neighbour_of(daemon, "10.99.0")
     serve(daemon, "web", "-p", "8090:80", "-p", "127.0.0.1:8091:80")
-    assert docker(daemon, "port", "web", "80").splitlines() == ["0.0.0.0:8090", "127.0.0.1:8091"]  # [::] would not be served
+    assert daemon.says("port", "web", "80").splitlines() == ["0.0.0.0:8090", "127.0.0.1:8091"]  # [::] would not be served
     assert ask(daemon.inside, "127.0.0.1", 8090) and ask(daemon.inside, "127.0.0.1", 8091)
     assert b"0200630A" in ask(other, "10.99.0.1", 8090)
     listening = inside(daemon, "ss", "-Htln")
     assert "8090" not in listening  # held, and nobody listens: no proxy
     taken = inside(daemon, "python3", "-c", "import socket; socket.create_server(('', 8090))")
     assert "Address already in use" in taken
-    docker(daemon, "network", "create", "front")
+    daemon.says("network", "create", "front")
     serve(daemon, "two", "--network", "front", "-p", "8092:80")
     assert ask(daemon.inside, "127.0.0.1", 8092)
     assert "netd carries it" not in command_line(daemon, "network", "map")
-    docker(daemon, "rm", "-f", "two", "web")
-    docker(daemon, "network", "rm", "front")
+    daemon.says("rm", "-f", "two", "web")
+    daemon.says("network", "rm", "front")
 
 
 @pytest.mark.parametrize("backend", ["nftables", "iptables"])
@@ -187,17 +181,17 @@ def test_ipv6_with_the_clients_own_address(started: Callable[..., Any], neighbou
     other = neighbour_of(daemon, "10.99.0")
     for where, address, device in ((daemon.inside, "fd99::1/64", "lan0"), (other, "fd99::2/64", "lan1")):
         subprocess.run([*where, "ip", "address", "add", address, "dev", device, "nodad"], check=True)
-    docker(daemon, "network", "create", "--ipv6", "--subnet", "fd98::/64", "six")
+    daemon.says("network", "create", "--ipv6", "--subnet", "fd98::/64", "six")
     serve(daemon, "web", "--network", "six", "-p", "8090:80")
     assert b"000099FD000000000000000002000000" in ask(other, "fd99::1", 8090)
     assert b"0200630A" in ask(other, "10.99.0.1", 8090)
     assert ask(daemon.inside, "::1", 8090)
-    assert json.loads(docker(daemon, "inspect", "-f", "{{json .NetworkSettings.Ports}}", "web"))["80/tcp"] == [
+    assert json.loads(daemon.says("inspect", "-f", "{{json .NetworkSettings.Ports}}", "web"))["80/tcp"] == [
         {"HostIp": "0.0.0.0", "HostPort": "8090"}, {"HostIp": "::", "HostPort": "8090"}
     ]  # fmt: skip
-    docker(daemon, "rm", "-f", "web")
+    daemon.says("rm", "-f", "web")
     assert closed(other, "fd99::1", 8090)
-    docker(daemon, "network", "rm", "six")
+    daemon.says("network", "rm", "six")
 
 
 def test_no_program_of_the_host_is_needed(daemon_class: Any) -> None:
@@ -208,13 +202,13 @@ def test_no_program_of_the_host_is_needed(daemon_class: Any) -> None:
     made.start()
     try:
         made.load()
-        docker(made, "network", "create", "--ipv6", "front")
+        made.says("network", "create", "--ipv6", "front")
         serve(made, "web", "--network", "front", "-p", "8090:80")
         assert ask(made.inside, "127.0.0.1", 8090)
-        docker(made, "run", "--rm", "--network", "front", "busybox", "ping", "-c", "1", "web")
-        docker(made, "network", "disconnect", "front", "web")
-        docker(made, "rm", "-f", "web")
-        docker(made, "network", "rm", "front")
+        made.says("run", "--rm", "--network", "front", "busybox", "ping", "-c", "1", "web")
+        made.says("network", "disconnect", "front", "web")
+        made.says("rm", "-f", "web")
+        made.says("network", "rm", "front")
         assert "level=error" not in Path(f"{made.root}/log").read_text()
     finally:
         made.close()

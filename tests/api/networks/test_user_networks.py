@@ -18,22 +18,8 @@ def inside(daemon: Any, *command: str) -> str:
     return (done.stdout + done.stderr).decode()
 
 
-def docker(daemon: Any, *arguments: str) -> str:
-    """What a docker command says, which succeeds."""
-    done = daemon.docker(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.decode().strip()
-
-
-def refused(daemon: Any, *arguments: str) -> str:
-    """What a docker command says that fails."""
-    done = daemon.docker(*arguments)
-    assert done.returncode != 0, done.stdout
-    return done.stderr.decode().strip()
-
-
 def inspect(daemon: Any, name: str, kind: str = "container") -> dict[str, Any]:
-    return json.loads(docker(daemon, kind, "inspect", name))[0]
+    return json.loads(daemon.says(kind, "inspect", name))[0]
 
 
 def networks(daemon: Any, name: str) -> dict[str, Any]:
@@ -55,11 +41,11 @@ def answers(daemon: Any, container: str, address: str, port: int = 80) -> str:
 
 
 def run(daemon: Any, name: str, *options: str) -> None:
-    docker(daemon, "run", "-d", "--name", name, *options, *SLEEP)
+    daemon.says("run", "-d", "--name", name, *options, *SLEEP)
 
 
 def serve(daemon: Any, name: str, *options: str) -> None:
-    docker(daemon, "run", "-d", "--name", name, *options, "busybox", "sh", "-c", SERVE.format(name=name))
+    daemon.says("run", "-d", "--name", name, *options, "busybox", "sh", "-c", SERVE.format(name=name))
 
 
 def bridges(daemon: Any) -> list[str]:
@@ -78,31 +64,31 @@ def until(holds: Callable[[], bool]) -> None:
 @pytest.fixture(autouse=True)
 def _clean(daemon: Any) -> Iterator[None]:
     yield
-    for ident in docker(daemon, "ps", "-aq").split():
+    for ident in daemon.says("ps", "-aq").split():
         daemon.docker("rm", "-f", ident)
-    for ident in docker(daemon, "network", "ls", "-q", "-f", "type=custom").split():
-        docker(daemon, "network", "rm", ident)
+    for ident in daemon.says("network", "ls", "-q", "-f", "type=custom").split():
+        daemon.says("network", "rm", ident)
     until(lambda: bridges(daemon) == ["docker0"])
     assert "br-" not in inside(daemon, "nft", "list", "ruleset")
 
 
 def test_a_network_is_made_and_removed(daemon: Any) -> None:
-    ident = docker(daemon, "network", "create", "--label", "a=b", "one")
+    ident = daemon.says("network", "create", "--label", "a=b", "one")
     found = inspect(daemon, "one", "network")
     assert (found["Id"], found["Driver"], found["Scope"]) == (ident, "bridge", "local")
     assert found["IPAM"] == {"Driver": "default", "Options": {}, "Config": [{"Subnet": "172.18.0.0/24", "Gateway": "172.18.0.1"}]}
     assert found["Labels"] == {"a": "b"}
     assert "172.18.0.1/24" in inside(daemon, "ip", "-4", "addr", "show", f"br-{ident[:12]}")
-    assert "already exists" in refused(daemon, "network", "create", "one")
-    assert docker(daemon, "network", "ls", "-q", "-f", "label=a=b") == ident[:12]
-    assert docker(daemon, "network", "rm", "one") == "one"
-    assert "not found" in refused(daemon, "network", "inspect", "one")
+    assert "already exists" in daemon.refuses("network", "create", "one")
+    assert daemon.says("network", "ls", "-q", "-f", "label=a=b") == ident[:12]
+    assert daemon.says("network", "rm", "one") == "one"
+    assert "not found" in daemon.refuses("network", "inspect", "one")
     until(lambda: "does not exist" in inside(daemon, "ip", "link", "show", f"br-{ident[:12]}"))
 
 
 def test_containers_of_one_network_reach_each_other_and_no_others(daemon: Any) -> None:
     for name in ("one", "two"):
-        docker(daemon, "network", "create", name)
+        daemon.says("network", "create", name)
     run(daemon, "aa", "--network", "one")
     run(daemon, "bb", "--network", "one")
     run(daemon, "cc", "--network", "two")
@@ -117,102 +103,102 @@ def test_containers_of_one_network_reach_each_other_and_no_others(daemon: Any) -
 
 def test_a_way_out_and_an_internal_network(daemon: Any, neighbour_of: Any) -> None:
     neighbour_of(daemon, "10.98.0")
-    docker(daemon, "network", "create", "out")
-    docker(daemon, "network", "create", "--internal", "in")
+    daemon.says("network", "create", "out")
+    daemon.says("network", "create", "--internal", "in")
     run(daemon, "aa", "--network", "out")
     run(daemon, "bb", "--network", "in")
     run(daemon, "cc", "--network", "in")
     assert pings(daemon, "aa", "10.98.0.2")
     assert not pings(daemon, "bb", "10.98.0.2")
-    assert "default" not in docker(daemon, "exec", "bb", "ip", "route")
+    assert "default" not in daemon.says("exec", "bb", "ip", "route")
     assert pings(daemon, "bb", networks(daemon, "cc")["in"]["IPAddress"])
     assert pings(daemon, "bb", inspect(daemon, "in", "network")["IPAM"]["Config"][0]["Gateway"])
 
 
 def test_a_running_container_joins_and_leaves(daemon: Any) -> None:
-    docker(daemon, "network", "create", "one")
+    daemon.says("network", "create", "one")
     run(daemon, "aa")
     serve(daemon, "web", "--network", "one")
     before = networks(daemon, "aa")
-    docker(daemon, "network", "connect", "--alias", "also", "one", "aa")
-    assert "already exists in network one" in refused(daemon, "network", "connect", "one", "aa")
+    daemon.says("network", "connect", "--alias", "also", "one", "aa")
+    assert "already exists in network one" in daemon.refuses("network", "connect", "one", "aa")
     found = networks(daemon, "aa")
     assert set(found) == {"bridge", "one"} and found["bridge"] == before["bridge"]
     assert found["one"]["Aliases"] == ["also"]
-    shown = docker(daemon, "exec", "aa", "ip", "-4", "-o", "addr", "show", "eth1")
+    shown = daemon.says("exec", "aa", "ip", "-4", "-o", "addr", "show", "eth1")
     assert f"{found['one']['IPAddress']}/24" in shown
     assert answers(daemon, "aa", networks(daemon, "web")["one"]["IPAddress"]) == "web"
-    assert found["one"]["IPAddress"] in docker(daemon, "exec", "aa", "cat", "/etc/hosts")
-    docker(daemon, "network", "disconnect", "one", "aa")
-    assert "eth1" not in docker(daemon, "exec", "aa", "ip", "link")
-    assert found["one"]["IPAddress"] not in docker(daemon, "exec", "aa", "cat", "/etc/hosts")
+    assert found["one"]["IPAddress"] in daemon.says("exec", "aa", "cat", "/etc/hosts")
+    daemon.says("network", "disconnect", "one", "aa")
+    assert "eth1" not in daemon.says("exec", "aa", "ip", "link")
+    assert found["one"]["IPAddress"] not in daemon.says("exec", "aa", "cat", "/etc/hosts")
     assert networks(daemon, "aa") == before
-    assert "is not connected to network one" in refused(daemon, "network", "disconnect", "one", "aa")
+    assert "is not connected to network one" in daemon.refuses("network", "disconnect", "one", "aa")
 
 
 def test_the_last_network_can_be_left(daemon: Any) -> None:
     run(daemon, "aa")
-    docker(daemon, "network", "disconnect", "bridge", "aa")
+    daemon.says("network", "disconnect", "bridge", "aa")
     assert networks(daemon, "aa") == {}
-    assert docker(daemon, "exec", "aa", "ip", "-o", "link").count("\n") == 0
-    docker(daemon, "network", "connect", "bridge", "aa")
-    assert "default via 172.17.0.1" in docker(daemon, "exec", "aa", "ip", "route")
+    assert daemon.says("exec", "aa", "ip", "-o", "link").count("\n") == 0
+    daemon.says("network", "connect", "bridge", "aa")
+    assert "default via 172.17.0.1" in daemon.says("exec", "aa", "ip", "route")
 
 
 def test_a_stopped_container_joins_at_its_next_start(daemon: Any) -> None:
-    docker(daemon, "network", "create", "--subnet", "10.88.0.0/24", "one")
-    docker(daemon, "create", "--name", "aa", *SLEEP)
-    docker(daemon, "network", "connect", "--ip", "10.88.0.9", "one", "aa")
+    daemon.says("network", "create", "--subnet", "10.88.0.0/24", "one")
+    daemon.says("create", "--name", "aa", *SLEEP)
+    daemon.says("network", "connect", "--ip", "10.88.0.9", "one", "aa")
     assert networks(daemon, "aa")["one"]["IPAMConfig"] == {"IPv4Address": "10.88.0.9"}
-    docker(daemon, "start", "aa")
-    assert "10.88.0.9/24" in docker(daemon, "exec", "aa", "ip", "-4", "addr", "show", "eth1")
-    docker(daemon, "stop", "-t", "0", "aa")
-    docker(daemon, "network", "disconnect", "bridge", "aa")
-    docker(daemon, "start", "aa")
-    assert "10.88.0.9/24" in docker(daemon, "exec", "aa", "ip", "-4", "addr", "show", "eth0")
+    daemon.says("start", "aa")
+    assert "10.88.0.9/24" in daemon.says("exec", "aa", "ip", "-4", "addr", "show", "eth1")
+    daemon.says("stop", "-t", "0", "aa")
+    daemon.says("network", "disconnect", "bridge", "aa")
+    daemon.says("start", "aa")
+    assert "10.88.0.9/24" in daemon.says("exec", "aa", "ip", "-4", "addr", "show", "eth0")
 
 
 def test_several_networks_at_create(daemon: Any) -> None:
     for name in ("one", "two"):
-        docker(daemon, "network", "create", name)
+        daemon.says("network", "create", name)
     run(daemon, "aa", "--network", "two", "--network", "name=one,mac-address=02:42:00:00:00:11")
-    shown = docker(daemon, "exec", "aa", "ip", "-o", "addr")
+    shown = daemon.says("exec", "aa", "ip", "-o", "addr")
     found = networks(daemon, "aa")
     assert f"eth0    inet {found['two']['IPAddress']}/24" in shown and f"eth1    inet {found['one']['IPAddress']}/24" in shown
-    assert "02:42:00:00:00:11" in docker(daemon, "exec", "aa", "ip", "link", "show", "eth1")
-    assert f"default via {found['one']['Gateway']}" in docker(daemon, "exec", "aa", "ip", "route")
+    assert "02:42:00:00:00:11" in daemon.says("exec", "aa", "ip", "link", "show", "eth1")
+    assert f"default via {found['one']['Gateway']}" in daemon.says("exec", "aa", "ip", "route")
 
 
 def test_a_network_in_use_stays(daemon: Any) -> None:
-    docker(daemon, "network", "create", "one")
+    daemon.says("network", "create", "one")
     run(daemon, "aa", "--network", "one")
-    assert 'network one has active endpoints (name:"aa" id:"' in refused(daemon, "network", "rm", "one")
-    docker(daemon, "network", "prune", "-f")
-    docker(daemon, "kill", "aa")
-    docker(daemon, "network", "rm", "one")
-    assert "network one not found" in refused(daemon, "start", "aa")
+    assert 'network one has active endpoints (name:"aa" id:"' in daemon.refuses("network", "rm", "one")
+    daemon.says("network", "prune", "-f")
+    daemon.says("kill", "aa")
+    daemon.says("network", "rm", "one")
+    assert "network one not found" in daemon.refuses("start", "aa")
     assert inspect(daemon, "aa")["State"]["ExitCode"] == 128
 
 
 def test_published_ports_follow_the_default_route(daemon: Any) -> None:
-    docker(daemon, "network", "create", "--internal", "in")
-    docker(daemon, "network", "create", "out")
+    daemon.says("network", "create", "--internal", "in")
+    daemon.says("network", "create", "out")
     serve(daemon, "web", "--network", "in", "-p", "8090:80")
     assert inspect(daemon, "web")["NetworkSettings"]["Ports"] == {"80/tcp": None}
-    docker(daemon, "network", "connect", "out", "web")
+    daemon.says("network", "connect", "out", "web")
     assert inspect(daemon, "web")["NetworkSettings"]["Ports"]["80/tcp"][0]["HostPort"] == "8090"
     for _ in range(20):
         if (said := inside(daemon, "busybox", "nc", "-w", "1", "127.0.0.1", "8090")) == "web\n":
             break
         time.sleep(0.05)
     assert said == "web\n"
-    docker(daemon, "network", "disconnect", "out", "web")
+    daemon.says("network", "disconnect", "out", "web")
     assert inspect(daemon, "web")["NetworkSettings"]["Ports"] == {"80/tcp": None}
     assert "8090" not in inside(daemon, "ss", "-Htln")
 
 
 def test_networks_survive_a_killed_daemon(daemon: Any) -> None:
-    docker(daemon, "network", "create", "one")
+    daemon.says("network", "create", "one")
     run(daemon, "aa", "--network", "one")
     before = networks(daemon, "aa")
     daemon.end(9)
@@ -221,7 +207,7 @@ def test_networks_survive_a_killed_daemon(daemon: Any) -> None:
     assert networks(daemon, "aa") == before
     run(daemon, "bb", "--network", "one")
     assert networks(daemon, "bb")["one"]["IPAddress"] == "172.18.0.3"
-    docker(daemon, "restart", "-t", "0", "aa")
+    daemon.says("restart", "-t", "0", "aa")
     assert pings(daemon, "bb", networks(daemon, "aa")["one"]["IPAddress"])
 
 
@@ -244,12 +230,12 @@ def test_networks_survive_a_killed_daemon(daemon: Any) -> None:
     ],
 )
 def test_what_cannot_be_is_refused(daemon: Any, options: list[str], text: str) -> None:
-    assert text in refused(daemon, "network", "create", *options, "wrong")
-    assert "wrong" not in docker(daemon, "network", "ls")
+    assert text in daemon.refuses("network", "create", *options, "wrong")
+    assert "wrong" not in daemon.says("network", "ls")
 
 
 def test_an_address_is_free_for_the_next_container_at_once(daemon: Any) -> None:
-    docker(daemon, "network", "create", "--subnet", "10.88.0.0/24", "one")
+    daemon.says("network", "create", "--subnet", "10.88.0.0/24", "one")
     for _ in range(8):
-        shown = docker(daemon, "run", "--rm", "--network", "one", "--ip", "10.88.0.9", "busybox", "ip", "-4", "addr")
+        shown = daemon.says("run", "--rm", "--network", "one", "--ip", "10.88.0.9", "busybox", "ip", "-4", "addr")
         assert "10.88.0.9/24" in shown

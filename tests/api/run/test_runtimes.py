@@ -1,6 +1,5 @@
 """Containers made by an OCI runtime that is not ours: runc and crun, and one that notes how it is called."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -11,35 +10,23 @@ from typing import Any
 
 import pytest
 
-
-def _base() -> Any:
-    path = Path(__file__).parents[1] / "conftest.py"
-    spec = importlib.util.spec_from_file_location("api_conftest", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 # crun takes no host with both versions of cgroups, so the daemon sees only the first
 V1 = ["unshare", "-m", "sh", "-c", 'umount -l /sys/fs/cgroup/unified 2>/dev/null; exec "$@"', "sh"]
 NOTING = '#!/bin/sh\necho "$@" >>{log}\nexec runc "$@"\n'
 
 
 @pytest.fixture(scope="module")
-def daemon(request: pytest.FixtureRequest) -> Iterator[Any]:
+def daemon(daemon_class: Any) -> Iterator[Any]:
     for program in ("runc", "crun"):
         if subprocess.run(["sh", "-c", f"command -v {program}"], capture_output=True, check=False).returncode:
             pytest.skip(f"needs {program}")
-    base = _base()
-    daemon = base.Daemon("--add-runtime", "real=runc", "--add-runtime", "crun=/usr/bin/crun")
+    daemon = daemon_class("--add-runtime", "real=runc", "--add-runtime", "crun=/usr/bin/crun")
     daemon.extra = (*daemon.extra, "--add-runtime", f"noting={daemon.root}/noting")
     daemon.inside = [*daemon.inside, *V1]
     Path(daemon.root, "noting").write_text(NOTING.format(log=f"{daemon.root}/calls"))
     os.chmod(f"{daemon.root}/noting", 0o755)
     daemon.start()
-    made = base.images()
-    daemon.docker("load", stdin=made.docker_archive([made.busybox_layer()], ["busybox:latest"]))
+    daemon.load()
     yield daemon
     daemon.close()
 

@@ -18,6 +18,7 @@ from dockwright.networks.firewall.model import MARK
 TABLE = MARK
 PRIORITY = 90  # before the tables of VPNs, which count upwards from 5,000 or down from 32,766
 IPV6 = "/proc/sys/net/ipv6"
+UNABLE = (errno.EOPNOTSUPP, errno.EAFNOSUPPORT)  # a kernel without policy routing, or without it for IPv6
 
 
 def ensure() -> None:
@@ -37,8 +38,8 @@ def ensure() -> None:
 def remove() -> None:
     """Take both away; without them that is no error. Raises OSError."""
     for family in _families():
-        _do(policy.rule_delete(family, MARK, TABLE, PRIORITY), errno.ENOENT, errno.EOPNOTSUPP)
-        _do(policy.nothing_local(family, TABLE), errno.ESRCH, errno.ENOENT, errno.EOPNOTSUPP)
+        _do(policy.rule_delete(family, MARK, TABLE, PRIORITY), errno.ENOENT, *UNABLE)
+        _do(policy.nothing_local(family, TABLE), errno.ESRCH, errno.ENOENT, *UNABLE)
 
 
 def _families() -> Iterable[int]:
