@@ -17,6 +17,9 @@ _BLOCK_LISTS = (
     "io_service_bytes_recursive", "io_serviced_recursive", "io_queue_recursive", "io_service_time_recursive",
     "io_wait_time_recursive", "io_merged_recursive", "io_time_recursive", "sectors_recursive",
 )  # fmt: skip
+# what every namespace has on kernels with tunnels built in, beside what a container was given (sysctl/net.rst,
+# fb_tunnels_only_for_init_net)
+_KERNELS_OWN = frozenset(("lo", "tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0"))
 _NETWORK = ("bytes", "packets", "errors", "dropped")
 
 
@@ -173,7 +176,7 @@ def _block(device: str, op: str, value: str) -> Document:
 
 
 def _networks(pid: int) -> Document:
-    """Each interface but lo, as the container's own process sees it (proc(5), /proc/pid/net/dev)."""
+    """Each interface but the kernel's own, as the container's own process sees it (proc(5), /proc/pid/net/dev)."""
     try:
         with open(f"/proc/{pid}/net/dev", encoding="ascii") as file:
             lines = file.read().splitlines()[2:]
@@ -183,7 +186,7 @@ def _networks(pid: int) -> Document:
     for line in lines:
         name, _, rest = line.partition(":")
         fields = [int(part) for part in rest.split()]
-        if name.strip() != "lo":
+        if name.strip() not in _KERNELS_OWN:
             received = dict(zip((f"rx_{word}" for word in _NETWORK), fields[:4], strict=True))
             networks[name.strip()] = {**received, **dict(zip((f"tx_{word}" for word in _NETWORK), fields[8:12], strict=True))}
     return networks

@@ -63,6 +63,8 @@ def test_a_stream_of_samples_ends_with_the_container(sleeper: str, tidy: Any) ->
 
 
 def test_top(sleeper: str, tidy: Any, ask: Any) -> None:
+    if subprocess.run(["ps", "-ef"], capture_output=True, check=False).returncode:
+        pytest.skip("ps(1) itself fails here")
     lines = tidy.docker("top", sleeper).stdout.decode().splitlines()
     assert lines[0].split()[:3] == ["UID", "PID", "PPID"]
     assert len(lines) == 2
