@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sqlite3
+from collections.abc import Awaitable
 
 from dockwright.base.caller import NOBODY, Caller
 from dockwright.base.errors import Conflict, EngineError, InvalidParameter, NotFound
@@ -78,25 +79,34 @@ class Removal:
         """
         container.state.removing = True
         container.state.remove_volumes |= bool(container.host.AutoRemove)
-        try:
-            await self._store.retire(container)
-        except sqlite3.Error as error:  # a full disk: what makes room must not need it
-            log.warning("the removal of container %s goes on without its journal: %s", container.id, error)
-            self._store.forget(container)
+        noted = await _noted(container, self._store.retire(container))
+        self._store.forget(container)
         self._execs.forget(container)
-        await self._mounting.remove(container)
+        noted = await _noted(container, self._mounting.remove(container)) and noted
         self._store.event(container, "destroy")
         container.wake_removals()
-        cleaning = asyncio.get_running_loop().create_task(self.clean(container))
+        cleaning = asyncio.get_running_loop().create_task(self.clean(container, noted))
         self._cleaning.add(cleaning)
         cleaning.add_done_callback(self._cleaning.discard)
 
-    async def clean(self, container: Container) -> None:
-        """Take away what else a retired container leaves: shim, network, layers, files, and last its row."""
+    async def clean(self, container: Container, noted: bool = True) -> None:
+        """Take away what else a retired container leaves: shim, network, layers, files, and last its row.
+
+        Args:
+            noted: its row says that it is being removed.
+        """
         try:
-            await self._clean(container)
+            if not (noted and await _noted(container, self._clean(container))):
+                await self._make_room(container)
+                await self._clean(container)
         except (EngineError, OSError, sqlite3.Error) as error:
             log.error("container %s is not wholly removed, the next daemon tries again: %s", container.id, error)
+
+    async def _make_room(self, container: Container) -> None:
+        """On a full disk a container's files go before anything is written about them; then about its volumes."""
+        await self._images.layers.make_room(container.id)
+        await asyncio.to_thread(self._unlink, container.id)
+        await self._mounting.remove(container)
 
     async def _clean(self, container: Container) -> None:
         if container.task:
@@ -116,6 +126,16 @@ class Removal:
         """Wait for all cleaning that is under way."""
         while self._cleaning:
             await asyncio.gather(*self._cleaning, return_exceptions=True)
+
+
+async def _noted(container: Container, work: Awaitable[None]) -> bool:
+    """Do a part of a removal that is written down; False if it could not be. A full disk must not stop what makes room."""
+    try:
+        await work
+    except sqlite3.Error as error:
+        log.warning("the removal of container %s goes on without its journal: %s", container.id, error)
+        return False
+    return True
 
 
 def _refuse(container: Container, ref: str, force: bool) -> None:

@@ -122,6 +122,11 @@ class Layers:
         if row["chain"] and not self._has_image(row["chain"]):
             await self._assembler.settle()
 
+    async def make_room(self, container: str) -> None:
+        """Remove a container's own files before anything is written about it: a full disk has no room for that."""
+        if row := self._row(container):
+            await asyncio.to_thread(_removed, self._drivers.of(row["driver"]), row["key"])
+
     def _has_image(self, chain: str) -> bool:
         found = self._database.read().execute("SELECT 1 FROM image_layer WHERE chain = ?", (chain,)).fetchone()
         return found is not None
