@@ -28,7 +28,10 @@ def publish(directory: str, init: Init | Restored) -> None:
     made = state.of_init(where, init.id, init.spec, init.context.bundle, init.pid, init.group.path)
     made.values["config"] = os.path.join(directory, plan.NAME)
     os.makedirs(made.directory, 0o711, exist_ok=True)
-    made.save()
+    try:
+        made.save()
+    except FileNotFoundError:  # removed, with its folder, while this was written
+        return
     if not made.alive():
         withdraw(directory)
 
