@@ -5,6 +5,7 @@ Constants: include/uapi/linux/{sched,prctl,capability,close_range}.h.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import ctypes
 import os
 
@@ -127,3 +128,8 @@ def capget() -> tuple[int, int, int]:
 def join_session_keyring(name: str) -> None:
     """keyctl(2) KEYCTL_JOIN_SESSION_KEYRING: a fresh session keyring called `name`."""
     syscall("keyctl", KEYCTL_JOIN_SESSION_KEYRING, name.encode(), 0, 0, 0, what="session keyring")
+
+
+def settable_signals() -> set[int]:
+    """All whose disposition can be set: for posix_spawn(3), that a program starts with none ignored (signal(7), execve)."""
+    return set(_signal.valid_signals()) - {int(_signal.SIGKILL), int(_signal.SIGSTOP)}

@@ -10,6 +10,7 @@ import select
 import time
 
 from dockwright.base.steps import Step, perform
+from dockwright.kernel.process import settable_signals
 from dockwright.runtime.failure import RuntimeFailure, words
 
 TYPE_CHECKING = False
@@ -89,7 +90,8 @@ def run(entry: dict[str, Any], document: str) -> tuple[int, bytes]:
     said, out = os.pipe()
     try:
         actions = [(os.POSIX_SPAWN_DUP2, into, 0), (os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, out, 2)]
-        pid = os.posix_spawn(entry["path"], arguments, environment, file_actions=actions, setsigmask=())
+        default = settable_signals()
+        pid = os.posix_spawn(entry["path"], arguments, environment, file_actions=actions, setsigmask=(), setsigdef=default)
     except OSError:
         os.close(feed)
         os.close(said)

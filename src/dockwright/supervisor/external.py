@@ -12,7 +12,7 @@ import os
 import select
 
 from dockwright.kernel import mount as m
-from dockwright.kernel.process import pidfd_open
+from dockwright.kernel.process import pidfd_open, settable_signals
 from dockwright.runtime import console, document, tree
 from dockwright.runtime.failure import RuntimeFailure, words
 
@@ -26,7 +26,6 @@ DEADLINE = 60.0  # seconds for one command
 VERSION = "1.0.2"  # of the specification: what we ask for is in it, and older runtimes refuse newer ones
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C"}
 LOG, CONFIG, PID, PROCESS = "log.json", "config.json", "init.pid", "process"
-SIGPIPE, SIGCHLD = 13, 17
 
 
 def root_of(directory: str) -> str:
@@ -174,8 +173,9 @@ class External:
         command = [self.program, *self.arguments, "--root", self.root, "--log", log, "--log-format", "json", *arguments]
         actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(_apart(stdio))]
         try:
-            default = [SIGPIPE, SIGCHLD]
-            pid = os.posix_spawn(self.program, command, ENVIRONMENT, file_actions=actions, setsigmask=[], setsigdef=default)
+            pid = os.posix_spawn(
+                self.program, command, ENVIRONMENT, file_actions=actions, setsigmask=[], setsigdef=settable_signals()
+            )
         except OSError as error:
             raise RuntimeFailure(f"fork/exec {self.program}: {words(error)}") from None
         status = _wait(pid)

@@ -5,6 +5,8 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 
+from dockwright.kernel.process import settable_signals
+
 ENVIRONMENT = {"LANG": "C", "LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 PLACES = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
@@ -41,7 +43,8 @@ def run_now(
         os.write(files[0], stdin)
         os.lseek(files[0], 0, os.SEEK_SET)
         actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(files)]
-        pid = os.posix_spawn(argv[0], argv, {**ENVIRONMENT, **(more or {})}, file_actions=actions, setsigmask=[])
+        environment, default = {**ENVIRONMENT, **(more or {})}, settable_signals()
+        pid = os.posix_spawn(argv[0], argv, environment, file_actions=actions, setsigmask=[], setsigdef=default)
         status = _wait(pid, deadline)
         if status is None:
             raise TimeoutError(f"{argv[0]} did not end within {deadline:g} s")

@@ -66,6 +66,11 @@ def test_output_and_exit_codes(daemon: Any, runtime: str) -> None:
     assert daemon.docker("run", "--rm", "-i", "--runtime", runtime, "busybox", "cat", stdin=b"in").stdout == b"in"
 
 
+def test_no_signal_is_ignored(daemon: Any, runtime: str) -> None:
+    code, line = said(daemon, "run", "--rm", "--runtime", runtime, "busybox", "grep", "SigIgn", "/proc/self/status")
+    assert code == 0 and int(line.split()[1], 16) & ~0x180000000 == 0  # 32 and 33 are the C library's own
+
+
 def test_a_terminal(daemon: Any, runtime: str) -> None:
     inner = f"docker -H {daemon.host} run --rm -t --runtime {runtime} busybox sh -c 'tty; exit 4'"
     done = subprocess.run(["script", "-qec", inner, "/dev/null"], stdin=subprocess.DEVNULL, capture_output=True, check=False)

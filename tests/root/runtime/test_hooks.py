@@ -118,3 +118,10 @@ def test_hook_environment_is_its_own(runtime: Any, bundle: Any, tmp_path: Path) 
     runtime.output(bundle.args("/bin/true"))
     names = {line.partition("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
     assert "ONLY" in names and names <= {"ONLY", "PWD", "SHLVL", "_", "OLDPWD"}
+
+
+def test_a_hook_starts_with_no_signal_ignored(runtime: Any, bundle: Any, tmp_path: Path) -> None:
+    look = f"/bin/grep SigIgn /proc/self/status > {tmp_path}/ignored"
+    bundle.spec["hooks"] = {"prestart": [{"path": "/bin/sh", "args": ["sh", "-c", look]}]}
+    runtime.output(bundle.args("/bin/true"))
+    assert int((tmp_path / "ignored").read_text().split()[1], 16) & ~0x180000000 == 0  # 32 and 33 are the C library's own
