@@ -12,7 +12,7 @@ import pytest
 from dockwright.supervisor.logs import file as log_files
 from dockwright.supervisor.logs import reader
 from dockwright.supervisor.logs.forms import form
-from dockwright.supervisor.logs.json_file import escape
+from dockwright.supervisor.logs.json_file import JsonLines, escape
 from dockwright.supervisor.logs.lines import PIECE, Lines
 from dockwright.supervisor.logs.log import Log
 from dockwright.supervisor.logs.segments import segments
@@ -76,11 +76,11 @@ def test_pieces_put_together_are_the_stream() -> None:
 
 @pytest.mark.parametrize("text", ["plain", 'quo"te\\', "<&>", "\x01\t\r\n", "\u2028", "grün", "\U0001f433"])
 def test_what_is_escaped_comes_back(text: str) -> None:
-    assert json.loads(f'"{escape(text.encode())}"') == text
+    assert json.loads(f'"{escape(text.encode()).decode()}"') == text
 
 
 def test_bytes_that_are_no_utf8_become_replacement_characters() -> None:
-    assert json.loads(f'"{escape(bytes([0x61, 0xFF]))}"') == "a\ufffd"
+    assert json.loads(f'"{escape(bytes([0x61, 0xFF])).decode()}"') == "a\ufffd"
 
 
 def test_a_line_of_the_file(tmp_path: Path) -> None:
@@ -304,3 +304,25 @@ def test_lines_of_one_read_are_escaped_one_by_one(tmp_path: Path) -> None:
     log.write("stdout", "\n".join([*lines, ""]).encode(), SECOND)
     assert texts(Cursor(log)) == [f"{line}\n" for line in lines]
     assert all(json.loads(line) for line in (tmp_path / "log").read_text().splitlines())
+
+
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\r", b"\r\r\n\n"])
+def test_only_a_newline_ends_a_line(ends: bytes, tmp_path: Path) -> None:
+    data = b"one" + ends + b"two" + ends + b"x" * PIECE + ends + b"y" * (PIECE + 1) + b"\n" + b"rest"
+    whole, fed = b"", Lines()
+    for at in range(0, len(data), 1000):
+        for piece in fed.feed(data[at : at + 1000]):
+            assert len(piece) <= PIECE + 1 and piece.count(b"\n") == piece.endswith(b"\n")
+            whole += piece
+    assert whole + b"".join(fed.finish()) == data
+
+
+def test_what_json_readers_make_of_any_bytes() -> None:
+    form = JsonLines('{"a":"b"}')
+    for seed in range(200):
+        special = b'\n\\"<>&\x00\r\x1f' + "\u2028\u2029\U0001f433".encode()
+        data = random.Random(seed).randbytes(seed) + special * (seed % 3) + b"\n"
+        pieces = Lines().feed(data)
+        rows = [json.loads(line) for line in form.batch("stdout", pieces, SECOND).splitlines()]
+        assert [row["log"] for row in rows] == [piece.decode("utf-8", "replace") for piece in pieces]
+        assert all(row["attrs"] == {"a": "b"} and row["stream"] == "stdout" for row in rows)
