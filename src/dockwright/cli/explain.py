@@ -27,7 +27,7 @@ def plan(context: Context, query: dict[str, Any], document: dict[str, Any]) -> s
         ApiError, ConnectionFailed: of the daemon. Failure: it has no plans.
     """
     client = context.client
-    rows = ours("plan runs", lambda: client.request("POST", "/dockwright/v1/plan", query, document, versioned=False).json())
+    rows = ours("offer a plan", lambda: client.request("POST", "/dockwright/v1/plan", query, document, versioned=False).json())
     lines = [f"{row['Actor']:<7} {row['Kind']:<10} {row['Text']}".replace("\n", " ") for row in rows]
     return "\n".join([f"{'ACTOR':<7} {'KIND':<10} STEP", *lines]) + "\n"
 
