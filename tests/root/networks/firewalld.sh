@@ -9,9 +9,8 @@
     root=$place/root
     mount -t overlay overlay -o "lowerdir=/,upperdir=$place/up,workdir=$place/work" "$root" || exit 77
     for each in proc sys dev; do mount --rbind /$each "$root/$each"; done
-    mkdir -p "$root$repository"
     for each in run tmp; do mount -t tmpfs none "$root/$each"; done
-    mkdir -p "$root/run/dbus" "$root/tmp/dw"
+    mkdir -p "$root/run/dbus" "$root/tmp/dw" "$root$repository" # which may be below /tmp
     mount --rbind "$repository" "$root$repository"
     for each; do dpkg-deb --fsys-tarfile "$each" | tar -x --keep-directory-symlink -C "$root"; done
     policy=$root/usr/share/polkit-1/actions/org.fedoraproject.FirewallD1
@@ -22,6 +21,7 @@
 }
 
 cd /tmp || exit 1
+set -x
 until_true() { # until_true COMMAND...: whether it becomes true within 30 s
     local end=$((SECONDS + 30))
     until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $end ] || return 1; sleep 0.1; done

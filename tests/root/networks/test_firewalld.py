@@ -26,7 +26,7 @@ def test_bridges_stay_in_their_zone(packages: list[Path], tmp_path: Path) -> Non
     image.write_bytes(images.docker_archive([images.busybox_layer()], ["busybox:latest"]))
     place.mkdir()
     command = ["unshare", "-m", "-n", "-p", "-f", "--mount-proc", "bash", str(SCRIPT), str(ROOT), str(place), str(image)]
-    done = subprocess.run([*command, *map(str, packages)], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([*command, *map(str, packages)], capture_output=True, text=True, timeout=90, check=False)
     if done.returncode == 77:
         pytest.skip("needs firewalld and what it needs")
     told = dict(line.split(": ", 1) for line in done.stdout.splitlines() if ": " in line)
