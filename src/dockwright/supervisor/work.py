@@ -206,9 +206,9 @@ class Task:
                 return
             self._oom_before, self._own_pids, self._started = answer["oom"], answer["pids"], time_ns()
             reply({"ok": {"pid": answer["pid"], "trace": answer["trace"]}})
-            self._begin(main, answer["pid"], fds)
-            if self.group and not self.over:
+            if self.group:
                 self._shortage = Shortage(self.loop, self.group, self._oom_before, lambda: self.announce({"event": "oom"}))
+            self._begin(main, answer["pid"], fds)
 
         main.maker.ask({"op": "go"}, (), started, last=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from dockwright.kernel import inotify
-from dockwright.runtime.cgroups.group import Cgroup, gone, read
+from dockwright.runtime.cgroups.group import Cgroup, gone, read, write
 
 
 def kills(group: Cgroup) -> int:
@@ -64,8 +64,7 @@ def _registered(path: str) -> int:
     try:
         control = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            with open(f"{os.path.dirname(path)}/cgroup.event_control", "w", encoding="ascii") as file:
-                file.write(f"{fd} {control}")
+            write(f"{os.path.dirname(path)}/cgroup.event_control", f"{fd} {control}")
         finally:
             os.close(control)
     except OSError:
