@@ -3,7 +3,7 @@
 import http
 import logging
 
-from dockwright.base.errors import EngineError
+from dockwright.base.errors import EngineError, spoken
 
 _log = logging.getLogger("dockwright.api")
 
@@ -23,9 +23,7 @@ def translate(error: Exception, what: str) -> tuple[int, str]:
         _log.log(level, "Handler for %s returned error: %s", what, error.message)
         return error.status, error.message
     _log.error("Handler for %s returned error: %s", what, error, exc_info=error)
-    if isinstance(error, OSError) and error.strerror:
-        return 500, f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror.lower()
-    return 500, str(error) or type(error).__name__
+    return 500, spoken(error).message
 
 
 def reason(status: int) -> str:

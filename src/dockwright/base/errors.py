@@ -93,3 +93,12 @@ class Internal(EngineError):
     """Everything that has no class (500)."""
 
     status = 500
+
+
+def spoken(error: Exception) -> EngineError:
+    """An error for the user: ours as it is, one of the system (a full disk) in its own words."""
+    if isinstance(error, EngineError):
+        return error
+    if isinstance(error, OSError) and error.strerror:
+        return Internal(f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror.lower())
+    return Internal(str(error) or type(error).__name__)

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import signal
+import sqlite3
 from typing import Any, NoReturn
 
 from dockwright.base.caller import NOBODY, Caller
-from dockwright.base.errors import Conflict, EngineError, Internal, NotModified
+from dockwright.base.errors import Conflict, EngineError, Internal, NotModified, spoken
 from dockwright.base.measures import CONTAINER_ACTIONS, timed
 from dockwright.base.paths import Paths
 from dockwright.base.steps import Step
@@ -18,6 +19,7 @@ from dockwright.containers.defaults import Defaults
 from dockwright.containers.execs import Execs
 from dockwright.containers.health import HealthChecks
 from dockwright.containers.mounting import Mounting
+from dockwright.containers.noting import noted
 from dockwright.containers.removal import Removal
 from dockwright.containers.stopping import Stopping
 from dockwright.containers.store import Store
@@ -29,6 +31,7 @@ from dockwright.supervisor.task import ExitEvent, Task, TaskSpec
 from dockwright.types.container import RestartPolicy
 
 log = logging.getLogger("dockwright.containers")
+FAILURES = (EngineError, OSError, sqlite3.Error)  # of a start: also a full disk
 NOT_STARTED = 128  # exit code of a start that failed before there was a process
 
 
@@ -83,14 +86,14 @@ class Life:
         try:
             streams = starting.streams(container, self._paths)
             attachment = await self._attach(container)
-        except EngineError as error:
+        except FAILURES as error:
             container.task = await spawning
-            await self._failed(container, NOT_STARTED, error)
+            await self._failed(container, NOT_STARTED, spoken(error))
         try:
             task = container.task = await spawning
             scoped = await groups.scope(container, self._supervisor.placement, task)
-        except EngineError as error:
-            await self._failed(container, NOT_STARTED, error)
+        except FAILURES as error:
+            await self._failed(container, NOT_STARTED, spoken(error))
         self.listen(container, task)
         sandbox = remap.owned(attachment.sandbox, container.host, self._defaults.remap)
         prepared = task.prepare(container.cgroup, sandbox, streams, groups.aside(container))  # meanwhile we plan on
@@ -100,14 +103,14 @@ class Life:
                 container, self._paths, self._images.layers, attachment, self._store, self._defaults, linked
             )
             checkpoints.fit(spec, checkpoint)
-        except EngineError as error:
+        except FAILURES as error:
             await asyncio.wait([prepared])
-            await self._failed(container, NOT_STARTED, error)
+            await self._failed(container, NOT_STARTED, spoken(error))
         try:
             opened, steps = await self._make(container, task, spec, prepared)
-        except EngineError as error:
+        except FAILURES as error:
             explained = checkpoints.explained if checkpoint else starting.explained
-            await self._failed(container, *explained(error, container.host.Runtime or ""))
+            await self._failed(container, *explained(spoken(error), container.host.Runtime or ""))
         state = container.state
         state.running, state.restarting, state.started_at = True, False, now()
         state.exit_code, state.error, state.oom_killed, state.ended_by = 0, "", False, ""
@@ -160,12 +163,12 @@ class Life:
         if container.task:
             await container.task.delete()
             container.task = None
-        await self._networks.release(container.id)
-        await self._mounting.ended(container)
+        await noted(container, self._networks.release(container.id))
+        await noted(container, self._mounting.ended(container))
         starting.end_waiting(container)
         state = container.state
         state.exit_code, state.error, state.pid, state.running, state.restarting = code, explained.message, 0, False, False
-        await self._store.save(container)
+        await noted(container, self._store.save(container))
         container.wake_exits()
         if container.host.AutoRemove:
             await self._removal.finish(container)
@@ -210,8 +213,8 @@ class Life:
             log.info("container %s was ended by %s", container.id, state.ended_by)
         self.health.end(container)
         self._execs.container_ended(container)
-        await self._mounting.ended(container)
-        await self._networks.close(container.id)
+        await noted(container, self._mounting.ended(container))
+        await noted(container, self._networks.close(container.id))
         self._store.event(container, "die", exitCode=str(event.status), execDuration=str(max(0, int(ran))))
         self._store.save_soon(container)
         container.wake_exits()
@@ -236,7 +239,7 @@ class Life:
         if container.task:
             await container.task.delete()
             container.task = None
-        await self._networks.release(container.id)
+        await noted(container, self._networks.release(container.id))
 
     def come_back(self, container: Container, delay: float) -> None:
         """Start a container again after `delay` seconds, if nobody has stopped it until then."""

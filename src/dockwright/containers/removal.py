@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable
 
 from dockwright.base.caller import NOBODY, Caller
 from dockwright.base.errors import Conflict, EngineError, InvalidParameter, NotFound
@@ -15,6 +14,7 @@ from dockwright.containers.blame import Cause
 from dockwright.containers.container import Container
 from dockwright.containers.execs import Execs
 from dockwright.containers.mounting import Mounting
+from dockwright.containers.noting import noted
 from dockwright.containers.stopping import Stopping
 from dockwright.containers.store import Store
 from dockwright.images.manager import ImageManager
@@ -79,24 +79,24 @@ class Removal:
         """
         container.state.removing = True
         container.state.remove_volumes |= bool(container.host.AutoRemove)
-        noted = await _noted(container, self._store.retire(container))
+        written = await noted(container, self._store.retire(container))
         self._store.forget(container)
         self._execs.forget(container)
-        noted = await _noted(container, self._mounting.remove(container)) and noted
+        written = await noted(container, self._mounting.remove(container)) and written
         self._store.event(container, "destroy")
         container.wake_removals()
-        cleaning = asyncio.get_running_loop().create_task(self.clean(container, noted))
+        cleaning = asyncio.get_running_loop().create_task(self.clean(container, written))
         self._cleaning.add(cleaning)
         cleaning.add_done_callback(self._cleaning.discard)
 
-    async def clean(self, container: Container, noted: bool = True) -> None:
+    async def clean(self, container: Container, written: bool = True) -> None:
         """Take away what else a retired container leaves: shim, network, layers, files, and last its row.
 
         Args:
-            noted: its row says that it is being removed.
+            written: its row says that it is being removed.
         """
         try:
-            if not (noted and await _noted(container, self._clean(container))):
+            if not (written and await noted(container, self._clean(container))):
                 await self._make_room(container)
                 await self._clean(container)
         except (EngineError, OSError, sqlite3.Error) as error:
@@ -126,16 +126,6 @@ class Removal:
         """Wait for all cleaning that is under way."""
         while self._cleaning:
             await asyncio.gather(*self._cleaning, return_exceptions=True)
-
-
-async def _noted(container: Container, work: Awaitable[None]) -> bool:
-    """Do a part of a removal that is written down; False if it could not be. A full disk must not stop what makes room."""
-    try:
-        await work
-    except sqlite3.Error as error:
-        log.warning("the removal of container %s goes on without its journal: %s", container.id, error)
-        return False
-    return True
 
 
 def _refuse(container: Container, ref: str, force: bool) -> None:

@@ -18,7 +18,7 @@ def serve(daemon: Any, name: str, *options: str) -> None:
     daemon.says("run", "-d", "--name", name, *options, "busybox", "sh", "-c", both)
 
 
-def ask(where: list[str], address: str, port: int, tries: int = 30) -> str:
+def ask(where: list[str], address: str, port: int, tries: int = 200) -> str:
     for _ in range(tries):
         command = [*where, "busybox", "nc", "-w", "1", address, str(port)]
         if said := subprocess.run(command, input=b"", capture_output=True, timeout=10, check=False).stdout:

@@ -81,7 +81,7 @@ class BridgeDriver:
 
     def remove(self, network: Network, owner: str) -> None:
         """Delete the bridge if it is ours; one that is already gone is no error. Raises OSError."""
-        links.delete(network.link, owner)
+        links.delete(network.link, owner, unmarked=network.link == f"br-{network.id[:12]}")
 
 
 def _key(name: str) -> str:
