@@ -48,12 +48,17 @@ def announce(experimental: bool) -> None:
     _common[0] = COMMON % ("true" if experimental else "false")
 
 
+def common() -> str:
+    """The fields that every answer carries, a line each."""
+    return _common[0]
+
+
 def head(status: int, content_type: str, fields: Fields, phrase: str = "") -> bytes:
     """The head of an answer, with the fields that each of them carries."""
     kind = f"Content-Type: {content_type}\r\n" if content_type else ""
     own = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return (
-        f"HTTP/1.1 {status} {phrase or reason(status)}\r\n{_common[0]}{kind}Date: {_date()}\r\n{own}\r\n".encode("latin-1")
+        f"HTTP/1.1 {status} {phrase or reason(status)}\r\n{common()}{kind}Date: {_date()}\r\n{own}\r\n".encode("latin-1")
     )
 
 

@@ -11,7 +11,7 @@ import re
 import ssl
 from typing import Any
 
-from dockwright.api.answers import COMMON, Answer
+from dockwright.api.answers import Answer, common
 from dockwright.api.encoding import JSON_LIMIT
 from dockwright.api.exchange import Exchange
 from dockwright.base.errors import EngineError, Forbidden, Internal, InvalidParameter, NotFound
@@ -147,4 +147,4 @@ def _canonical(name: str) -> str:
 
 def _common() -> dict[str, str]:
     """The fields of every answer."""
-    return dict(line.split(": ", 1) for line in COMMON.splitlines())
+    return dict(line.split(": ", 1) for line in common().splitlines())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dockwright.api import authorization
+from dockwright.api import answers, authorization
 from dockwright.api.authorization import Authorizer
 from dockwright.base.errors import InvalidParameter
 from dockwright.plugins.discovery import Directories
@@ -42,3 +42,19 @@ def test_one_whose_address_leads_nowhere(tmp_path: Path) -> None:
     authorizer = Authorizer(["dead"], Directories((), (str(tmp_path),)))
     with pytest.raises(InvalidParameter, match=r"failed to validate authorization plugin: .*no such file or directory"):
         asyncio.run(authorizer.validate())
+
+
+@pytest.mark.parametrize("experimental", [True, False])
+def test_they_are_shown_the_fields_that_go_out(experimental: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[dict[str, str]] = []
+
+    async def ask(_self: Authorizer, _name: str, _method: str, question: authorization.Question) -> None:
+        shown.append(question["ResponseHeaders"])
+
+    monkeypatch.setattr(Authorizer, "_ask", ask)
+    monkeypatch.setattr(answers, "_common", list(answers._common))
+    answers.announce(experimental)
+    asyncio.run(Authorizer(["one"]).answer({"RequestUri": "/info"}, answers.nothing()))
+    lines = answers.head(204, "", {}).decode().splitlines()
+    assert shown[0]["Docker-Experimental"] == str(experimental).lower()
+    assert all(f"{name}: {value}" in lines for name, value in shown[0].items())
