@@ -62,11 +62,6 @@ class Metrics:
         """A protocol for one client."""
         return Connection(self._managers, self._serve, True, self._connections)
 
-    def close(self) -> None:
-        """Let go of the clients."""
-        for connection in tuple(self._connections):
-            connection.abort()
-
     async def _serve(self, exchange: Exchange) -> None:
         if exchange.target.partition("?")[0] != "/metrics":
             exchange.answer(Answer(404, b"404 page not found\n", "text/plain; charset=utf-8"))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-_ESCAPES = (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\"))
+from dockwright.base.mounttable import plain
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,7 @@ def parse(line: str) -> MountInfo:
     fields = left.split(" ")
     optional = " ".join(fields[6:])
     kind, source, *_ = right.split(" ")
-    return MountInfo(_plain(fields[4]), kind, "shared:" in optional, "master:" in optional, _plain(source))
-
-
-def _plain(text: str) -> str:
-    for escape, character in _ESCAPES:
-        text = text.replace(escape, character)
-    return text
+    return MountInfo(plain(fields[4]), kind, "shared:" in optional, "master:" in optional, plain(source))
 
 
 def mount_of(path: str) -> MountInfo:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dockwright.base.errors import InvalidParameter
+from dockwright.base.times import ZERO
 from dockwright.volumes.store import Volume
 
 Filters = dict[str, list[str]]
 LIST = ("dangling", "driver", "label", "name")
 PRUNE = ("all", "label", "label!")
-ZERO = "0001-01-01T00:00:00Z"  # Go's zero time
 _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
 
 

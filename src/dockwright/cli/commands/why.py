@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 FLAGS = Flags("n/tail:int")
 ARGUMENTS = (1, 1)
-NEVER = "0001-01-01T00:00:00Z"
 
 
 def run(context: Context, given: Given) -> int:

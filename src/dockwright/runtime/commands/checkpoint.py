@@ -32,7 +32,7 @@ def run(options: Options, env: Globals) -> int:
         raise RuntimeFailure(f"Container cannot be checkpointed in {status} state")
     stays = options.on("leave-running") or options.on("pre-dump")
     dump(
-        found, wanted, given_network=_given(found.spec), leave_running=stays, parent=options.text("parent-path"),
+        found, wanted, given_network=bool(network_path(found.spec)), leave_running=stays, parent=options.text("parent-path"),
         memory_only=options.on("pre-dump"),
     )  # fmt: skip
     if not stays:
@@ -54,10 +54,6 @@ def settings(options: Options, env: Globals) -> Settings:
     return Settings(
         os.path.abspath(images), work and os.path.abspath(work), env.criu, on, options.text("manage-cgroups-mode")
     )
-
-
-def _given(spec: dict[str, object]) -> bool:
-    return bool(network_path(spec))
 
 
 def network_path(spec: dict[str, object]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 
+from dockwright.base.mounttable import plain
 from dockwright.kernel import mount as m
 from dockwright.runtime import paths
 from dockwright.runtime.cgroups.layout import layout
@@ -28,7 +29,7 @@ class Entry:
     def __init__(self, line: str) -> None:
         before, _, after = line.partition(" - ")
         fields, rest = before.split(), after.split()
-        self.id, self.parent, self.point = int(fields[0]), int(fields[1]), _plain(fields[4])
+        self.id, self.parent, self.point = int(fields[0]), int(fields[1]), plain(fields[4])
         self.type, self.options = rest[0], rest[2].split(",") if len(rest) > 2 else []
 
 
@@ -148,10 +149,3 @@ def put(tree: int, path: str) -> None:
 
 def _hex(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").hex()
-
-
-def _plain(text: str) -> str:
-    """A path without proc(5)'s octal escapes."""
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        text = text.replace(code, character)
-    return text

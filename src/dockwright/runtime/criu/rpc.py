@@ -5,6 +5,8 @@ Sources: protobuf.dev, "Encoding"; criu.org/RPC; what runc 1.1.5 was seen to sen
 
 from __future__ import annotations
 
+from dockwright.base.protobuf import varint
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Value = bool | int | str | bytes
@@ -21,6 +23,7 @@ EXT_MOUNT, MANAGE_CGROUPS, CGROUP_ROOT, SIBLING, INHERIT, CGROUPS_MODE, EXTERNAL
 )  # fmt: skip
 FREEZER, ORPHAN_PTS_MASTER, CONFIG_FILE = 44, 50, 51
 SOFT, FULL, STRICT = 3, 4, 5  # criu_cg_mode
+_MASK = (1 << 64) - 1  # negative numbers go as 64 bits
 
 
 def encode(fields: Fields) -> bytes:
@@ -28,10 +31,10 @@ def encode(fields: Fields) -> bytes:
     out = bytearray()
     for number, value in fields:
         if isinstance(value, int):
-            out += _varint(number << 3) + _varint(int(value))
+            out += varint(number << 3) + varint(int(value) & _MASK)
         else:
             data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-            out += _varint(number << 3 | 2) + _varint(len(data)) + data
+            out += varint(number << 3 | 2) + varint(len(data)) + data
     return bytes(out)
 
 
@@ -81,16 +84,6 @@ def message(fields: dict[int, int | bytes], at: int) -> dict[int, int | bytes]:
     """A field that is a message, {} if it is not there."""
     value = fields.get(at, b"")
     return decode(value) if isinstance(value, bytes) else {}
-
-
-def _varint(value: int) -> bytes:
-    value &= (1 << 64) - 1
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def _read(data: bytes, at: int) -> tuple[int, int]:

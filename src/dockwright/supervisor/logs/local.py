@@ -10,17 +10,8 @@ by the zygote: nothing heavy.
 
 from __future__ import annotations
 
+from dockwright.base.protobuf import varint
 from dockwright.supervisor.logs.pieces import Parts
-
-
-def varint(number: int) -> bytes:
-    """Protobuf's base-128 form of a number that is not negative."""
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
 
 
 def field(number: int, data: bytes) -> bytes:
