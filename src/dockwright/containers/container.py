@@ -137,6 +137,12 @@ class Container:
         if self.state.restarting:
             raise Conflict(f"Container {self.id} is restarting, wait until the container is running")
 
+    async def end_task(self) -> None:
+        """Let its shim end, if it has one."""
+        if self.task:
+            await self.task.delete()
+            self.task = None
+
     def note_signal(self, number: int, cause: Cause) -> None:
         """A signal is being sent to it: who has ended it must be told later."""
         self.state.signals = [*self.state.signals, Sent(number, now(), cause.by, cause.client)][-KEPT_SIGNALS:]

@@ -77,8 +77,7 @@ class Life:
     @timed(CONTAINER_ACTIONS, "start")
     async def _start(self, container: Container, checkpoint: dict[str, str] | None = None) -> None:
         container.last_run, container.state.signals = False, []
-        if container.task:
-            await container.task.delete()
+        await container.end_task()
         await groups.settle(container, self._supervisor.placement)
         if self._defaults.rt_period or self._defaults.rt_runtime:
             await self._allow_realtime(container)
@@ -88,12 +87,12 @@ class Life:
             attachment = await self._attach(container)
         except FAILURES as error:
             container.task = await spawning
-            await self._failed(container, NOT_STARTED, spoken(error))
+            await self._failed(container, NOT_STARTED, error)
         try:
             task = container.task = await spawning
             scoped = await groups.scope(container, self._supervisor.placement, task)
         except FAILURES as error:
-            await self._failed(container, NOT_STARTED, spoken(error))
+            await self._failed(container, NOT_STARTED, error)
         self.listen(container, task)
         sandbox = remap.owned(attachment.sandbox, container.host, self._defaults.remap)
         prepared = task.prepare(container.cgroup, sandbox, streams, groups.aside(container))  # meanwhile we plan on
@@ -105,7 +104,7 @@ class Life:
             checkpoints.fit(spec, checkpoint)
         except FAILURES as error:
             await asyncio.wait([prepared])
-            await self._failed(container, NOT_STARTED, spoken(error))
+            await self._failed(container, NOT_STARTED, error)
         try:
             opened, steps = await self._make(container, task, spec, prepared)
         except FAILURES as error:
@@ -125,7 +124,6 @@ class Life:
         try:
             await asyncio.to_thread(realtime.allow, whole(container.cgroup), period, runtime)
         except EngineError as error:
-            container.task = None
             await self._failed(container, NOT_STARTED, error)
 
     async def _make(
@@ -158,11 +156,10 @@ class Life:
             request.linked = links.linked(container, self._store, self._networks)
         return await self._networks.attach(request)
 
-    async def _failed(self, container: Container, code: int, explained: EngineError) -> NoReturn:
+    async def _failed(self, container: Container, code: int, error: Exception) -> NoReturn:
         """A failed start: the error in Docker's words and the exit code that goes with it; an auto-removed container goes."""
-        if container.task:
-            await container.task.delete()
-            container.task = None
+        explained = spoken(error)
+        await container.end_task()
         await noted(container, self._networks.release(container.id))
         await noted(container, self._mounting.ended(container))
         starting.end_waiting(container)
@@ -236,9 +233,7 @@ class Life:
 
     async def _let_go(self, container: Container) -> None:
         """The exit has been answered: the shim may end, and with it the network namespace; then the address is free."""
-        if container.task:
-            await container.task.delete()
-            container.task = None
+        await container.end_task()
         await noted(container, self._networks.release(container.id))
 
     def come_back(self, container: Container, delay: float) -> None:

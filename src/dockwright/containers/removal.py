@@ -109,9 +109,7 @@ class Removal:
         await self._mounting.remove(container)
 
     async def _clean(self, container: Container) -> None:
-        if container.task:
-            await container.task.delete()
-            container.task = None
+        await container.end_task()
         await self._networks.release(container.id)
         await groups.remove(container)
         await asyncio.to_thread(self._unlink, container.id)

@@ -127,9 +127,8 @@ class Store:
         self._database.write_soon(container.state_writer())
 
     async def retire(self, container: Container) -> None:
-        """It is being removed: nobody finds it any more, its name is free, and it uses nothing."""
+        """Write that it is being removed: its name is free, and it uses nothing. `forget` is the caller's to do."""
         await self._database.write(lambda c: _retire(c, container), durable=False)
-        self.forget(container)
 
     async def delete(self, container: Container) -> None:
         """Drop its row and what it used."""

@@ -20,6 +20,11 @@ from dockwright.base.errors import Internal
 log = logging.getLogger("dockwright.metadata")
 T = TypeVar("T")
 
+SOON = 0.02  # seconds that a write nobody waits for is put off at most
+GROUP = 64  # jobs that share one commit at most
+RESERVE = 1 << 20  # bytes set aside beside the database: on a full disk they let a removal be written
+
+
 class _Job(NamedTuple):
     """A write that waits for its turn."""
 
@@ -31,9 +36,6 @@ class _Job(NamedTuple):
 
 
 _Answer = tuple[_Job, Any, BaseException | None]  # what its function returned, or why it failed by itself
-SOON = 0.02  # seconds that a write nobody waits for is put off at most
-GROUP = 64  # jobs that share one commit at most
-RESERVE = 1 << 20  # bytes set aside beside the database: on a full disk they let a removal be written
 
 
 class Database:
@@ -111,6 +113,7 @@ class Database:
 
         Args:
             put_off: it goes with the next write, or by itself a moment later: each commit costs everybody a change of threads.
+            grows: as of `write`.
         """
         if not put_off:
             self.queue(function, False, grows).add_done_callback(_complain)

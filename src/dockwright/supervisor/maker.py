@@ -38,8 +38,9 @@ from dockwright.supervisor.sandbox import Sandbox, Spare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from dockwright.base.steps import Step
     from dockwright.supervisor.frames import Message
     from dockwright.supervisor.loop import Loop
 
@@ -286,9 +287,7 @@ class _Work:
             raise
         made = [self.group] if self.group else []
         rest = [step for step in init.steps if not isinstance(step, CgroupCreate)]  # it found them there
-        trace = marshal.dumps([step.record() for step in (*sandbox.steps, *made, *rest)])  # the shim only passes it on
-        own = any(n["type"] == "pid" for n in init.spec["linux"]["namespaces"])
-        return {"pid": init.pid, "trace": trace, "oom": before, "pids": own}
+        return _started(init.pid, init.spec, (*sandbox.steps, *made, *rest), before)
 
     def _go_external(self, external: External) -> Message:
         """The same by a runtime that is not ours."""
@@ -297,9 +296,7 @@ class _Work:
         group = Cgroup(spec["linux"]["cgroupsPath"])
         before = oom.kills(group)
         external.start()
-        trace = marshal.dumps([step.record() for step in (*self.sandbox.steps, self.group)])
-        own = any(n["type"] == "pid" for n in spec["linux"]["namespaces"])
-        return {"pid": external.pid, "trace": trace, "oom": before, "pids": own}
+        return _started(external.pid, spec, (*self.sandbox.steps, self.group), before)
 
     def _go_restored(self, step: checkpoints.Restore) -> Message:
         """The same from a checkpoint. What criu makes is our child, and the shim's when we end."""
@@ -308,9 +305,7 @@ class _Work:
         perform([step])
         assert step.made
         self.console = step.made.master
-        trace = marshal.dumps([each.record() for each in (*self.sandbox.steps, self.group, step)])
-        own = any(n["type"] == "pid" for n in step.made.spec["linux"]["namespaces"])
-        return {"pid": step.made.pid, "trace": trace, "oom": before, "pids": own}
+        return _started(step.made.pid, step.made.spec, (*self.sandbox.steps, self.group, step), before)
 
     def _checkpoint(self, message: Message) -> Message:
         """Write the running container down."""
@@ -349,6 +344,13 @@ class _Target:
     def __init__(self, ident: str, pid: int, spec: Message) -> None:
         self.id, self.pid, self.spec = ident, pid, spec
         self.group = Cgroup(spec["linux"].get("cgroupsPath") or f"/{ident}")
+
+
+def _started(pid: int, spec: Message, steps: Iterable[Step], before: int) -> Message:
+    """The answer to `go`: init, what was done for it, the OOM kills before it, and whether its processes are in a namespace."""
+    trace = marshal.dumps([step.record() for step in steps])  # the shim only passes it on
+    own = any(n["type"] == "pid" for n in spec["linux"]["namespaces"])
+    return {"pid": pid, "trace": trace, "oom": before, "pids": own}
 
 
 def _three(fds: tuple[int, ...]) -> tuple[int, int, int]:
