@@ -1,7 +1,6 @@
 """Authorization plug-ins: asked before and after each request, and what they say holds."""
 
 import base64
-import importlib.util
 import json
 import os
 import secrets
@@ -14,22 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import certificates
+from tests.api.daemon import test_settings as settings
 
 ROOT = Path(__file__).parents[3]
 HOST = "tcp://127.0.0.1:23760"
 CREATE = {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"NetworkMode": "none"}}
-
-
-def _load(name: str, path: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, ROOT / path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-settings = _load("daemon_settings", "tests/api/daemon/test_settings.py")
-certificates = _load("test_certificates", "tests/certificates.py")
 
 
 class Guarded:

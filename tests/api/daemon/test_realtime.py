@@ -1,28 +1,16 @@
 """--cpu-rt-period and --cpu-rt-runtime: containers can be given what the parents of their cgroups have."""
 
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.api.daemon import test_settings as settings
 
 ROOT = Path(__file__).parents[3]
 CPU = Path("/sys/fs/cgroup/cpu")
 HAVE = (CPU / "cpu.rt_runtime_us").exists()
-
-
-def _settings() -> Any:
-    spec = importlib.util.spec_from_file_location("daemon_settings", ROOT / "tests/api/daemon/test_settings.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-settings = _settings()
 
 
 @pytest.mark.skipif(not HAVE, reason="the kernel does not schedule groups in real time, or has cgroup v2")

@@ -1,7 +1,6 @@
 """TLS on TCP sockets: the real client and our own, with and without certificates, streams whose directions end alone."""
 
 import hashlib
-import importlib.util
 import os
 import subprocess
 import sys
@@ -10,22 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import certificates
+from tests.api.daemon import test_settings as settings
 
 ROOT = Path(__file__).parents[3]
 OURS = str(ROOT / ".venv/bin/dockwright")
 HOST = "tcp://127.0.0.1:23760"
-
-
-def _load(name: str, path: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, ROOT / path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-settings = _load("daemon_settings", "tests/api/daemon/test_settings.py")
-certificates = _load("test_certificates", "tests/certificates.py")
 
 
 class Secured:

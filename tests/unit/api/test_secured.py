@@ -1,13 +1,13 @@
 """TLS under a connection: both directions end alone, and who does not speak TLS is told so."""
 
 import asyncio
-import importlib.util
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import certificates
 
 from dockwright.api.secured import Secured
 from dockwright.base.tls import TlsEnd, reason
@@ -16,11 +16,7 @@ PATIENCE = 30
 
 
 def authority(folder: Path) -> Any:
-    spec = importlib.util.spec_from_file_location("test_certificates", Path(__file__).parents[2] / "certificates.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.Authority(folder)
+    return certificates.Authority(folder)
 
 
 class Repeats(asyncio.Protocol):

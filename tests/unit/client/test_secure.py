@@ -1,6 +1,5 @@
 """TLS on the client's socket: what the other side does not take yet waits, and nothing that has come is kept back."""
 
-import importlib.util
 import select
 import socket
 import ssl
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import certificates
 
 from dockwright.base.tls import TlsEnd
 from dockwright.client.errors import ConnectionFailed
@@ -18,11 +18,7 @@ from dockwright.client.secure import SecureSocket, Trust
 @pytest.fixture
 def pair(tmp_path: Path) -> Any:
     """Our socket, and the other side: its end of TLS and its bare socket."""
-    spec = importlib.util.spec_from_file_location("test_certificates", Path(__file__).parents[2] / "certificates.py")
-    assert spec and spec.loader
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    authority = module.Authority(tmp_path)
+    authority = certificates.Authority(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*authority.sign("server"))
     context.num_tickets = 0

@@ -1,10 +1,9 @@
 """Certificates of the API's sockets: what dockerd 26.1.5 says of each that cannot be."""
 
-import importlib.util
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests import certificates
 
 from dockwright.base.errors import InvalidParameter
 from dockwright.daemon import tls
@@ -16,11 +15,7 @@ PAIR = 'Error reading X509 key pair (cert: "{0}/a.pem", key: "{0}/%s"): tls: %s.
 
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
-    spec = importlib.util.spec_from_file_location("test_certificates", Path(__file__).parents[2] / "certificates.py")
-    assert spec and spec.loader
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    authority = module.Authority(tmp_path)
+    authority = certificates.Authority(tmp_path)
     authority.sign("a"), authority.sign("b")
     (tmp_path / "junk").write_text("junk")
     (tmp_path / "broken").write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
